@@ -182,11 +182,8 @@ struct hoist_class {
 /** Keypoints of one object class (keypoints_metadata.json). */
 struct hoist_keypoints {
   int64_t class_id;
-  const char *class_name; /**< NULL: not named there */
-  const char *const *names;
+  const char *const *names; /**< in the order of their ids */
   size_t name_count;
-  const int64_t (*edges)[2]; /**< pairs of indices into names */
-  size_t edge_count;
 };
 
 /** How an image is prepared for the model (PREPROCESSING of environment.json). */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Self-examination: tries what a load would need and says what it found. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "operation.h"
+#include "session.h"
+
+/* No source is expected to have it; being told so in good order is what a healthy source does. */
+#define PROBE_ID "hoist-doctor-probe/1"
+
+struct examination {
+  struct operation *op;
+  void (*report)(void *user, const struct hoist_finding *finding);
+  void *user;
+};
+
+static void report(const struct examination *x, const char *subject, enum hoist_status status,
+                   const char *detail) {
+  const struct hoist_finding finding = {.subject = subject, .status = status, .detail = detail};
+  x->report(x->user, &finding);
+}
+
+static void examine_cache(const struct examination *x) {
+  const char *root = cache_root(x->op->hoist->cache);
+  char detail[HOIST_ERROR_MESSAGE_SIZE];
+  if (access(root, W_OK) != 0) {
+    snprintf(detail, sizeof detail,
+             "%s is read-only: cached models load, others cannot be fetched; set MODEL_CACHE_DIR to "
+             "a writable directory",
+             root);
+    report(x, "cache", HOIST_DENIED, detail);
+    return;
+  }
+  snprintf(detail, sizeof detail, "%s, writable", root);
+  report(x, "cache", HOIST_OK, detail);
+}
+
+static void examine_source(const struct examination *x, struct source *source) {
+  struct operation *op = x->op;
+  HOIST_AUTO(manifest) struct manifest m = {0};
+  char subject[64], detail[HOIST_ERROR_MESSAGE_SIZE];
+  snprintf(subject, sizeof subject, "source %s", source->name);
+  enum hoist_status status = source->ops->describe(&op->call, source, &op->id, &m, &op->error);
+  if (status == HOIST_OK || status == HOIST_NOT_FOUND) {
+    snprintf(detail, sizeof detail, "%s answers", source->location);
+    report(x, subject, HOIST_OK, detail);
+    return;
+  }
+  report(x, subject, status, op->error.message);
+}
+
+static void examine_runtime(const struct examination *x) {
+  struct operation *op = x->op;
+  struct ort *ort = NULL;
+  char detail[HOIST_ERROR_MESSAGE_SIZE];
+  enum hoist_status status = ort_open(&op->call, op->hoist->onnxruntime, &ort, &op->error);
+  if (status != HOIST_OK) {
+    report(x, "onnxruntime", status, op->error.message);
+    return;
+  }
+  snprintf(detail, sizeof detail, "%s, %s", ort_version(ort), ort_path(ort));
+  report(x, "onnxruntime", HOIST_OK, detail);
+  ort_close(ort);
+}
+
+static enum hoist_status examine(const struct examination *x) {
+  struct operation *op = x->op;
+  const struct chain *chain = &op->hoist->chain;
+  examine_cache(x);
+  if (chain->count == 0)
+    report(x, "sources", HOIST_INVALID,
+           "none is configured, only cached models can be loaded: set INFER_BUCKET, "
+           "ROBOFLOW_API_KEY or HOIST_SOURCES");
+  for (size_t i = 0; i < chain->count && !op->hoist->offline; i++) {
+    enum hoist_status status = call_check(&op->call, "examining the sources", &op->error);
+    if (status != HOIST_OK)
+      return status;
+    examine_source(x, chain->sources[i]);
+  }
+  examine_runtime(x);
+  return call_check(&op->call, "examining", &op->error);
+}
+
+enum hoist_status hoist_diagnose(struct hoist *hoist, const struct hoist_call_options *options,
+                                 void (*report_to)(void *user, const struct hoist_finding *finding),
+                                 void *user, struct hoist_error *err) {
+  struct operation op;
+  const struct examination x = {.op = &op, .report = report_to, .user = user};
+  enum hoist_status status = operation_begin(&op, hoist, "hoist.diagnose", PROBE_ID, options);
+  if (status == HOIST_OK)
+    status = examine(&x);
+  return operation_end(&op, status, err);
+}

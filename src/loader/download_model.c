@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* describe → plan → stage → fetch → commit, for each source of the chain until one delivers. */
+#include "download_model.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "fetch.h"
+#include "metrics.h"
+#include "plan.h"
+
+/* One source being tried. */
+struct attempt {
+  struct operation *op;
+  struct source *source;
+  struct call call; /* parent: `span` */
+  struct hoist_span span;
+  struct manifest manifest;
+  uint64_t bytes;
+};
+
+static void report_plan(const struct attempt *a) {
+  int complete = 0;
+  uint64_t total = manifest_total_size(&a->manifest, &complete);
+  operation_report(a->op, (struct hoist_progress){
+                              .kind = HOIST_PROGRESS_PLAN,
+                              .source = a->source->name,
+                              .file_count = a->manifest.file_count,
+                              .total_bytes = complete ? (int64_t)total : -1,
+                          });
+}
+
+static enum hoist_status describe(struct attempt *a) {
+  struct hoist_error *err = &a->op->error;
+  operation_report(a->op, (struct hoist_progress){.kind = HOIST_PROGRESS_SOURCE,
+                                                  .source = a->source->name,
+                                                  .message = a->source->location});
+  enum hoist_status status =
+      a->source->ops->describe(&a->call, a->source, &a->op->id, &a->manifest, err);
+  if (status == HOIST_OK)
+    status = plan_make(&a->op->id, &a->manifest, err);
+  if (status == HOIST_OK)
+    report_plan(a);
+  return status;
+}
+
+static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
+                                  struct cache_entry **ret_entry) {
+  struct hoist_error *err = &a->op->error;
+  HOIST_AUTO(cache_txn) struct cache_txn *txn = NULL;
+  enum hoist_status status =
+      cache_begin(&a->call, *lock, manifest_total_size(&a->manifest, NULL), &txn, err);
+  if (status == HOIST_OK)
+    status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
+                         a->op->hoist->connections, &a->bytes, err);
+  if (status != HOIST_OK)
+    return status;
+  operation_report(a->op, (struct hoist_progress){
+                              .kind = HOIST_PROGRESS_COMMIT,
+                              .source = a->source->name,
+                              .file_count = a->manifest.file_count,
+                              .files_done = a->manifest.file_count,
+                              .total_done = (int64_t)manifest_total_size(&a->manifest, NULL),
+                              .total_bytes = (int64_t)manifest_total_size(&a->manifest, NULL),
+                          });
+  status = cache_commit(&a->call, HOIST_TAKE(txn), &a->manifest, lock, ret_entry, err);
+  /* Published, but gone again or locked by a neighbour before we could hold it: not a failure. */
+  return status == HOIST_UNAVAILABLE && !*lock ? HOIST_OK : status;
+}
+
+static void start_attempt(struct attempt *a) {
+  hoist_span_start(&a->op->span, "model.artifacts.download", HOIST_SPAN_INTERNAL, &a->span);
+  hoist_span_set_string(&a->span, "model.id", a->op->id.text);
+  hoist_span_set_string(&a->span, "model.artifacts.source", a->source->name);
+  a->call = a->op->call;
+  a->call.span = &a->span;
+}
+
+static void end_attempt(struct attempt *a, enum hoist_status status) {
+  hoist_span_set_int(&a->span, "model.artifacts.files", (int64_t)a->manifest.file_count);
+  hoist_span_set_int(&a->span, "model.artifacts.bytes", (int64_t)a->bytes);
+  hoist_span_set_int(&a->span, "model.artifacts.resumed_bytes", 0);
+  if (status != HOIST_OK)
+    hoist_span_record_error(&a->span, &a->op->error);
+  hoist_span_end(&a->span);
+  metrics_artifact_bytes(a->op->hoist->telemetry, a->source->name, hoist_status_name(status),
+                         a->bytes);
+  manifest_done(&a->manifest);
+}
+
+static enum hoist_status try_source(struct operation *op, struct source *source,
+                                    struct cache_lock **lock, struct cache_entry **ret_entry) {
+  struct attempt a = {.op = op, .source = source};
+  start_attempt(&a);
+  enum hoist_status status = describe(&a);
+  if (status == HOIST_OK)
+    status = transfer(&a, lock, ret_entry);
+  if (status == HOIST_OK)
+    op->downloaded_bytes += a.bytes;
+  end_attempt(&a, status);
+  return status;
+}
+
+/* The verdict over all sources: the last failure that was not a plain "not here". */
+static void remember(struct hoist_error *verdict, const struct hoist_error *failure) {
+  if (verdict->status != HOIST_OK && failure->status == HOIST_NOT_FOUND)
+    return;
+  *verdict = *failure;
+}
+
+static enum hoist_status give_up(struct operation *op, const struct hoist_error *verdict,
+                                 const struct buf *story) {
+  size_t tried = op->hoist->chain.count;
+  if (tried == 1) {
+    op->error = *verdict;
+    hoist_error_prepend(&op->error, "%s", op->hoist->chain.sources[0]->name);
+  } else {
+    enum hoist_status status = verdict->status;
+    int http_status = verdict->http_status, sys_errno = verdict->sys_errno;
+    (void)hoist_fail(&op->error, status, "none of the %zu sources could deliver it: %s", tried,
+                     buf_str(story));
+    op->error.http_status = http_status;
+    op->error.sys_errno = sys_errno;
+  }
+  hoist_error_prepend(&op->error, "%s", op->id.text);
+  return op->error.status;
+}
+
+static enum hoist_status tell(struct operation *op, const struct source *source, struct buf *story) {
+  operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_FALLTHROUGH,
+                                               .source = source->name,
+                                               .message = op->error.message});
+  char text[sizeof op->error.message];
+  memcpy(text, op->error.message, sizeof text);
+  return buf_printf(story, &op->error, "%s%s: %s", story->size > 0 ? "; " : "", source->name, text);
+}
+
+enum hoist_status download_model(struct operation *op, struct cache_lock **lock,
+                                 struct cache_entry **ret_entry) {
+  const struct chain *chain = &op->hoist->chain;
+  if (chain->count == 0)
+    return hoist_fail(&op->error, HOIST_INVALID,
+                      "%s is not in the cache and no source is configured: set INFER_BUCKET, "
+                      "ROBOFLOW_API_KEY or HOIST_SOURCES",
+                      op->id.text);
+  HOIST_AUTO(buf) struct buf story = buf_make(CHAIN_MAX_SOURCES * sizeof op->error.message);
+  struct hoist_error verdict = {0};
+  for (size_t i = 0; i < chain->count; i++) {
+    struct source *source = chain->sources[i];
+    enum hoist_status status = try_source(op, source, lock, ret_entry);
+    if (status == HOIST_OK)
+      return HOIST_OK;
+    if (!chain_falls_through(status)) {
+      hoist_error_prepend(&op->error, "%s: %s", op->id.text, source->name);
+      return status;
+    }
+    remember(&verdict, &op->error);
+    status = tell(op, source, &story);
+    if (status != HOIST_OK)
+      return status;
+  }
+  return give_up(op, &verdict, &story);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the loader share: the hoist object. */
+#ifndef HOIST_LOADER_HOIST_INTERNAL_H
+#define HOIST_LOADER_HOIST_INTERNAL_H
+
+#include <hoist/hoist.h>
+
+#include "cache.h"
+#include "chain.h"
+#include "http.h"
+#include "registry.h"
+
+/* Immutable after hoist_open but for what has its own lock. */
+struct hoist {
+  struct cache *cache;
+  struct http *http;
+  struct chain chain;
+  struct registry *registry;
+  struct hoist_telemetry *telemetry; /* the caller's; may be NULL */
+  char *onnxruntime;                 /* path; NULL: search */
+  int offline;
+  unsigned connections;
+  unsigned intra_op_threads;
+  uint32_t lock_timeout_ms; /* 0: none */
+};
+
+#endif

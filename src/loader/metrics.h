@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loader's metrics. The inference.* names are those the reference server's dashboards read. */
+#ifndef HOIST_LOADER_METRICS_H
+#define HOIST_LOADER_METRICS_H
+
+#include <hoist/telemetry.h>
+#include <stdint.h>
+
+void metrics_loaded(struct hoist_telemetry *t, const char *model_id, double seconds);
+void metrics_unloaded(struct hoist_telemetry *t, const char *model_id);
+void metrics_error(struct hoist_telemetry *t, enum hoist_status status);
+/** `result`: "hit", "miss", "corrupt". */
+void metrics_lookup(struct hoist_telemetry *t, const char *result);
+/** `outcome`: "ok" or the failure's status name. */
+void metrics_artifact_bytes(struct hoist_telemetry *t, const char *source, const char *outcome,
+                            uint64_t bytes);
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loaded models: their references and accessors. Immutable once registered, so any thread may read. */
+#include "model.h"
+
+#include "metrics.h"
+
+void model_free(struct hoist_model *model) {
+  if (!model)
+    return;
+  session_close(model->session);
+  ort_close(model->ort);
+  hoist_info_free(model->info);
+  registry_unref(model->registry);
+  free(model);
+}
+
+struct hoist_model *hoist_model_ref(struct hoist_model *model) {
+  registry_ref_model(model->registry, model->info->model_id);
+  return model;
+}
+
+void hoist_model_unref(struct hoist_model *model) {
+  if (!model || !registry_unref_model(model->registry, model->info->model_id))
+    return;
+  metrics_unloaded(model->telemetry, model->info->model_id);
+  model_free(model);
+}
+
+const struct hoist_info *hoist_model_info(const struct hoist_model *model) {
+  return model->info;
+}
+
+const void *hoist_model_ort_api(const struct hoist_model *model) {
+  return session_ort_api(model->session);
+}
+
+void *hoist_model_ort_env(const struct hoist_model *model) {
+  return session_ort_env(model->session);
+}
+
+void *hoist_model_ort_session(const struct hoist_model *model) {
+  return session_ort_session(model->session);
+}

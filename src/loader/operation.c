@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frame around every public call. An operation lives on the stack of the thread that called. */
+#include "operation.h"
+
+#include "clock.h"
+#include "metrics.h"
+
+static void start_span(struct operation *op, const char *name,
+                       const struct hoist_call_options *options) {
+  if (options->parent)
+    hoist_span_start(options->parent, name, HOIST_SPAN_INTERNAL, &op->span);
+  else
+    hoist_span_start_root(op->hoist->telemetry, name, HOIST_SPAN_INTERNAL, options->remote_parent,
+                          &op->span);
+}
+
+static void forward_progress(void *user, const struct hoist_progress *event) {
+  struct operation *op = user;
+  pthread_mutex_lock(&op->progress_lock);
+  op->progress(op->progress_user, event);
+  pthread_mutex_unlock(&op->progress_lock);
+}
+
+static void make_call(struct operation *op, const struct hoist_call_options *options) {
+  op->call = (struct call){.telemetry = op->hoist->telemetry, .span = &op->span};
+  if (options->timeout_ms > 0)
+    op->call.deadline_ns = op->started_ns + options->timeout_ms * NS_PER_MS;
+  /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */
+  if (options->cancel)
+    op->call.cancel = (const atomic_int *)(const void *)&options->cancel->private_;
+  if (options->progress) {
+    op->progress = options->progress;
+    op->progress_user = options->progress_user;
+    op->call.progress = forward_progress;
+    op->call.progress_user = op;
+  }
+}
+
+enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
+                                  const char *model_id, const struct hoist_call_options *options) {
+  static const struct hoist_call_options defaults = {0};
+  if (!options)
+    options = &defaults;
+  op->hoist = hoist;
+  op->started_ns = clock_monotonic_ns();
+  op->error = (struct hoist_error){0};
+  op->progress = NULL;
+  op->progress_user = NULL;
+  op->cache_hit = 0;
+  op->downloaded_bytes = 0;
+  pthread_mutex_init(&op->progress_lock, NULL);
+  start_span(op, span_name, options);
+  make_call(op, options);
+  if (!model_id)
+    return hoist_fail(&op->error, HOIST_INVALID, "no model id was given");
+  enum hoist_status status = model_id_parse(model_id, &op->id, &op->error);
+  if (status != HOIST_OK)
+    return status;
+  hoist_span_set_string(&op->span, "model.id", op->id.text);
+  return call_check(&op->call, op->id.text, &op->error);
+}
+
+double operation_seconds(const struct operation *op) {
+  return (double)(clock_monotonic_ns() - op->started_ns) / (double)NS_PER_S;
+}
+
+void operation_report(struct operation *op, struct hoist_progress event) {
+  event.model_id = op->id.text;
+  if (op->call.progress)
+    op->call.progress(op->call.progress_user, &event);
+}
+
+enum hoist_status operation_end(struct operation *op, enum hoist_status status,
+                                struct hoist_error *err) {
+  if (status != HOIST_OK) {
+    hoist_span_record_error(&op->span, &op->error);
+    metrics_error(op->hoist->telemetry, status);
+    if (err)
+      *err = op->error;
+  }
+  hoist_span_end(&op->span);
+  pthread_mutex_destroy(&op->progress_lock);
+  return status;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One public call from beginning to end: its root span, its call context, its id, its error. Every entry
+ * point that works on a model is operation_begin … operation_end. */
+#ifndef HOIST_LOADER_OPERATION_H
+#define HOIST_LOADER_OPERATION_H
+
+#include <pthread.h>
+
+#include "hoist_internal.h"
+#include "model_id.h"
+
+struct operation {
+  struct hoist *hoist;
+  struct model_id id;
+  struct call call; /* its span is `span` */
+  struct hoist_span span;
+  struct hoist_error error; /* where every step below reports */
+  uint64_t started_ns;
+  pthread_mutex_t progress_lock; /* one progress event at a time */
+  void (*progress)(void *user, const struct hoist_progress *event);
+  void *progress_user;
+  /* What is learnt on the way */
+  int cache_hit;
+  uint64_t downloaded_bytes;
+};
+
+/** Starts the span and checks the id. Always followed by operation_end. The operation must not move. */
+HOIST_MUST_CHECK enum hoist_status operation_begin(struct operation *op, struct hoist *hoist,
+                                                   const char *span_name, const char *model_id,
+                                                   const struct hoist_call_options *options);
+/** Seconds since the beginning. */
+double operation_seconds(const struct operation *op);
+/** Tells the progress callback; fills in the model's id. */
+void operation_report(struct operation *op, struct hoist_progress event);
+/** Ends the span (with the error where status is not OK), hands the error out, returns status. */
+HOIST_MUST_CHECK enum hoist_status operation_end(struct operation *op, enum hoist_status status,
+                                                 struct hoist_error *err);
+#endif

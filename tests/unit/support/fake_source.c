@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The made-up source. */
+#include "fake_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "text.h"
+
+static enum hoist_status describe(const struct call *call, struct source *source,
+                                  const struct model_id *id, struct manifest *ret_manifest,
+                                  struct hoist_error *err) {
+  struct fake_source *s = (struct fake_source *)source;
+  (void)call;
+  s->describes++;
+  if (s->describe_status != HOIST_OK)
+    return hoist_fail(err, s->describe_status, "%s has no answer for %s", source->name, id->text);
+  ret_manifest->source = text_dup(source->name);
+  ret_manifest->task_type = text_dup(s->task_type);
+  for (size_t i = 0; i < s->file_count; i++) {
+    struct manifest_file *file = NULL;
+    enum hoist_status status = manifest_add(ret_manifest, s->files[i].name, &file, err);
+    if (status != HOIST_OK)
+      return status;
+    file->size = s->files[i].listed_size;
+    file->digest = s->files[i].promised;
+  }
+  return HOIST_OK;
+}
+
+static enum hoist_status wait_for_stop(const struct call *call, struct hoist_error *err) {
+  for (;;) {
+    enum hoist_status status = call_check(call, "waiting", err);
+    if (status != HOIST_OK)
+      return status;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+}
+
+static enum hoist_status send(const struct call *call, struct fake_file *f,
+                              const struct source_sink *sink, struct hoist_error *err) {
+  enum hoist_status status = HOIST_OK;
+  for (int i = 0; i < f->attempts && status == HOIST_OK; i++) {
+    status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
+    if (status == HOIST_OK)
+      status = sink->write(sink->user, "garbage of an attempt that broke", f->size / 2, err);
+  }
+  if (status == HOIST_OK)
+    status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
+  if (status == HOIST_OK)
+    status = sink->write(sink->user, f->data, f->size / 2, err);
+  if (status != HOIST_OK)
+    return status;
+  if (f->fail != HOIST_OK)
+    return hoist_fail(err, f->fail, "%s: failed half-way", f->name);
+  if (f->waits_for_stop)
+    return wait_for_stop(call, err);
+  return sink->write(sink->user, f->data + f->size / 2, f->size - f->size / 2, err);
+}
+
+static enum hoist_status fetch(const struct call *call, struct source *source,
+                               const struct model_id *id, struct manifest_file *file,
+                               const struct source_sink *sink, struct hoist_error *err) {
+  struct fake_source *s = (struct fake_source *)source;
+  (void)id;
+  s->fetches++;
+  int now = ++s->in_flight, most = s->most_in_flight;
+  while (now > most && !atomic_compare_exchange_weak(&s->most_in_flight, &most, now))
+    ;
+  enum hoist_status status = HOIST_NOT_FOUND;
+  for (size_t i = 0; i < s->file_count; i++)
+    if (strcmp(s->files[i].name, file->name) == 0)
+      status = send(call, &s->files[i], sink, err);
+  s->in_flight--;
+  return status;
+}
+
+static void free_source(struct source *source) {
+  free(source->location);
+  free(source);
+}
+
+static const struct source_ops ops = {.describe = describe, .fetch = fetch, .free = free_source};
+
+struct fake_source *fake_source_new(const char *name) {
+  struct fake_source *s = calloc(1, sizeof *s);
+  if (!s)
+    abort();
+  s->base = (struct source){.ops = &ops, .name = name, .location = text_format("fake:%s", name)};
+  return s;
+}
+
+struct fake_file *fake_source_add(struct fake_source *s, const char *name, const char *data) {
+  if (s->file_count == FAKE_MAX_FILES)
+    abort();
+  struct fake_file *f = &s->files[s->file_count++];
+  *f = (struct fake_file){.name = name,
+                          .data = data,
+                          .size = strlen(data),
+                          .listed_size = (int64_t)strlen(data),
+                          .announced_size = (int64_t)strlen(data)};
+  return f;
+}

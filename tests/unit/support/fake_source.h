@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A source made up in memory, for tests: says what it is told to say and counts how often it is asked. */
+#ifndef HOIST_TESTS_FAKE_SOURCE_H
+#define HOIST_TESTS_FAKE_SOURCE_H
+
+#include <stdatomic.h>
+
+#include "source.h"
+
+#define FAKE_MAX_FILES 64
+
+struct fake_file {
+  const char *name;
+  const char *data;
+  size_t size;
+  int64_t listed_size;      /* what describe says: FILE_SIZE_UNKNOWN, or anything */
+  struct digest promised;   /* by describe */
+  int64_t announced_size;   /* what fetch announces */
+  struct digest in_response;
+  enum hoist_status fail;   /* not OK: fetch fails so after half of the bytes */
+  int attempts;             /* how often begin is called with half the bytes before the real one */
+  int waits_for_stop;       /* 1: fetch waits until the call is stopped */
+};
+
+struct fake_source {
+  struct source base;
+  struct fake_file files[FAKE_MAX_FILES];
+  size_t file_count;
+  enum hoist_status describe_status;
+  const char *task_type;
+  atomic_int describes, fetches, in_flight, most_in_flight;
+};
+
+/** A source of that name with no files. Release with source_free. */
+struct fake_source *fake_source_new(const char *name);
+struct fake_file *fake_source_add(struct fake_source *s, const char *name, const char *data);
+
+#endif
