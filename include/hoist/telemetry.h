@@ -2,8 +2,8 @@
 /* OpenTelemetry for C: spans and metrics, recorded cheaply, exported in the background. hoist's own
  * loads are recorded with it, and a program may use it for itself.
  *
- * A struct hoist_telemetry is either our recorder (hoist_telemetry_open) or an adapter to a tracer the
- * program already has (hoist_telemetry_adapt). Where a function takes one, NULL means "not
+ * A struct hoist_telemetry is either our recorder (hoist_telemetry_open) or an adapter to a tracer
+ * the program already has (hoist_telemetry_adapt). Where a function takes one, NULL means "not
  * configured": every call is then a no-op that touches no memory but its arguments.
  *
  * Names follow the OpenTelemetry specification (Trace API, Metrics API, OTLP 1.x). */
@@ -21,7 +21,8 @@ extern "C" {
 
 struct hoist_telemetry;
 
-/* ---- attributes -------------------------------------------------------------------------------- */
+/* ---- attributes --------------------------------------------------------------------------------
+ */
 
 enum hoist_attr_type {
   HOIST_ATTR_STRING = 1,
@@ -30,7 +31,8 @@ enum hoist_attr_type {
   HOIST_ATTR_BOOL = 4
 };
 
-/** One key and its value; everything in it is borrowed for the length of the call it is given to. */
+/** One key and its value; everything in it is borrowed for the length of the call it is given to.
+ */
 struct hoist_attr {
   const char *key;
   enum hoist_attr_type type;
@@ -41,14 +43,15 @@ struct hoist_attr {
   } value;
 };
 
-/* ---- spans ------------------------------------------------------------------------------------- */
+/* ---- spans -------------------------------------------------------------------------------------
+ */
 
 enum hoist_span_kind { /* the values of OTLP's SpanKind */
-  HOIST_SPAN_INTERNAL = 1,
-  HOIST_SPAN_SERVER = 2,
-  HOIST_SPAN_CLIENT = 3,
-  HOIST_SPAN_PRODUCER = 4,
-  HOIST_SPAN_CONSUMER = 5
+                       HOIST_SPAN_INTERNAL = 1,
+                       HOIST_SPAN_SERVER = 2,
+                       HOIST_SPAN_CLIENT = 3,
+                       HOIST_SPAN_PRODUCER = 4,
+                       HOIST_SPAN_CONSUMER = 5
 };
 
 /** What identifies a span in other processes (W3C Trace Context). All zero: invalid. */
@@ -61,9 +64,9 @@ struct hoist_span_context {
 
 #define HOIST_SPAN_SIZE 3072
 
-/** A running span, in storage of the caller: on its stack, or in its own object where the span outlives
- *  the function. Not copyable once started. Used by one thread at a time; it may be started in one
- *  thread and ended in another. A zeroed struct is a valid span that records nothing. */
+/** A running span, in storage of the caller: on its stack, or in its own object where the span
+ * outlives the function. Not copyable once started. Used by one thread at a time; it may be started
+ * in one thread and ended in another. A zeroed struct is a valid span that records nothing. */
 struct hoist_span {
   struct hoist_telemetry *telemetry; /**< read-only; NULL: this span records nothing */
   uint64_t private_[(HOIST_SPAN_SIZE - sizeof(void *)) / sizeof(uint64_t)];
@@ -82,8 +85,8 @@ HOIST_API void hoist_span_start_root(struct hoist_telemetry *telemetry, const ch
 HOIST_API void hoist_span_start(const struct hoist_span *parent, const char *name,
                                 enum hoist_span_kind kind, struct hoist_span *ret_span);
 
-/** Sets an attribute; the last value of a key wins. NULL strings are ignored. Long values are cut at a
- *  UTF-8 boundary; what does not fit any more is dropped and counted on the span. */
+/** Sets an attribute; the last value of a key wins. NULL strings are ignored. Long values are cut
+ * at a UTF-8 boundary; what does not fit any more is dropped and counted on the span. */
 HOIST_API void hoist_span_set_string(struct hoist_span *span, const char *key, const char *value);
 HOIST_API void hoist_span_set_int(struct hoist_span *span, const char *key, int64_t value);
 HOIST_API void hoist_span_set_double(struct hoist_span *span, const char *key, double value);
@@ -105,8 +108,8 @@ HOIST_API void hoist_span_record_error(struct hoist_span *span, const struct hoi
  *  zeroed or ended span does nothing. */
 HOIST_API void hoist_span_end(struct hoist_span *span);
 
-/** As hoist_span_start and hoist_span_end with times of the caller (nanoseconds since the Unix epoch),
- *  for phases that are known only afterwards. end < start is raised to start. */
+/** As hoist_span_start and hoist_span_end with times of the caller (nanoseconds since the Unix
+ * epoch), for phases that are known only afterwards. end < start is raised to start. */
 HOIST_API void hoist_span_start_at(const struct hoist_span *parent, const char *name,
                                    enum hoist_span_kind kind, uint64_t start_unix_ns,
                                    struct hoist_span *ret_span);
@@ -122,10 +125,11 @@ HOIST_API void hoist_traceparent_format(const struct hoist_span_context *context
                                         char out[HOIST_TRACEPARENT_SIZE]);
 /** Parses a W3C traceparent header value; sets `remote`.
  *  Errors: INVALID anything the W3C recommendation rejects */
-HOIST_API HOIST_MUST_CHECK enum hoist_status
-hoist_traceparent_parse(const char *text, struct hoist_span_context *ret_context);
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_traceparent_parse(
+    const char *text, struct hoist_span_context *ret_context);
 
-/* ---- metrics ----------------------------------------------------------------------------------- */
+/* ---- metrics -----------------------------------------------------------------------------------
+ */
 
 enum hoist_instrument_kind {
   HOIST_COUNTER = 1,         /**< monotonic sum */
@@ -139,7 +143,8 @@ struct hoist_instrument {
   const char *unit; /**< UCUM: "s", "By", "{load}" */
   const char *description;
   enum hoist_instrument_kind kind;
-  const double *bounds; /**< histogram: ascending upper bounds, inclusive; NULL: for durations in s */
+  const double
+      *bounds; /**< histogram: ascending upper bounds, inclusive; NULL: for durations in s */
   size_t bound_count;
 };
 
@@ -150,12 +155,13 @@ HOIST_API void hoist_metric_add(struct hoist_telemetry *telemetry,
                                 const struct hoist_instrument *instrument, double value,
                                 const struct hoist_attr *attrs, size_t attr_count);
 
-/* ---- a tracer the program already has ---------------------------------------------------------- */
+/* ---- a tracer the program already has ----------------------------------------------------------
+ */
 
-/** What hoist calls instead of its own recorder. Every member but `metric_add` must be set. `user` is
- *  passed to every call. A span is whatever `span_start` returns; NULL is a span that records nothing
- *  and is never passed back. Calls come from any thread, also concurrently for different spans.
- *  Strings are borrowed for the length of the call. */
+/** What hoist calls instead of its own recorder. Every member but `metric_add` must be set. `user`
+ * is passed to every call. A span is whatever `span_start` returns; NULL is a span that records
+ * nothing and is never passed back. Calls come from any thread, also concurrently for different
+ * spans. Strings are borrowed for the length of the call. */
 struct hoist_tracer {
   size_t size; /**< sizeof(struct hoist_tracer): lets later versions add members at the end */
   void *user;
@@ -174,31 +180,33 @@ struct hoist_tracer {
 /** Wraps the program's tracer. The table is copied; `user` must outlive the telemetry object.
  *  @param ret_telemetry  on OK: release with hoist_telemetry_close
  *  Errors:  INVALID a required member is missing · NO_MEMORY */
-HOIST_API HOIST_MUST_CHECK enum hoist_status
-hoist_telemetry_adapt(const struct hoist_tracer *tracer, struct hoist_telemetry **ret_telemetry,
-                      struct hoist_error *err);
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_adapt(
+    const struct hoist_tracer *tracer, struct hoist_telemetry **ret_telemetry,
+    struct hoist_error *err);
 
-/* ---- our own recorder and exporters ------------------------------------------------------------ */
+/* ---- our own recorder and exporters ------------------------------------------------------------
+ */
 
 /** How to record and where to export. Fill with hoist_telemetry_config_init, then change what you
  *  need. Every string is borrowed until hoist_telemetry_open returns. */
 struct hoist_telemetry_config {
-  size_t size; /**< set by hoist_telemetry_config_init */
-  const char *service_name;        /**< NULL: "unknown_service:<program>" */
-  const char *resource_attributes; /**< "key=value,…" percent-encoded, as OTEL_RESOURCE_ATTRIBUTES */
-  const char *traces_endpoint;     /**< full URL ("http://127.0.0.1:4318/v1/traces"); NULL: none */
-  const char *metrics_endpoint;    /**< full URL; NULL: none */
-  const char *headers;             /**< "key=value,…" percent-encoded; secrets, never shown */
-  const char *ca_file;             /**< PEM; NULL: the system's */
-  const char *trace_file;          /**< OTLP-JSON lines are appended here; NULL: none */
-  int console;                     /**< 1: one line per span on standard error */
-  uint64_t queue_bytes;            /**< memory for spans not yet exported. Default 4 MiB */
-  uint32_t batch_delay_ms;         /**< longest wait before a batch leaves. Default 5000 */
-  uint32_t export_timeout_ms;      /**< one batch, retries included. Default 10000; 0: no limit */
-  uint32_t metric_interval_ms;     /**< Default 60000 */
-  const char *sampler;             /**< as OTEL_TRACES_SAMPLER. Default "parentbased_always_on" */
-  const char *sampler_arg;         /**< as OTEL_TRACES_SAMPLER_ARG */
-  uint32_t attribute_value_max;    /**< bytes per string value. Default 1024 */
+  size_t size;              /**< set by hoist_telemetry_config_init */
+  const char *service_name; /**< NULL: "unknown_service:<program>" */
+  const char
+      *resource_attributes;     /**< "key=value,…" percent-encoded, as OTEL_RESOURCE_ATTRIBUTES */
+  const char *traces_endpoint;  /**< full URL ("http://127.0.0.1:4318/v1/traces"); NULL: none */
+  const char *metrics_endpoint; /**< full URL; NULL: none */
+  const char *headers;          /**< "key=value,…" percent-encoded; secrets, never shown */
+  const char *ca_file;          /**< PEM; NULL: the system's */
+  const char *trace_file;       /**< OTLP-JSON lines are appended here; NULL: none */
+  int console;                  /**< 1: one line per span on standard error */
+  uint64_t queue_bytes;         /**< memory for spans not yet exported. Default 4 MiB */
+  uint32_t batch_delay_ms;      /**< longest wait before a batch leaves. Default 5000 */
+  uint32_t export_timeout_ms;   /**< one batch, retries included. Default 10000; 0: no limit */
+  uint32_t metric_interval_ms;  /**< Default 60000 */
+  const char *sampler;          /**< as OTEL_TRACES_SAMPLER. Default "parentbased_always_on" */
+  const char *sampler_arg;      /**< as OTEL_TRACES_SAMPLER_ARG */
+  uint32_t attribute_value_max; /**< bytes per string value. Default 1024 */
   /** If set, gets every batch of spans as one OTLP TracesData message (protobuf), from the export
    *  thread, before the exporters run. Borrowed for the length of the call. */
   void (*on_spans)(void *user, const void *traces_data, size_t size);
@@ -210,11 +218,12 @@ struct hoist_telemetry_config {
 
 HOIST_API void hoist_telemetry_config_init(struct hoist_telemetry_config *config);
 
-/** Reads the OTEL_* environment (and the names the Roboflow inference server uses for the same things)
- *  into `config`; unset variables leave their member alone. Strings point into storage owned by
- *  `config`: release with hoist_telemetry_config_done.
+/** Reads the OTEL_* environment (and the names the Roboflow inference server uses for the same
+ * things) into `config`; unset variables leave their member alone. Strings point into storage owned
+ * by `config`: release with hoist_telemetry_config_done.
  *  @param get_env  how to look a variable up; NULL: getenv
- *  @return 1 when the environment asks for telemetry, 0 when nothing in it does (then do not open) */
+ *  @return 1 when the environment asks for telemetry, 0 when nothing in it does (then do not open)
+ */
 HOIST_API int hoist_telemetry_config_from_env(struct hoist_telemetry_config *config,
                                               const char *(*get_env)(const char *name));
 HOIST_API void hoist_telemetry_config_done(struct hoist_telemetry_config *config);
@@ -223,18 +232,17 @@ HOIST_API void hoist_telemetry_config_done(struct hoist_telemetry_config *config
  *  Errors:  INVALID a malformed URL, sampler or header list · UNAVAILABLE the trace file cannot be
  *           opened · NO_MEMORY
  *  Threads: any */
-HOIST_API HOIST_MUST_CHECK enum hoist_status
-hoist_telemetry_open(const struct hoist_telemetry_config *config,
-                     struct hoist_telemetry **ret_telemetry, struct hoist_error *err);
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_open(
+    const struct hoist_telemetry_config *config, struct hoist_telemetry **ret_telemetry,
+    struct hoist_error *err);
 
 /** Exports what has been recorded so far; blocks until it is done or `timeout_ms` passed.
  *  Errors:  TIMEOUT · UNAVAILABLE an exporter failed (the data is dropped and counted) */
-HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_flush(struct hoist_telemetry *telemetry,
-                                                                   uint32_t timeout_ms,
-                                                                   struct hoist_error *err);
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_flush(
+    struct hoist_telemetry *telemetry, uint32_t timeout_ms, struct hoist_error *err);
 
-/** Flushes for at most `timeout_ms`, stops the thread, frees everything. NULL is fine. All spans must
- *  have ended. */
+/** Flushes for at most `timeout_ms`, stops the thread, frees everything. NULL is fine. All spans
+ * must have ended. */
 HOIST_API void hoist_telemetry_close(struct hoist_telemetry *telemetry, uint32_t timeout_ms);
 
 /** Counters of the telemetry itself. */

@@ -8,7 +8,8 @@
 /** Declares that `type##_cleanup(type_of_variable *)` runs when the variable's scope is left. */
 #define HOIST_AUTO(kind) __attribute__((cleanup(kind##_cleanup)))
 
-/** Moves a pointer out of an owning variable, leaving NULL behind, so that its cleanup does nothing. */
+/** Moves a pointer out of an owning variable, leaving NULL behind, so that its cleanup does
+ * nothing. */
 #define HOIST_TAKE(pointer)                                                                        \
   ({                                                                                               \
     __typeof__(pointer) taken_ = (pointer);                                                        \
@@ -18,7 +19,9 @@
 
 /** Defines `name_cleanup` for `HOIST_AUTO(name) type *x` out of a destructor that accepts NULL. */
 #define HOIST_DEFINE_AUTO(name, type, destructor)                                                  \
-  static inline void name##_cleanup(type **owner) { destructor(*owner); }
+  static inline void name##_cleanup(type **owner) {                                                \
+    destructor(*owner);                                                                            \
+  }
 
 static inline void mem_cleanup(void *owner) {
   free(*(void **)owner);

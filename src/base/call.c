@@ -22,11 +22,9 @@ enum hoist_status call_check(const struct call *call, const char *doing, struct 
 }
 
 uint64_t call_remaining_ms(const struct call *call, uint64_t no_deadline) {
-  if (call->deadline_ns == 0)
-    return no_deadline;
+  if (call->deadline_ns == 0) return no_deadline;
   uint64_t now = clock_monotonic_ns();
-  if (now >= call->deadline_ns)
-    return 0;
+  if (now >= call->deadline_ns) return 0;
   uint64_t ms = (call->deadline_ns - now) / NS_PER_MS;
   return ms == 0 ? 1 : ms;
 }
@@ -45,14 +43,11 @@ enum hoist_status call_sleep(const struct call *call, uint64_t ns, const char *d
   uint64_t end = clock_monotonic_ns() + ns;
   for (;;) {
     enum hoist_status status = call_check(call, doing, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
     uint64_t now = clock_monotonic_ns();
-    if (now >= end)
-      return HOIST_OK;
+    if (now >= end) return HOIST_OK;
     uint64_t slice = end - now < SLEEP_SLICE_NS ? end - now : SLEEP_SLICE_NS;
-    if (call->deadline_ns > now && call->deadline_ns - now < slice)
-      slice = call->deadline_ns - now;
+    if (call->deadline_ns > now && call->deadline_ns - now < slice) slice = call->deadline_ns - now;
     really_sleep(slice);
   }
 }

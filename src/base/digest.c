@@ -35,8 +35,7 @@ void digest_hex(const struct digest *d, char out[DIGEST_HEX_SIZE]) {
 
 bool digest_from_hex(enum digest_kind kind, const char *hex, struct digest *ret_digest) {
   struct digest d = {.kind = kind};
-  if (!hex_decode(hex, strlen(hex), d.bytes, kinds[kind].size))
-    return false;
+  if (!hex_decode(hex, strlen(hex), d.bytes, kinds[kind].size)) return false;
   *ret_digest = d;
   return true;
 }
@@ -45,16 +44,13 @@ bool digest_from_base64(enum digest_kind kind, const char *base64, struct digest
   size_t size = kinds[kind].size;
   size_t encoded = (size + 2) / 3 * 4;
   unsigned char raw[DIGEST_MAX_BYTES + 4];
-  if (strlen(base64) != encoded)
-    return false;
+  if (strlen(base64) != encoded) return false;
   /* OpenSSL decodes whole groups and counts padding as bytes, so the padding is checked here. */
   size_t padding = (3 - size % 3) % 3;
   for (size_t i = 0; i < encoded; i++)
-    if ((base64[i] == '=') != (i >= encoded - padding))
-      return false;
+    if ((base64[i] == '=') != (i >= encoded - padding)) return false;
   int n = EVP_DecodeBlock(raw, (const unsigned char *)base64, (int)encoded);
-  if (n < 0 || (size_t)n != size + padding)
-    return false;
+  if (n < 0 || (size_t)n != size + padding) return false;
   struct digest d = {.kind = kind};
   memcpy(d.bytes, raw, size);
   *ret_digest = d;
@@ -72,15 +68,12 @@ enum hoist_status hasher_new(enum digest_kind kind, struct hasher **ret_hasher,
                      : kind == DIGEST_SHA1   ? EVP_sha1()
                      : kind == DIGEST_SHA256 ? EVP_sha256()
                                              : NULL;
-  if (!md)
-    return hoist_fail(err, HOIST_INTERNAL, "a digest of kind none cannot be computed");
+  if (!md) return hoist_fail(err, HOIST_INTERNAL, "a digest of kind none cannot be computed");
   HOIST_AUTO(hasher) struct hasher *h = calloc(1, sizeof *h);
-  if (!h)
-    return hoist_fail_memory(err, "a digest");
+  if (!h) return hoist_fail_memory(err, "a digest");
   h->kind = kind;
   h->ctx = EVP_MD_CTX_new();
-  if (!h->ctx)
-    return hoist_fail_memory(err, "a digest");
+  if (!h->ctx) return hoist_fail_memory(err, "a digest");
   if (EVP_DigestInit_ex(h->ctx, md, NULL) != 1)
     return hoist_fail(err, HOIST_UNSUPPORTED, "OpenSSL cannot compute %s here",
                       digest_kind_name(kind));
@@ -89,8 +82,7 @@ enum hoist_status hasher_new(enum digest_kind kind, struct hasher **ret_hasher,
 }
 
 void hasher_free(struct hasher *h) {
-  if (!h)
-    return;
+  if (!h) return;
   EVP_MD_CTX_free(h->ctx);
   free(h);
 }
@@ -117,10 +109,8 @@ enum hoist_status digest_of(enum digest_kind kind, const void *data, size_t size
                             struct digest *ret_digest, struct hoist_error *err) {
   HOIST_AUTO(hasher) struct hasher *h = NULL;
   enum hoist_status status = hasher_new(kind, &h, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   status = hasher_update(h, data, size, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   return hasher_final(h, ret_digest, err);
 }

@@ -40,8 +40,7 @@ const char *hoist_status_name(enum hoist_status status) {
 /* One error is one line: whatever a server or file name smuggled in must not start another. */
 static void make_printable(char *text) {
   for (char *p = text; *p; p++)
-    if ((unsigned char)*p < 0x20 || *p == 0x7f)
-      *p = '?';
+    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
 }
 
 static void mark_cut(char *text, size_t size) {
@@ -59,10 +58,8 @@ static void format_message(struct hoist_error *err, const char *fmt, va_list arg
 
 enum hoist_status hoist_fail(struct hoist_error *err, enum hoist_status status, const char *fmt,
                              ...) {
-  if (status == HOIST_OK)
-    status = HOIST_INTERNAL;
-  if (!err)
-    return status;
+  if (status == HOIST_OK) status = HOIST_INTERNAL;
+  if (!err) return status;
   *err = (struct hoist_error){.status = status};
   va_list args;
   va_start(args, fmt);
@@ -105,8 +102,7 @@ static void append(struct hoist_error *err, const char *text) {
 
 enum hoist_status hoist_fail_errno(struct hoist_error *err, int sys_errno, const char *fmt, ...) {
   enum hoist_status status = status_of_errno(sys_errno);
-  if (!err)
-    return status;
+  if (!err) return status;
   *err = (struct hoist_error){.status = status, .sys_errno = sys_errno};
   va_list args;
   va_start(args, fmt);
@@ -128,8 +124,7 @@ enum hoist_status hoist_fail_memory(struct hoist_error *err, const char *what) {
 }
 
 void hoist_error_prepend(struct hoist_error *err, const char *fmt, ...) {
-  if (!err)
-    return;
+  if (!err) return;
   char old[sizeof err->message];
   memcpy(old, err->message, sizeof old);
   va_list args;

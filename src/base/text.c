@@ -36,8 +36,7 @@ bool text_ends_with(const char *text, const char *suffix) {
 bool text_copy(char *dst, size_t dst_size, const char *src) {
   size_t n = strlen(src);
   bool fits = n < dst_size;
-  if (!fits)
-    n = dst_size - 1;
+  if (!fits) n = dst_size - 1;
   memcpy(dst, src, n);
   dst[n] = '\0';
   return fits;
@@ -54,23 +53,18 @@ void hex_encode(const void *bytes, size_t size, char *out) {
 }
 
 static int hex_value(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
 }
 
 bool hex_decode(const char *text, size_t text_size, void *out, size_t size) {
   uint8_t *bytes = out;
-  if (text_size != 2 * size)
-    return false;
+  if (text_size != 2 * size) return false;
   for (size_t i = 0; i < size; i++) {
     int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
-    if (high < 0 || low < 0)
-      return false;
+    if (high < 0 || low < 0) return false;
     bytes[i] = (uint8_t)(high << 4 | low);
   }
   return true;
@@ -78,14 +72,11 @@ bool hex_decode(const char *text, size_t text_size, void *out, size_t size) {
 
 bool parse_u64(const char *text, uint64_t *ret_value) {
   uint64_t value = 0;
-  if (!text || !*text)
-    return false;
+  if (!text || !*text) return false;
   for (; *text; text++) {
-    if (*text < '0' || *text > '9')
-      return false;
+    if (*text < '0' || *text > '9') return false;
     uint64_t digit = (uint64_t)(*text - '0');
-    if (value > (UINT64_MAX - digit) / 10)
-      return false;
+    if (value > (UINT64_MAX - digit) / 10) return false;
     value = value * 10 + digit;
   }
   *ret_value = value;
@@ -100,11 +91,9 @@ static bool is_unreserved(unsigned char c) {
 static char *encode(const char *text, bool keep_slash, bool plus_for_space) {
   static const char digits[] = "0123456789ABCDEF";
   size_t size = strlen(text);
-  if (size > (SIZE_MAX - 1) / 3)
-    return NULL;
+  if (size > (SIZE_MAX - 1) / 3) return NULL;
   char *out = malloc(3 * size + 1), *p = out;
-  if (!out)
-    return NULL;
+  if (!out) return NULL;
   for (; *text; text++) {
     unsigned char c = (unsigned char)*text;
     if (is_unreserved(c) || (keep_slash && c == '/')) {
@@ -130,8 +119,7 @@ char *url_encode_form(const char *text) {
 }
 
 size_t utf8_prefix(const char *text, size_t size, size_t max) {
-  if (size <= max)
-    return size;
+  if (size <= max) return size;
   size_t n = max;
   while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
     n--;
@@ -141,18 +129,17 @@ size_t utf8_prefix(const char *text, size_t size, size_t max) {
 /* Length of the well-formed sequence at p (RFC 3629, table in section 4), 0 when there is none. */
 static size_t utf8_sequence(const unsigned char *p, size_t left) {
   unsigned char c = p[0];
-  if (c < 0x80)
-    return 1;
-  size_t n = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-  if (n == 0 || left < n)
-    return 0;
+  if (c < 0x80) return 1;
+  size_t n = c >= 0xc2 && c <= 0xdf   ? 2
+             : c >= 0xe0 && c <= 0xef ? 3
+             : c >= 0xf0 && c <= 0xf4 ? 4
+                                      : 0;
+  if (n == 0 || left < n) return 0;
   unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
   unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-  if (p[1] < low || p[1] > high)
-    return 0;
+  if (p[1] < low || p[1] > high) return 0;
   for (size_t i = 2; i < n; i++)
-    if ((p[i] & 0xc0) != 0x80)
-      return 0;
+    if ((p[i] & 0xc0) != 0x80) return 0;
   return n;
 }
 
@@ -160,8 +147,7 @@ bool utf8_valid(const char *text, size_t size) {
   const unsigned char *p = (const unsigned char *)text;
   while (size > 0) {
     size_t n = utf8_sequence(p, size);
-    if (n == 0)
-      return false;
+    if (n == 0) return false;
     p += n;
     size -= n;
   }

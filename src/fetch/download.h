@@ -13,8 +13,8 @@ struct download {
   int64_t received;           /* bytes of the present attempt */
   struct digest promised;     /* by the manifest or the response; DIGEST_NONE */
   struct hasher *sha256;
-  struct hasher *other;       /* where the promise is not a SHA-256; else NULL */
-  char *buffer;               /* FETCH_BUFFER_BYTES */
+  struct hasher *other; /* where the promise is not a SHA-256; else NULL */
+  char *buffer;         /* FETCH_BUFFER_BYTES */
   size_t buffered;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The workers: each takes the next file of the model until none is left or one failed. The calling
- * thread is one of them, so a model of one file starts no thread. struct fetch is shared by the workers
- * and guarded by its lock where it says so; each manifest file belongs to one worker at a time. */
+ * thread is one of them, so a model of one file starts no thread. struct fetch is shared by the
+ * workers and guarded by its lock where it says so; each manifest file belongs to one worker at a
+ * time. */
 #include "fetch.h"
 
 #include <hoist/hoist.h>
@@ -61,17 +62,14 @@ static void report(struct transfer *t, bool done) {
       .total_done = f->bytes_done,
       .total_bytes = f->total_bytes,
   };
-  if (f->call.progress)
-    f->call.progress(f->call.progress_user, &event);
+  if (f->call.progress) f->call.progress(f->call.progress_user, &event);
   pthread_mutex_unlock(&f->lock);
 }
 
 static void report_now_and_then(struct transfer *t) {
-  if (!t->fetch->call.progress)
-    return;
+  if (!t->fetch->call.progress) return;
   uint64_t now = clock_monotonic_ns();
-  if (now - t->reported_ns < PROGRESS_INTERVAL_NS)
-    return;
+  if (now - t->reported_ns < PROGRESS_INTERVAL_NS) return;
   t->reported_ns = now;
   report(t, false);
 }
@@ -86,10 +84,8 @@ static enum hoist_status sink_write(void *user, const void *data, size_t size,
                                     struct hoist_error *err) {
   struct transfer *t = user;
   enum hoist_status status = call_check(&t->call, t->download.file->name, err);
-  if (status == HOIST_OK)
-    status = download_write(&t->download, data, size, err);
-  if (status == HOIST_OK)
-    report_now_and_then(t);
+  if (status == HOIST_OK) status = download_write(&t->download, data, size, err);
+  if (status == HOIST_OK) report_now_and_then(t);
   return status;
 }
 
@@ -117,8 +113,7 @@ static enum hoist_status fetch_into(struct fetch *f, struct manifest_file *file,
                                     struct hoist_span *span, struct hoist_error *err) {
   HOIST_AUTO(fd) int fd = -1;
   enum hoist_status status = cache_txn_create(f->txn, file->name, &fd, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   struct transfer t = {.fetch = f, .call = f->call};
   t.call.span = span;
   status = download_init(&t.download, file, fd, err);
@@ -126,8 +121,7 @@ static enum hoist_status fetch_into(struct fetch *f, struct manifest_file *file,
     report(&t, false);
     status = transfer_bytes(&t, err);
   }
-  if (status == HOIST_OK)
-    report(&t, true);
+  if (status == HOIST_OK) report(&t, true);
   download_done(&t.download);
   return status;
 }
@@ -155,9 +149,8 @@ static enum hoist_status fetch_file(struct fetch *f, struct manifest_file *file,
 
 static struct manifest_file *take_next(struct fetch *f) {
   pthread_mutex_lock(&f->lock);
-  struct manifest_file *file = f->next < f->m->file_count && f->status == HOIST_OK
-                                   ? &f->m->files[f->next++]
-                                   : NULL;
+  struct manifest_file *file =
+      f->next < f->m->file_count && f->status == HOIST_OK ? &f->m->files[f->next++] : NULL;
   pthread_mutex_unlock(&f->lock);
   return file;
 }
@@ -180,8 +173,7 @@ static void *work(void *user) {
   while ((file = take_next(f))) {
     struct hoist_error error = {0};
     enum hoist_status status = fetch_file(f, file, &error);
-    if (status != HOIST_OK)
-      keep_first_failure(f, status, &error);
+    if (status != HOIST_OK) keep_first_failure(f, status, &error);
   }
   return NULL;
 }
@@ -190,8 +182,7 @@ static void run_workers(struct fetch *f, unsigned connections) {
   pthread_t threads[FETCH_MAX_CONNECTIONS];
   size_t wanted = connections < f->m->file_count ? connections : f->m->file_count;
   size_t started = 0;
-  if (wanted > FETCH_MAX_CONNECTIONS)
-    wanted = FETCH_MAX_CONNECTIONS;
+  if (wanted > FETCH_MAX_CONNECTIONS) wanted = FETCH_MAX_CONNECTIONS;
   /* Fewer threads than wanted are slower, not wrong: this thread works too. */
   while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, f) == 0)
     started++;
@@ -219,8 +210,7 @@ enum hoist_status fetch_model(const struct call *call, struct source *source,
   run_workers(&f, connections);
   pthread_mutex_destroy(&f.lock);
   if (f.status != HOIST_OK) {
-    if (err)
-      *err = f.error;
+    if (err) *err = f.error;
     return f.status;
   }
   *ret_bytes = f.bytes_fetched;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cache, then the lock, then the cache again, then the sources. Everything happens on the thread of
- * the operation; only fetch_model starts others. */
+/* The cache, then the lock, then the cache again, then the sources. Everything happens on the
+ * thread of the operation; only fetch_model starts others. */
 #include "acquire.h"
 
 #include <inttypes.h>
@@ -10,8 +10,9 @@
 #include "info.h"
 #include "metrics.h"
 
-/* How often to start over when another process slips in between our commit and our reading. Each time
- * somebody else made progress, so the number only guards against a livelock by a hostile neighbour. */
+/* How often to start over when another process slips in between our commit and our reading. Each
+ * time somebody else made progress, so the number only guards against a livelock by a hostile
+ * neighbour. */
 #define MAX_ROUNDS 8
 
 static const char *lookup_result(enum hoist_status status) {
@@ -43,14 +44,13 @@ static enum hoist_status read_entry(struct operation *op, struct hoist_span *spa
   return info_new(entry, ret_info, &op->error);
 }
 
-static void end_load_span(struct operation *op, struct hoist_span *span,
-                          enum hoist_status status) {
-  if (status != HOIST_OK)
-    hoist_span_record_error(span, &op->error);
+static void end_load_span(struct operation *op, struct hoist_span *span, enum hoist_status status) {
+  if (status != HOIST_OK) hoist_span_record_error(span, &op->error);
   hoist_span_end(span);
 }
 
-/* A look-up that finds nothing is no load, so the span begins only once there is something to show. */
+/* A look-up that finds nothing is no load, so the span begins only once there is something to show.
+ */
 static enum hoist_status look_up(struct operation *op, struct cache_lock **lock,
                                  struct cache_entry **ret_entry, struct hoist_info **ret_info) {
   uint64_t started_unix_ns = clock_realtime_ns();
@@ -59,15 +59,12 @@ static enum hoist_status look_up(struct operation *op, struct cache_lock **lock,
       lock ? cache_find_locked(&op->call, lock, &entry, &op->error)
            : cache_find(&op->call, op->hoist->cache, &op->id, &entry, &op->error);
   metrics_lookup(op->hoist->telemetry, lookup_result(status));
-  if (status == HOIST_NOT_FOUND || status == HOIST_UNAVAILABLE)
-    return status;
+  if (status == HOIST_NOT_FOUND || status == HOIST_UNAVAILABLE) return status;
   struct hoist_span span;
   start_load_span(op, started_unix_ns, &span);
-  if (status == HOIST_OK)
-    status = read_entry(op, &span, entry, "sha256", ret_info);
+  if (status == HOIST_OK) status = read_entry(op, &span, entry, "sha256", ret_info);
   end_load_span(op, &span, status);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   op->cache_hit = 1;
   *ret_entry = HOIST_TAKE(entry);
   return HOIST_OK;
@@ -85,21 +82,19 @@ static enum hoist_status load_committed(struct operation *op, struct cache_entry
   start_load_span(op, clock_realtime_ns(), &span);
   enum hoist_status status = read_entry(op, &span, *entry, "sha256_on_download", ret_info);
   end_load_span(op, &span, status);
-  if (status == HOIST_OK)
-    *ret_entry = HOIST_TAKE(*entry);
+  if (status == HOIST_OK) *ret_entry = HOIST_TAKE(*entry);
   return status;
 }
 
-/* The lock's own time limit is not the caller's deadline: running into it means "busy, try again". */
+/* The lock's own time limit is not the caller's deadline: running into it means "busy, try again".
+ */
 static enum hoist_status take_lock(struct operation *op, struct cache_lock **ret_lock) {
   struct call call = op->call;
   uint64_t limit_ns = op->hoist->lock_timeout_ms * NS_PER_MS;
   uint64_t lock_deadline_ns = clock_monotonic_ns() + limit_ns;
   int limited = limit_ns > 0 && (call.deadline_ns == 0 || lock_deadline_ns < call.deadline_ns);
-  if (limited)
-    call.deadline_ns = lock_deadline_ns;
-  enum hoist_status status =
-      cache_lock(&call, op->hoist->cache, &op->id, ret_lock, &op->error);
+  if (limited) call.deadline_ns = lock_deadline_ns;
+  enum hoist_status status = cache_lock(&call, op->hoist->cache, &op->id, ret_lock, &op->error);
   if (status == HOIST_TIMEOUT && limited)
     return hoist_fail(&op->error, HOIST_UNAVAILABLE,
                       "%s: another process has been holding its lock for %" PRIu32
@@ -125,25 +120,20 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   enum hoist_status status = look_up(op, NULL, ret_entry, ret_info);
   if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT && status != HOIST_UNAVAILABLE)
     return status;
-  if (op->hoist->offline && status != HOIST_UNAVAILABLE)
-    return refuse_offline(op, status);
+  if (op->hoist->offline && status != HOIST_UNAVAILABLE) return refuse_offline(op, status);
   if (status == HOIST_UNAVAILABLE)
-    operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_WAIT,
-                                                 .message = op->error.message});
+    operation_report(
+        op, (struct hoist_progress){.kind = HOIST_PROGRESS_WAIT, .message = op->error.message});
   HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
   status = take_lock(op, &lock);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   status = look_up(op, &lock, ret_entry, ret_info);
   *ret_again = status == HOIST_UNAVAILABLE;
-  if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT)
-    return status;
-  if (op->hoist->offline)
-    return refuse_offline(op, status);
+  if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT) return status;
+  if (op->hoist->offline) return refuse_offline(op, status);
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   status = download_model(op, &lock, &entry);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   if (!entry) {
     *ret_again = 1;
     return HOIST_UNAVAILABLE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From "s3,dir:/models,s3://bucket/prefix,roboflow_api" to sources. A new kind of source is one row of
- * `kinds`. Owns the sources; used by one thread until hoist_open returns, read-only afterwards. */
+/* From "s3,dir:/models,s3://bucket/prefix,roboflow_api" to sources. A new kind of source is one row
+ * of `kinds`. Owns the sources; used by one thread until hoist_open returns, read-only afterwards.
+ */
 #include "chain.h"
 
 #include <string.h>
@@ -33,11 +34,11 @@ static enum hoist_status make_s3(const struct hoist_config *config, struct http 
       .session_token = config->session_token,
   };
   if (config->access_key && !config->secret_key)
-    return hoist_fail(err, HOIST_INVALID,
-                      "source s3: an access key is set but no secret key: set AWS_SECRET_ACCESS_KEY");
+    return hoist_fail(
+        err, HOIST_INVALID,
+        "source s3: an access key is set but no secret key: set AWS_SECRET_ACCESS_KEY");
   enum hoist_status status = parse_addressing(config->addressing, &options.virtual_host, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   return source_s3_new(http, &options, ret_source, err);
 }
 
@@ -45,8 +46,9 @@ static enum hoist_status make_configured_s3(const struct hoist_config *config, s
                                             const char *argument, struct source **ret_source,
                                             struct hoist_error *err) {
   if (!config->bucket)
-    return hoist_fail(err, HOIST_INVALID,
-                      "source s3: no bucket is configured: set INFER_BUCKET or use s3://bucket/prefix");
+    return hoist_fail(
+        err, HOIST_INVALID,
+        "source s3: no bucket is configured: set INFER_BUCKET or use s3://bucket/prefix");
   return make_s3(config, http, config->bucket, config->prefix, ret_source, err);
 }
 
@@ -62,8 +64,7 @@ static enum hoist_status make_url_s3(const struct hoist_config *config, struct h
   HOIST_AUTO(mem) char *bucket = strndup(argument, bucket_size);
   HOIST_AUTO(mem)
   char *prefix = text_format("%s%s", rest, *rest && !text_ends_with(rest, "/") ? "/" : "");
-  if (!bucket || !prefix)
-    return hoist_fail_memory(err, "a source");
+  if (!bucket || !prefix) return hoist_fail_memory(err, "a source");
   return make_s3(config, http, bucket, prefix, ret_source, err);
 }
 
@@ -116,24 +117,22 @@ static enum hoist_status add(struct chain *chain, const struct hoist_config *con
                              struct http *http, const char *item, struct hoist_error *err) {
   const struct kind *kind = find_kind(item);
   if (!kind)
-    return hoist_fail(err, HOIST_INVALID,
-                      "sources: '%s' is no source: use s3, roboflow_api, dir:PATH or s3://bucket/prefix",
-                      item);
+    return hoist_fail(
+        err, HOIST_INVALID,
+        "sources: '%s' is no source: use s3, roboflow_api, dir:PATH or s3://bucket/prefix", item);
   if (chain->count == CHAIN_MAX_SOURCES)
     return hoist_fail(err, HOIST_INVALID, "sources: more than %d", CHAIN_MAX_SOURCES);
   const char *argument = kind->takes_argument ? item + strlen(kind->name) : "";
   struct source *source = NULL;
   enum hoist_status status = kind->make(config, http, argument, &source, err);
-  if (status == HOIST_OK)
-    chain->sources[chain->count++] = source;
+  if (status == HOIST_OK) chain->sources[chain->count++] = source;
   return status;
 }
 
 static enum hoist_status add_listed(struct chain *chain, const struct hoist_config *config,
                                     struct http *http, struct hoist_error *err) {
   HOIST_AUTO(mem) char *list = text_dup(config->sources);
-  if (!list)
-    return hoist_fail_memory(err, "the sources");
+  if (!list) return hoist_fail_memory(err, "the sources");
   enum hoist_status status = HOIST_OK;
   char *rest = list;
   while (status == HOIST_OK && rest) {
@@ -142,8 +141,7 @@ static enum hoist_status add_listed(struct chain *chain, const struct hoist_conf
     size_t size = strlen(item);
     while (size > 0 && (item[size - 1] == ' ' || item[size - 1] == '\t'))
       item[--size] = '\0';
-    if (size > 0)
-      status = add(chain, config, http, item, err);
+    if (size > 0) status = add(chain, config, http, item, err);
   }
   return status;
 }
@@ -151,10 +149,8 @@ static enum hoist_status add_listed(struct chain *chain, const struct hoist_conf
 static enum hoist_status add_defaults(struct chain *chain, const struct hoist_config *config,
                                       struct http *http, struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
-  if (config->bucket)
-    status = add(chain, config, http, "s3", err);
-  if (status == HOIST_OK && config->api_key)
-    status = add(chain, config, http, "roboflow_api", err);
+  if (config->bucket) status = add(chain, config, http, "s3", err);
+  if (status == HOIST_OK && config->api_key) status = add(chain, config, http, "roboflow_api", err);
   return status;
 }
 
@@ -163,8 +159,7 @@ enum hoist_status chain_init(struct chain *ret_chain, const struct hoist_config 
   struct chain chain = {.count = 0};
   enum hoist_status status = config->sources ? add_listed(&chain, config, http, err)
                                              : add_defaults(&chain, config, http, err);
-  if (status != HOIST_OK)
-    chain_done(&chain);
+  if (status != HOIST_OK) chain_done(&chain);
   *ret_chain = chain;
   return status;
 }

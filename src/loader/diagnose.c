@@ -25,10 +25,11 @@ static void examine_cache(const struct examination *x) {
   const char *root = cache_root(x->op->hoist->cache);
   char detail[HOIST_ERROR_MESSAGE_SIZE];
   if (access(root, W_OK) != 0) {
-    snprintf(detail, sizeof detail,
-             "%s is read-only: cached models load, others cannot be fetched; set MODEL_CACHE_DIR to "
-             "a writable directory",
-             root);
+    snprintf(
+        detail, sizeof detail,
+        "%s is read-only: cached models load, others cannot be fetched; set MODEL_CACHE_DIR to "
+        "a writable directory",
+        root);
     report(x, "cache", HOIST_DENIED, detail);
     return;
   }
@@ -74,8 +75,7 @@ static enum hoist_status examine(const struct examination *x) {
            "ROBOFLOW_API_KEY or HOIST_SOURCES");
   for (size_t i = 0; i < chain->count && !op->hoist->offline; i++) {
     enum hoist_status status = call_check(&op->call, "examining the sources", &op->error);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
     examine_source(x, chain->sources[i]);
   }
   examine_runtime(x);
@@ -88,7 +88,6 @@ enum hoist_status hoist_diagnose(struct hoist *hoist, const struct hoist_call_op
   struct operation op;
   const struct examination x = {.op = &op, .report = report_to, .user = user};
   enum hoist_status status = operation_begin(&op, hoist, "hoist.diagnose", PROBE_ID, options);
-  if (status == HOIST_OK)
-    status = examine(&x);
+  if (status == HOIST_OK) status = examine(&x);
   return operation_end(&op, status, err);
 }

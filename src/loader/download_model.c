@@ -37,10 +37,8 @@ static enum hoist_status describe(struct attempt *a) {
                                                   .message = a->source->location});
   enum hoist_status status =
       a->source->ops->describe(&a->call, a->source, &a->op->id, &a->manifest, err);
-  if (status == HOIST_OK)
-    status = plan_make(&a->op->id, &a->manifest, err);
-  if (status == HOIST_OK)
-    report_plan(a);
+  if (status == HOIST_OK) status = plan_make(&a->op->id, &a->manifest, err);
+  if (status == HOIST_OK) report_plan(a);
   return status;
 }
 
@@ -53,8 +51,7 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
   if (status == HOIST_OK)
     status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
                          a->op->hoist->connections, &a->bytes, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   operation_report(a->op, (struct hoist_progress){
                               .kind = HOIST_PROGRESS_COMMIT,
                               .source = a->source->name,
@@ -80,8 +77,7 @@ static void end_attempt(struct attempt *a, enum hoist_status status) {
   hoist_span_set_int(&a->span, "model.artifacts.files", (int64_t)a->manifest.file_count);
   hoist_span_set_int(&a->span, "model.artifacts.bytes", (int64_t)a->bytes);
   hoist_span_set_int(&a->span, "model.artifacts.resumed_bytes", 0);
-  if (status != HOIST_OK)
-    hoist_span_record_error(&a->span, &a->op->error);
+  if (status != HOIST_OK) hoist_span_record_error(&a->span, &a->op->error);
   hoist_span_end(&a->span);
   metrics_artifact_bytes(a->op->hoist->telemetry, a->source->name, hoist_status_name(status),
                          a->bytes);
@@ -93,18 +89,15 @@ static enum hoist_status try_source(struct operation *op, struct source *source,
   struct attempt a = {.op = op, .source = source};
   start_attempt(&a);
   enum hoist_status status = describe(&a);
-  if (status == HOIST_OK)
-    status = transfer(&a, lock, ret_entry);
-  if (status == HOIST_OK)
-    op->downloaded_bytes += a.bytes;
+  if (status == HOIST_OK) status = transfer(&a, lock, ret_entry);
+  if (status == HOIST_OK) op->downloaded_bytes += a.bytes;
   end_attempt(&a, status);
   return status;
 }
 
 /* The verdict over all sources: the last failure that was not a plain "not here". */
 static void remember(struct hoist_error *verdict, const struct hoist_error *failure) {
-  if (verdict->status != HOIST_OK && failure->status == HOIST_NOT_FOUND)
-    return;
+  if (verdict->status != HOIST_OK && failure->status == HOIST_NOT_FOUND) return;
   *verdict = *failure;
 }
 
@@ -126,7 +119,8 @@ static enum hoist_status give_up(struct operation *op, const struct hoist_error 
   return op->error.status;
 }
 
-static enum hoist_status tell(struct operation *op, const struct source *source, struct buf *story) {
+static enum hoist_status tell(struct operation *op, const struct source *source,
+                              struct buf *story) {
   operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_FALLTHROUGH,
                                                .source = source->name,
                                                .message = op->error.message});
@@ -148,16 +142,14 @@ enum hoist_status download_model(struct operation *op, struct cache_lock **lock,
   for (size_t i = 0; i < chain->count; i++) {
     struct source *source = chain->sources[i];
     enum hoist_status status = try_source(op, source, lock, ret_entry);
-    if (status == HOIST_OK)
-      return HOIST_OK;
+    if (status == HOIST_OK) return HOIST_OK;
     if (!chain_falls_through(status)) {
       hoist_error_prepend(&op->error, "%s: %s", op->id.text, source->name);
       return status;
     }
     remember(&verdict, &op->error);
     status = tell(op, source, &story);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   return give_up(op, &verdict, &story);
 }

@@ -31,12 +31,10 @@ static enum hoist_status check(const struct hoist_config *config, struct hoist_e
 
 static enum hoist_status open_cache(const struct hoist_config *config, struct cache **ret_cache,
                                     struct hoist_error *err) {
-  if (config->cache_dir)
-    return cache_open(config->cache_dir, ret_cache, err);
+  if (config->cache_dir) return cache_open(config->cache_dir, ret_cache, err);
   HOIST_AUTO(mem) char *dir = NULL;
   enum hoist_status status = settings_default_cache_dir(NULL, &dir, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   return cache_open(dir, ret_cache, err);
 }
 
@@ -63,33 +61,26 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   if (config->onnxruntime && !hoist->onnxruntime)
     return hoist_fail_memory(err, "the configuration");
   enum hoist_status status = open_cache(config, &hoist->cache, err);
-  if (status == HOIST_OK)
-    status = open_http(config, &hoist->http, err);
-  if (status == HOIST_OK)
-    status = chain_init(&hoist->chain, config, hoist->http, err);
-  if (status == HOIST_OK)
-    status = registry_new(&hoist->registry, err);
+  if (status == HOIST_OK) status = open_http(config, &hoist->http, err);
+  if (status == HOIST_OK) status = chain_init(&hoist->chain, config, hoist->http, err);
+  if (status == HOIST_OK) status = registry_new(&hoist->registry, err);
   return status;
 }
 
 enum hoist_status hoist_open(const struct hoist_config *config, struct hoist **ret_hoist,
                              struct hoist_error *err) {
   enum hoist_status status = check(config, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   HOIST_AUTO(hoist) struct hoist *hoist = calloc(1, sizeof *hoist);
-  if (!hoist)
-    return hoist_fail_memory(err, "the hoist object");
+  if (!hoist) return hoist_fail_memory(err, "the hoist object");
   status = fill(hoist, config, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   *ret_hoist = HOIST_TAKE(hoist);
   return HOIST_OK;
 }
 
 void hoist_close(struct hoist *hoist) {
-  if (!hoist)
-    return;
+  if (!hoist) return;
   chain_done(&hoist->chain);
   http_free(hoist->http);
   cache_close(hoist->cache);

@@ -10,11 +10,9 @@ enum hoist_status hoist_verify(struct hoist *hoist, const char *model_id,
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   HOIST_AUTO(hoist_info) struct hoist_info *info = NULL;
   enum hoist_status status = operation_begin(&op, hoist, "model.verify", model_id, options);
-  if (status == HOIST_OK)
-    status = acquire_from_cache(&op, &entry, &info);
+  if (status == HOIST_OK) status = acquire_from_cache(&op, &entry, &info);
   status = operation_end(&op, status, err);
-  if (status == HOIST_OK && ret_bytes)
-    *ret_bytes = info->total_bytes;
+  if (status == HOIST_OK && ret_bytes) *ret_bytes = info->total_bytes;
   return status;
 }
 
@@ -24,11 +22,9 @@ enum hoist_status hoist_remove(struct hoist *hoist, const char *model_id,
   struct operation op;
   uint64_t freed = 0;
   enum hoist_status status = operation_begin(&op, hoist, "model.remove", model_id, options);
-  if (status == HOIST_OK)
-    status = cache_remove(&op.call, hoist->cache, &op.id, &freed, &op.error);
+  if (status == HOIST_OK) status = cache_remove(&op.call, hoist->cache, &op.id, &freed, &op.error);
   status = operation_end(&op, status, err);
-  if (status == HOIST_OK && ret_freed_bytes)
-    *ret_freed_bytes = freed;
+  if (status == HOIST_OK && ret_freed_bytes) *ret_freed_bytes = freed;
   return status;
 }
 
@@ -60,9 +56,7 @@ enum hoist_status hoist_list(struct hoist *hoist,
   struct lister lister = {.visit = visit, .user = user};
   struct hoist_error error = {0};
   enum hoist_status status = cache_list(hoist->cache, list_one, &lister, &error);
-  if (status == HOIST_OK || lister.stopped)
-    return HOIST_OK;
-  if (err)
-    *err = error;
+  if (status == HOIST_OK || lister.stopped) return HOIST_OK;
+  if (err) *err = error;
   return status;
 }

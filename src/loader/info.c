@@ -43,16 +43,14 @@ static enum hoist_status box_text(struct box *box, const char *text, const char 
   }
   size_t size = strlen(text) + 1;
   char *copy = box_alloc(box, size, 1, err);
-  if (!copy)
-    return HOIST_NO_MEMORY;
+  if (!copy) return HOIST_NO_MEMORY;
   memcpy(copy, text, size);
   *ret_text = copy;
   return HOIST_OK;
 }
 
 void hoist_info_free(struct hoist_info *info) {
-  if (!info)
-    return;
+  if (!info) return;
   struct box *box = (struct box *)(void *)info;
   for (struct block *block = box->blocks, *next; block; block = next) {
     next = block->next;
@@ -72,12 +70,10 @@ static enum hoist_status add_file(struct box *box, struct hoist_file *file,
 static enum hoist_status add_files(struct box *box, const struct manifest *m,
                                    struct hoist_error *err) {
   struct hoist_file *files = box_alloc(box, m->file_count, sizeof *files, err);
-  if (!files)
-    return HOIST_NO_MEMORY;
+  if (!files) return HOIST_NO_MEMORY;
   for (size_t i = 0; i < m->file_count; i++) {
     enum hoist_status status = add_file(box, &files[i], &m->files[i], err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   box->info.files = files;
   box->info.file_count = m->file_count;
@@ -90,16 +86,12 @@ static enum hoist_status add_origin(struct box *box, const struct cache_entry *e
   const struct manifest *m = cache_entry_manifest(entry);
   const char *weights = NULL;
   enum hoist_status status = plan_weights(m, &weights, err);
-  if (status == HOIST_OK)
-    status = box_text(box, weights, &box->info.weights, err);
+  if (status == HOIST_OK) status = box_text(box, weights, &box->info.weights, err);
   if (status == HOIST_OK)
     status = box_text(box, cache_entry_model_id(entry), &box->info.model_id, err);
-  if (status == HOIST_OK)
-    status = box_text(box, cache_entry_dir(entry), &box->info.directory, err);
-  if (status == HOIST_OK)
-    status = box_text(box, m->source, &box->info.source, err);
-  if (status == HOIST_OK)
-    status = add_files(box, m, err);
+  if (status == HOIST_OK) status = box_text(box, cache_entry_dir(entry), &box->info.directory, err);
+  if (status == HOIST_OK) status = box_text(box, m->source, &box->info.source, err);
+  if (status == HOIST_OK) status = add_files(box, m, err);
   box->info.created_unix_s = cache_entry_created_unix_s(entry);
   return status;
 }
@@ -107,8 +99,7 @@ static enum hoist_status add_origin(struct box *box, const struct cache_entry *e
 static enum hoist_status add_classes(struct box *box, struct hoist_error *err) {
   const struct artifacts *a = &box->artifacts;
   struct hoist_class *classes = box_alloc(box, a->class_count, sizeof *classes, err);
-  if (!classes)
-    return HOIST_NO_MEMORY;
+  if (!classes) return HOIST_NO_MEMORY;
   for (size_t i = 0; i < a->class_count; i++)
     classes[i] = (struct hoist_class){.name = a->classes[i],
                                       .color = artifacts_class_color(a, a->classes[i])};
@@ -120,8 +111,7 @@ static enum hoist_status add_classes(struct box *box, struct hoist_error *err) {
 static enum hoist_status add_keypoints(struct box *box, struct hoist_error *err) {
   const struct artifacts *a = &box->artifacts;
   struct hoist_keypoints *keypoints = box_alloc(box, a->keypoints_count, sizeof *keypoints, err);
-  if (!keypoints)
-    return HOIST_NO_MEMORY;
+  if (!keypoints) return HOIST_NO_MEMORY;
   for (size_t i = 0; i < a->keypoints_count; i++)
     keypoints[i] = (struct hoist_keypoints){
         .class_id = a->keypoints[i].class_id,
@@ -157,10 +147,10 @@ static enum hoist_status read_from_entry(void *user, const char *name, struct bu
 
 static enum hoist_status add_artifacts(struct box *box, const struct cache_entry *entry,
                                        struct hoist_error *err) {
-  const struct artifacts_reader reader = {.user = (void *)(uintptr_t)entry, .read = read_from_entry};
+  const struct artifacts_reader reader = {.user = (void *)(uintptr_t)entry,
+                                          .read = read_from_entry};
   enum hoist_status status = artifacts_parse(&reader, &box->artifacts, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   box->info.task_type = box->artifacts.task_type;
   box->info.model_type = box->artifacts.model_type;
   box->info.model_variant = box->artifacts.model_variant;
@@ -173,14 +163,11 @@ static enum hoist_status add_artifacts(struct box *box, const struct cache_entry
 enum hoist_status info_new(const struct cache_entry *entry, struct hoist_info **ret_info,
                            struct hoist_error *err) {
   struct box *box = calloc(1, sizeof *box);
-  if (!box)
-    return hoist_fail_memory(err, "a model's description");
+  if (!box) return hoist_fail_memory(err, "a model's description");
   HOIST_AUTO(hoist_info) struct hoist_info *info = &box->info;
   enum hoist_status status = add_origin(box, entry, err);
-  if (status == HOIST_OK)
-    status = add_artifacts(box, entry, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status == HOIST_OK) status = add_artifacts(box, entry, err);
+  if (status != HOIST_OK) return status;
   *ret_info = HOIST_TAKE(info);
   return HOIST_OK;
 }
@@ -201,12 +188,10 @@ static enum hoist_status add_tensors(struct box *box, const struct tensor_info *
                                      const struct hoist_tensor **ret_tensors, size_t *ret_count,
                                      struct hoist_error *err) {
   struct hoist_tensor *tensors = box_alloc(box, count, sizeof *tensors, err);
-  if (!tensors)
-    return HOIST_NO_MEMORY;
+  if (!tensors) return HOIST_NO_MEMORY;
   for (size_t i = 0; i < count; i++) {
     enum hoist_status status = add_tensor(box, &tensors[i], &from[i], err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   *ret_tensors = tensors;
   *ret_count = count;
@@ -223,8 +208,7 @@ enum hoist_status info_add_session(struct hoist_info *info, const struct ort *or
       add_tensors(box, inputs, input_count, &info->inputs, &info->input_count, err);
   if (status == HOIST_OK)
     status = add_tensors(box, outputs, output_count, &info->outputs, &info->output_count, err);
-  if (status == HOIST_OK)
-    status = box_text(box, ort_version(ort), &info->onnxruntime_version, err);
+  if (status == HOIST_OK) status = box_text(box, ort_version(ort), &info->onnxruntime_version, err);
   if (status == HOIST_OK)
     status = box_text(box, session_provider(session), &info->execution_provider, err);
   return status;

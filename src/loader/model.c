@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaded models: their references and accessors. Immutable once registered, so any thread may read. */
+/* Loaded models: their references and accessors. Immutable once registered, so any thread may read.
+ */
 #include "model.h"
 
 #include "metrics.h"
 
 void model_free(struct hoist_model *model) {
-  if (!model)
-    return;
+  if (!model) return;
   session_close(model->session);
   ort_close(model->ort);
   hoist_info_free(model->info);
@@ -20,8 +20,7 @@ struct hoist_model *hoist_model_ref(struct hoist_model *model) {
 }
 
 void hoist_model_unref(struct hoist_model *model) {
-  if (!model || !registry_unref_model(model->registry, model->info->model_id))
-    return;
+  if (!model || !registry_unref_model(model->registry, model->info->model_id)) return;
   metrics_unloaded(model->telemetry, model->info->model_id);
   model_free(model);
 }

@@ -25,7 +25,8 @@ static void make_call(struct operation *op, const struct hoist_call_options *opt
   op->call = (struct call){.telemetry = op->hoist->telemetry, .span = &op->span};
   if (options->timeout_ms > 0)
     op->call.deadline_ns = op->started_ns + options->timeout_ms * NS_PER_MS;
-  /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */
+  /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an
+   * atomic_int. */
   if (options->cancel)
     op->call.cancel = (const atomic_int *)(const void *)&options->cancel->private_;
   if (options->progress) {
@@ -39,8 +40,7 @@ static void make_call(struct operation *op, const struct hoist_call_options *opt
 enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
                                   const char *model_id, const struct hoist_call_options *options) {
   static const struct hoist_call_options defaults = {0};
-  if (!options)
-    options = &defaults;
+  if (!options) options = &defaults;
   op->hoist = hoist;
   op->started_ns = clock_monotonic_ns();
   op->error = (struct hoist_error){0};
@@ -51,11 +51,9 @@ enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, con
   pthread_mutex_init(&op->progress_lock, NULL);
   start_span(op, span_name, options);
   make_call(op, options);
-  if (!model_id)
-    return hoist_fail(&op->error, HOIST_INVALID, "no model id was given");
+  if (!model_id) return hoist_fail(&op->error, HOIST_INVALID, "no model id was given");
   enum hoist_status status = model_id_parse(model_id, &op->id, &op->error);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   hoist_span_set_string(&op->span, "model.id", op->id.text);
   return call_check(&op->call, op->id.text, &op->error);
 }
@@ -66,8 +64,7 @@ double operation_seconds(const struct operation *op) {
 
 void operation_report(struct operation *op, struct hoist_progress event) {
   event.model_id = op->id.text;
-  if (op->call.progress)
-    op->call.progress(op->call.progress_user, &event);
+  if (op->call.progress) op->call.progress(op->call.progress_user, &event);
 }
 
 enum hoist_status operation_end(struct operation *op, enum hoist_status status,
@@ -75,8 +72,7 @@ enum hoist_status operation_end(struct operation *op, enum hoist_status status,
   if (status != HOIST_OK) {
     hoist_span_record_error(&op->span, &op->error);
     metrics_error(op->hoist->telemetry, status);
-    if (err)
-      *err = op->error;
+    if (err) *err = op->error;
   }
   hoist_span_end(&op->span);
   pthread_mutex_destroy(&op->progress_lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A short list of slots under one lock. A slot lives from the first join of an id until its model's last
- * reference is gone or its load failed with nobody waiting. */
+/* A short list of slots under one lock. A slot lives from the first join of an id until its model's
+ * last reference is gone or its load failed with nobody waiting. */
 #include "registry.h"
 
 #include <pthread.h>
@@ -30,8 +30,7 @@ struct registry {
 
 enum hoist_status registry_new(struct registry **ret_registry, struct hoist_error *err) {
   struct registry *r = calloc(1, sizeof *r);
-  if (!r)
-    return hoist_fail_memory(err, "the model registry");
+  if (!r) return hoist_fail_memory(err, "the model registry");
   pthread_mutex_init(&r->lock, NULL);
   pthread_cond_init(&r->changed, NULL);
   r->references = 1;
@@ -47,13 +46,11 @@ struct registry *registry_ref(struct registry *r) {
 }
 
 void registry_unref(struct registry *r) {
-  if (!r)
-    return;
+  if (!r) return;
   pthread_mutex_lock(&r->lock);
   unsigned left = --r->references;
   pthread_mutex_unlock(&r->lock);
-  if (left > 0)
-    return;
+  if (left > 0) return;
   pthread_cond_destroy(&r->changed);
   pthread_mutex_destroy(&r->lock);
   free(r);
@@ -103,8 +100,7 @@ static enum hoist_status join_locked(const struct call *call, struct registry *r
     struct slot *slot = *find(r, id);
     if (!slot) {
       enum hoist_status status = add_slot(r, id, err);
-      if (status == HOIST_OK)
-        *ret_model = NULL;
+      if (status == HOIST_OK) *ret_model = NULL;
       return status;
     }
     if (slot->model) {
@@ -113,8 +109,7 @@ static enum hoist_status join_locked(const struct call *call, struct registry *r
       return HOIST_OK;
     }
     enum hoist_status status = call_check(call, "waiting for another thread's load", err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
     wait_a_little(r);
   }
 }
@@ -150,8 +145,7 @@ int registry_unref_model(struct registry *r, const char *id) {
   pthread_mutex_lock(&r->lock);
   struct slot **link = find(r, id);
   int last = --(*link)->references == 0;
-  if (last)
-    remove_slot(link);
+  if (last) remove_slot(link);
   pthread_mutex_unlock(&r->lock);
   return last;
 }

@@ -56,9 +56,9 @@ static void test_errno_decides_the_status(void **state) {
   static const struct {
     int sys_errno;
     enum hoist_status status;
-  } cases[] = {{ENOENT, HOIST_NOT_FOUND},  {EACCES, HOIST_DENIED},    {EROFS, HOIST_DENIED},
-               {ENOSPC, HOIST_NO_SPACE},   {EDQUOT, HOIST_NO_SPACE},  {ENOMEM, HOIST_NO_MEMORY},
-               {EINVAL, HOIST_INVALID},    {EIO, HOIST_UNAVAILABLE},  {ETIMEDOUT, HOIST_TIMEOUT},
+  } cases[] = {{ENOENT, HOIST_NOT_FOUND},  {EACCES, HOIST_DENIED},   {EROFS, HOIST_DENIED},
+               {ENOSPC, HOIST_NO_SPACE},   {EDQUOT, HOIST_NO_SPACE}, {ENOMEM, HOIST_NO_MEMORY},
+               {EINVAL, HOIST_INVALID},    {EIO, HOIST_UNAVAILABLE}, {ETIMEDOUT, HOIST_TIMEOUT},
                {ENOTDIR, HOIST_NOT_FOUND}, {EFBIG, HOIST_NO_SPACE}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct hoist_error err = {0};
@@ -130,10 +130,17 @@ static void test_numbers_are_whole_or_refused(void **state) {
     const char *text;
     int ok;
     uint64_t value;
-  } cases[] = {{"0", 1, 0},       {"42", 1, 42}, {"18446744073709551615", 1, UINT64_MAX},
-               {"18446744073709551616", 0, 0},  {"", 0, 0},
-               {"-1", 0, 0},      {"1 ", 0, 0},  {" 1", 0, 0},
-               {"0x10", 0, 0},    {"1e3", 0, 0}, {"99999999999999999999", 0, 0}};
+  } cases[] = {{"0", 1, 0},
+               {"42", 1, 42},
+               {"18446744073709551615", 1, UINT64_MAX},
+               {"18446744073709551616", 0, 0},
+               {"", 0, 0},
+               {"-1", 0, 0},
+               {"1 ", 0, 0},
+               {" 1", 0, 0},
+               {"0x10", 0, 0},
+               {"1e3", 0, 0},
+               {"99999999999999999999", 0, 0}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     uint64_t value = 7;
     assert_int_equal(parse_u64(cases[i].text, &value), cases[i].ok);

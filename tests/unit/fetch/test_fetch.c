@@ -121,8 +121,7 @@ static void test_broken_promises_are_corrupt(void **state) {
     f->promised.kind = cases[i].manifest_kind;
     f->in_response.kind = cases[i].response_kind;
     assert_int_equal(fetch_all(w, 1), HOIST_CORRUPT);
-    if (!strstr(w->err.message, cases[i].says))
-      fail_msg("%s: %s", cases[i].title, w->err.message);
+    if (!strstr(w->err.message, cases[i].says)) fail_msg("%s: %s", cases[i].title, w->err.message);
     assert_non_null(strstr(w->err.message, "w.onnx"));
     w->source->file_count = 0;
     manifest_done(&w->m);
@@ -175,9 +174,9 @@ static void test_contents_the_source_made_up_are_not_fetched(void **state) {
   assert_int_equal(manifest_add(&w->m, "class_names.txt", &file, NULL), HOIST_OK);
   file->content = strdup("cat\n");
   file->size = 4;
-  assert_int_equal(fetch_model(&w->call, &w->source->base, &w->id, &w->m, w->txn, 2, &w->bytes,
-                               &w->err),
-                   HOIST_OK);
+  assert_int_equal(
+      fetch_model(&w->call, &w->source->base, &w->id, &w->m, w->txn, 2, &w->bytes, &w->err),
+      HOIST_OK);
   assert_int_equal(w->source->fetches, 0);
   assert_int_equal(w->bytes, 0);
   assert_int_equal(w->m.files[0].digest.kind, DIGEST_SHA256);

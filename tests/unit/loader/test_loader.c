@@ -65,10 +65,11 @@ static int tear_down(void **state) {
 static void give_model(struct fake_source *s, const char *weights) {
   fake_source_add(s, "weights.onnx", weights);
   fake_source_add(s, "class_names.txt", "cat\ndog\n");
-  fake_source_add(s, "environment.json",
-                  "{\"PREPROCESSING\": {\"auto-orient\": {\"enabled\": true}, \"resize\": "
-                  "{\"enabled\": true, \"format\": \"Stretch to\", \"width\": 640, \"height\": 480}}, "
-                  "\"COLORS\": {\"dog\": \"#00ff00\"}}");
+  fake_source_add(
+      s, "environment.json",
+      "{\"PREPROCESSING\": {\"auto-orient\": {\"enabled\": true}, \"resize\": "
+      "{\"enabled\": true, \"format\": \"Stretch to\", \"width\": 640, \"height\": 480}}, "
+      "\"COLORS\": {\"dog\": \"#00ff00\"}}");
   s->task_type = "object-detection";
 }
 
@@ -147,10 +148,9 @@ static void test_which_failures_let_the_next_source_try(void **state) {
     enum hoist_status status;
     int falls_through;
   } cases[] = {
-      {HOIST_NOT_FOUND, 1},   {HOIST_UNAVAILABLE, 1}, {HOIST_CORRUPT, 1},
-      {HOIST_DENIED, 0},      {HOIST_TIMEOUT, 0},     {HOIST_CANCELLED, 0},
-      {HOIST_NO_SPACE, 0},    {HOIST_NO_MEMORY, 0},   {HOIST_INVALID, 0},
-      {HOIST_UNSUPPORTED, 0}, {HOIST_INTERNAL, 0},
+      {HOIST_NOT_FOUND, 1}, {HOIST_UNAVAILABLE, 1}, {HOIST_CORRUPT, 1},  {HOIST_DENIED, 0},
+      {HOIST_TIMEOUT, 0},   {HOIST_CANCELLED, 0},   {HOIST_NO_SPACE, 0}, {HOIST_NO_MEMORY, 0},
+      {HOIST_INVALID, 0},   {HOIST_UNSUPPORTED, 0}, {HOIST_INTERNAL, 0},
   };
   give_model(w->second, "0123456789");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -191,7 +191,8 @@ static void test_when_none_delivers_the_error_names_each_and_the_spans_fail(void
   assert_int_equal(root->errors, 1);
   assert_int_equal(root->exception_events, 1);
   assert_string_equal(fake_attr(root, "error.type"), "unavailable");
-  assert_int_equal((int)fake_metric_sum(w->tracer, "inference.errors", "error.type=unavailable"), 1);
+  assert_int_equal((int)fake_metric_sum(w->tracer, "inference.errors", "error.type=unavailable"),
+                   1);
   w->first->describe_status = HOIST_NOT_FOUND;
   assert_int_equal(pull(w, NULL), HOIST_NOT_FOUND);
 }

@@ -59,8 +59,7 @@ static void *join_and_leave(void *user) {
       c->loaders++;
       int fails = i % 3 == 0;
       registry_finish(c->registry, "a", fails ? NULL : some_model);
-      if (fails)
-        continue;
+      if (fails) continue;
     } else {
       assert_ptr_equal(model, some_model);
       c->sharers++;

@@ -21,8 +21,7 @@ static enum hoist_status describe(const struct call *call, struct source *source
   for (size_t i = 0; i < s->file_count; i++) {
     struct manifest_file *file = NULL;
     enum hoist_status status = manifest_add(ret_manifest, s->files[i].name, &file, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
     file->size = s->files[i].listed_size;
     file->digest = s->files[i].promised;
   }
@@ -32,8 +31,7 @@ static enum hoist_status describe(const struct call *call, struct source *source
 static enum hoist_status wait_for_stop(const struct call *call, struct hoist_error *err) {
   for (;;) {
     enum hoist_status status = call_check(call, "waiting", err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
 }
@@ -46,16 +44,11 @@ static enum hoist_status send(const struct call *call, struct fake_file *f,
     if (status == HOIST_OK)
       status = sink->write(sink->user, "garbage of an attempt that broke", f->size / 2, err);
   }
-  if (status == HOIST_OK)
-    status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
-  if (status == HOIST_OK)
-    status = sink->write(sink->user, f->data, f->size / 2, err);
-  if (status != HOIST_OK)
-    return status;
-  if (f->fail != HOIST_OK)
-    return hoist_fail(err, f->fail, "%s: failed half-way", f->name);
-  if (f->waits_for_stop)
-    return wait_for_stop(call, err);
+  if (status == HOIST_OK) status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
+  if (status == HOIST_OK) status = sink->write(sink->user, f->data, f->size / 2, err);
+  if (status != HOIST_OK) return status;
+  if (f->fail != HOIST_OK) return hoist_fail(err, f->fail, "%s: failed half-way", f->name);
+  if (f->waits_for_stop) return wait_for_stop(call, err);
   return sink->write(sink->user, f->data + f->size / 2, f->size - f->size / 2, err);
 }
 
@@ -70,8 +63,7 @@ static enum hoist_status fetch(const struct call *call, struct source *source,
     ;
   enum hoist_status status = HOIST_NOT_FOUND;
   for (size_t i = 0; i < s->file_count; i++)
-    if (strcmp(s->files[i].name, file->name) == 0)
-      status = send(call, &s->files[i], sink, err);
+    if (strcmp(s->files[i].name, file->name) == 0) status = send(call, &s->files[i], sink, err);
   s->in_flight--;
   return status;
 }
@@ -85,15 +77,13 @@ static const struct source_ops ops = {.describe = describe, .fetch = fetch, .fre
 
 struct fake_source *fake_source_new(const char *name) {
   struct fake_source *s = calloc(1, sizeof *s);
-  if (!s)
-    abort();
+  if (!s) abort();
   s->base = (struct source){.ops = &ops, .name = name, .location = text_format("fake:%s", name)};
   return s;
 }
 
 struct fake_file *fake_source_add(struct fake_source *s, const char *name, const char *data) {
-  if (s->file_count == FAKE_MAX_FILES)
-    abort();
+  if (s->file_count == FAKE_MAX_FILES) abort();
   struct fake_file *f = &s->files[s->file_count++];
   *f = (struct fake_file){.name = name,
                           .data = data,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A source made up in memory, for tests: says what it is told to say and counts how often it is asked. */
+/* A source made up in memory, for tests: says what it is told to say and counts how often it is
+ * asked. */
 #ifndef HOIST_TESTS_FAKE_SOURCE_H
 #define HOIST_TESTS_FAKE_SOURCE_H
 
@@ -13,13 +14,13 @@ struct fake_file {
   const char *name;
   const char *data;
   size_t size;
-  int64_t listed_size;      /* what describe says: FILE_SIZE_UNKNOWN, or anything */
-  struct digest promised;   /* by describe */
-  int64_t announced_size;   /* what fetch announces */
+  int64_t listed_size;    /* what describe says: FILE_SIZE_UNKNOWN, or anything */
+  struct digest promised; /* by describe */
+  int64_t announced_size; /* what fetch announces */
   struct digest in_response;
-  enum hoist_status fail;   /* not OK: fetch fails so after half of the bytes */
-  int attempts;             /* how often begin is called with half the bytes before the real one */
-  int waits_for_stop;       /* 1: fetch waits until the call is stopped */
+  enum hoist_status fail; /* not OK: fetch fails so after half of the bytes */
+  int attempts;           /* how often begin is called with half the bytes before the real one */
+  int waits_for_stop;     /* 1: fetch waits until the call is stopped */
 };
 
 struct fake_source {

@@ -50,8 +50,7 @@ static void span_set_attr(void *user, void *target, const struct hoist_attr *att
   while (i < span->attr_count && strcmp(span->attrs[i].key, attr->key) != 0)
     i++;
   assert_true(i < FAKE_MAX_ATTRS);
-  if (i == span->attr_count)
-    span->attr_count++;
+  if (i == span->attr_count) span->attr_count++;
   snprintf(span->attrs[i].key, sizeof span->attrs[i].key, "%s", attr->key);
   attr_text(attr, span->attrs[i].value, sizeof span->attrs[i].value);
 }
@@ -140,8 +139,7 @@ void fake_tracer_free(struct fake_tracer *t) {
 
 const struct fake_span *fake_span(const struct fake_tracer *t, const char *name, int n) {
   for (int i = 0; i < t->span_count; i++)
-    if (strcmp(t->spans[i].name, name) == 0 && n-- == 0)
-      return &t->spans[i];
+    if (strcmp(t->spans[i].name, name) == 0 && n-- == 0) return &t->spans[i];
   return NULL;
 }
 
@@ -154,8 +152,7 @@ int fake_span_count(const struct fake_tracer *t, const char *name) {
 
 const char *fake_attr(const struct fake_span *span, const char *key) {
   for (int i = 0; span && i < span->attr_count; i++)
-    if (strcmp(span->attrs[i].key, key) == 0)
-      return span->attrs[i].value;
+    if (strcmp(span->attrs[i].key, key) == 0) return span->attrs[i].value;
   return NULL;
 }
 
@@ -172,10 +169,8 @@ void fake_tracer_check(const struct fake_tracer *t, const char *secret) {
     const struct fake_span *span = &t->spans[i];
     assert_true(span->ended);
     assert_true(span->end_ns >= span->start_ns);
-    if (span->parent >= 0)
-      assert_true(span->start_ns >= t->spans[span->parent].start_ns);
-    if (!secret)
-      continue;
+    if (span->parent >= 0) assert_true(span->start_ns >= t->spans[span->parent].start_ns);
+    if (!secret) continue;
     assert_null(strstr(span->description, secret));
     for (int j = 0; j < span->attr_count; j++)
       assert_null(strstr(span->attrs[j].value, secret));
