@@ -45,9 +45,10 @@ struct hoist_error {
   char message[HOIST_ERROR_MESSAGE_SIZE];
 };
 
-/** The low-cardinality name of a status, as in `error.type`: "ok", "invalid", "not_found",
- * "denied", "unavailable", "timeout", "cancelled", "corrupt", "unsupported", "no_space",
- * "no_memory", "internal". Static storage. Threads: any */
+/** The low-cardinality name of a status, as in `error.type`: "ok", "invalid", "not_found", "denied",
+ *  "unavailable", "timeout", "cancelled", "corrupt", "unsupported", "no_space", "no_memory",
+ *  "internal". Static storage.
+ *  Threads: any */
 HOIST_API const char *hoist_status_name(enum hoist_status status);
 
 #ifdef __cplusplus

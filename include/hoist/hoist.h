@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hoist: loads machine-learning models by id. Finds a model's artifacts (local cache, then S3, then
- * the Roboflow API, in the order you configure), brings them into the cache whole and verified,
- * opens an ONNX Runtime session on them, and records where the time went as OpenTelemetry spans and
- * metrics.
+/* hoist: loads machine-learning models by id. Finds a model's artifacts (local cache, then S3, then the
+ * Roboflow API, in the order you configure), brings them into the cache whole and verified, opens an
+ * ONNX Runtime session on them, and records where the time went as OpenTelemetry spans and metrics.
  *
  *     struct hoist_config config;
  *     hoist_config_init(&config);
@@ -12,8 +11,8 @@
  *     OrtSession *session = hoist_model_ort_session(model);
  *
  * Ownership: what a function hands out through a `ret_` parameter is released by the function its
- * comment names; what is returned as a const pointer is borrowed from its object. `ret_` parameters
- * are untouched on failure, `err` (may be NULL) is untouched on success. */
+ * comment names; what is returned as a const pointer is borrowed from its object. `ret_` parameters are
+ * untouched on failure, `err` (may be NULL) is untouched on success. */
 #ifndef HOIST_HOIST_H
 #define HOIST_HOIST_H
 
@@ -34,17 +33,16 @@ extern "C" {
 /** "0.1.0": the version of the library in use, which may be newer than the header's. Static. */
 HOIST_API const char *hoist_version(void);
 
-/* ---- configuration ------------------------------------------------------------------------------
- */
+/* ---- configuration ------------------------------------------------------------------------------ */
 
-/** Everything hoist can be told. Fill with hoist_config_init, then change what you need. Strings
- * are borrowed until hoist_open returns (which copies them) and may be NULL for "not set". */
+/** Everything hoist can be told. Fill with hoist_config_init, then change what you need. Strings are
+ *  borrowed until hoist_open returns (which copies them) and may be NULL for "not set". */
 struct hoist_config {
   size_t size; /**< set by hoist_config_init; lets later versions add members at the end */
 
   const char *cache_dir; /**< default: $XDG_CACHE_HOME/hoist, else $HOME/.cache/hoist */
-  /** Ordered, comma-separated: s3, roboflow_api, dir:PATH, s3://bucket/prefix. Default: s3 if
-   * `bucket` is set, then roboflow_api if `api_key` is set. */
+  /** Ordered, comma-separated: s3, roboflow_api, dir:PATH, s3://bucket/prefix. Default: s3 if `bucket`
+   *  is set, then roboflow_api if `api_key` is set. */
   const char *sources;
 
   const char *bucket;        /**< S3 bucket of the source "s3" */
@@ -86,29 +84,26 @@ HOIST_API void hoist_config_init(struct hoist_config *config);
 /** Overrides members from environment variables (the list: `hoist config`, docs/configuration.md).
  *  Strings point at what get_env returned; nothing is copied.
  *  @param get_env  how to look a variable up; NULL: getenv
- *  Errors:  INVALID a value that cannot be understood: names the variable; config is half changed
- */
+ *  Errors:  INVALID a value that cannot be understood: names the variable; config is half changed */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_config_from_env(
     struct hoist_config *config, const char *(*get_env)(const char *name), struct hoist_error *err);
 
-/* ---- the hoist object ---------------------------------------------------------------------------
- */
+/* ---- the hoist object --------------------------------------------------------------------------- */
 
 struct hoist; /**< a cache, its sources, and the models loaded through it; thread-safe */
 
 /** Checks the configuration and opens (creates) the cache. Contacts nothing on the network.
  *  @param ret_hoist  on OK: release with hoist_close
- *  Errors:  INVALID a setting makes no sense · DENIED, NO_SPACE, … the cache directory cannot be
- * used · NO_MEMORY */
+ *  Errors:  INVALID a setting makes no sense · DENIED, NO_SPACE, … the cache directory cannot be used ·
+ *           NO_MEMORY */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_open(const struct hoist_config *config,
                                                         struct hoist **ret_hoist,
                                                         struct hoist_error *err);
-/** Releases everything but models still held, which stay usable. NULL is fine. No call may be
- * running on the object. */
+/** Releases everything but models still held, which stay usable. NULL is fine. No call may be running
+ *  on the object. */
 HOIST_API void hoist_close(struct hoist *hoist);
 
-/* ---- calling off, watching ----------------------------------------------------------------------
- */
+/* ---- calling off, watching ---------------------------------------------------------------------- */
 
 /** A switch that stops calls. Zero-initialise; must outlive the calls it was given to. */
 struct hoist_cancel {
@@ -147,24 +142,20 @@ struct hoist_progress {
   const char *message; /**< for people; NULL where there is nothing to add */
 };
 
-/** What a single call may be told. Zero-initialise; NULL in place of the struct means all defaults.
- */
+/** What a single call may be told. Zero-initialise; NULL in place of the struct means all defaults. */
 struct hoist_call_options {
   uint32_t timeout_ms;               /**< for the whole call; 0: none */
   const struct hoist_cancel *cancel; /**< NULL: cannot be called off */
-  /** Parent of the call's span: a span of the same telemetry, or a remote one; both NULL: a new
-   * trace. */
+  /** Parent of the call's span: a span of the same telemetry, or a remote one; both NULL: a new trace. */
   const struct hoist_span *parent;
   const struct hoist_span_context *remote_parent;
-  /** Called from whichever thread has news, never two at once for one call; must not call hoist.
-   * FILE events come at most about ten times a second per file, and always at its beginning and
-   * end. */
+  /** Called from whichever thread has news, never two at once for one call; must not call hoist. FILE
+   *  events come at most about ten times a second per file, and always at its beginning and end. */
   void (*progress)(void *user, const struct hoist_progress *event);
   void *progress_user;
 };
 
-/* ---- what is known about a model ----------------------------------------------------------------
- */
+/* ---- what is known about a model ---------------------------------------------------------------- */
 
 #define HOIST_MAX_DIMS 16
 
@@ -227,8 +218,7 @@ struct hoist_info {
   const struct hoist_keypoints *keypoints;
   size_t keypoints_count;
 
-  /* Known once a session was opened (hoist_load, or hoist_inspect where ONNX Runtime is installed)
-   */
+  /* Known once a session was opened (hoist_load, or hoist_inspect where ONNX Runtime is installed) */
   const char *onnxruntime_version; /**< NULL: no session */
   const char *execution_provider;
   const struct hoist_tensor *inputs;
@@ -243,21 +233,21 @@ struct hoist_info {
 };
 HOIST_API void hoist_info_free(struct hoist_info *info); /**< NULL is fine */
 
-/* ---- models -------------------------------------------------------------------------------------
- */
+/* ---- models ------------------------------------------------------------------------------------- */
 
 struct hoist_model; /**< a loaded model, reference-counted; thread-safe */
 
-/** Loads a model: from the cache when it is there and verified, else from the first source that has
- * it. A model that this object has loaded already is shared. Blocks until the model is ready; any
- * number of threads and processes asking for one model cause one download.
+/** Loads a model: from the cache when it is there and verified, else from the first source that has it.
+ *  A model that this object has loaded already is shared. Blocks until the model is ready; any number
+ *  of threads and processes asking for one model cause one download.
  *  @param options    NULL: defaults
  *  @param ret_model  on OK: release with hoist_model_unref
- *  Errors:  INVALID a bad model id, or no source is configured · NOT_FOUND no source has it ·
- * DENIED a source refused (the next ones are not asked) · UNAVAILABLE, CORRUPT what the last source
- * said when none could deliver; the message names each · TIMEOUT, CANCELLED by the caller ·
- * NO_SPACE · UNSUPPORTED no ONNX Runtime, or it cannot run the model · NO_MEMORY. The cache is
- * never left with a part of a model. Threads: any */
+ *  Errors:  INVALID a bad model id, or no source is configured · NOT_FOUND no source has it · DENIED a
+ *           source refused (the next ones are not asked) · UNAVAILABLE, CORRUPT what the last source said
+ *           when none could deliver; the message names each · TIMEOUT, CANCELLED by the caller · NO_SPACE
+ *           · UNSUPPORTED no ONNX Runtime, or it cannot run the model · NO_MEMORY. The cache is never left
+ *           with a part of a model.
+ *  Threads: any */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_load(struct hoist *hoist, const char *model_id,
                                                         const struct hoist_call_options *options,
                                                         struct hoist_model **ret_model,
@@ -268,27 +258,25 @@ HOIST_API void hoist_model_unref(struct hoist_model *model);
 
 /** What is known about the model; borrowed from it. */
 HOIST_API const struct hoist_info *hoist_model_info(const struct hoist_model *model);
-/** `const OrtApi *`, `OrtEnv *`, `OrtSession *` of onnxruntime_c_api.h, borrowed from the model.
- * The API table is that of the runtime opened: API version 21 or what the runtime has, if that is
- * less. */
+/** `const OrtApi *`, `OrtEnv *`, `OrtSession *` of onnxruntime_c_api.h, borrowed from the model. The API
+ *  table is that of the runtime opened: API version 21 or what the runtime has, if that is less. */
 HOIST_API const void *hoist_model_ort_api(const struct hoist_model *model);
 HOIST_API void *hoist_model_ort_env(const struct hoist_model *model);
 HOIST_API void *hoist_model_ort_session(const struct hoist_model *model);
 
-/** Brings a model's artifacts into the cache (or verifies them there) and opens no session: needs
- * no ONNX Runtime. Errors as hoist_load.
+/** Brings a model's artifacts into the cache (or verifies them there) and opens no session: needs no
+ *  ONNX Runtime. Errors as hoist_load.
  *  @param ret_info  may be NULL; on OK: release with hoist_info_free */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_pull(struct hoist *hoist, const char *model_id,
                                                         const struct hoist_call_options *options,
                                                         struct hoist_info **ret_info,
                                                         struct hoist_error *err);
 
-/* ---- the cache ----------------------------------------------------------------------------------
- */
+/* ---- the cache ---------------------------------------------------------------------------------- */
 
-/** Describes a cached model after verifying it; touches no network. Opens a session, where a
- * runtime is installed, to learn inputs and outputs; without one those stay empty. Errors:  INVALID
- * · NOT_FOUND not in the cache · CORRUPT it is, but damaged: which file and how */
+/** Describes a cached model after verifying it; touches no network. Opens a session, where a runtime is
+ *  installed, to learn inputs and outputs; without one those stay empty.
+ *  Errors:  INVALID · NOT_FOUND not in the cache · CORRUPT it is, but damaged: which file and how */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_inspect(struct hoist *hoist,
                                                            const char *model_id,
                                                            const struct hoist_call_options *options,
@@ -327,8 +315,7 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_list(
     struct hoist *hoist, int (*visit)(void *user, const struct hoist_list_item *item), void *user,
     struct hoist_error *err);
 
-/* ---- self-examination ---------------------------------------------------------------------------
- */
+/* ---- self-examination --------------------------------------------------------------------------- */
 
 /** One finding of hoist_diagnose; borrowed for the length of the callback. */
 struct hoist_finding {

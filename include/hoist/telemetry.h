@@ -2,8 +2,8 @@
 /* OpenTelemetry for C: spans and metrics, recorded cheaply, exported in the background. hoist's own
  * loads are recorded with it, and a program may use it for itself.
  *
- * A struct hoist_telemetry is either our recorder (hoist_telemetry_open) or an adapter to a tracer
- * the program already has (hoist_telemetry_adapt). Where a function takes one, NULL means "not
+ * A struct hoist_telemetry is either our recorder (hoist_telemetry_open) or an adapter to a tracer the
+ * program already has (hoist_telemetry_adapt). Where a function takes one, NULL means "not
  * configured": every call is then a no-op that touches no memory but its arguments.
  *
  * Names follow the OpenTelemetry specification (Trace API, Metrics API, OTLP 1.x). */
@@ -21,8 +21,7 @@ extern "C" {
 
 struct hoist_telemetry;
 
-/* ---- attributes --------------------------------------------------------------------------------
- */
+/* ---- attributes -------------------------------------------------------------------------------- */
 
 enum hoist_attr_type {
   HOIST_ATTR_STRING = 1,
@@ -31,8 +30,7 @@ enum hoist_attr_type {
   HOIST_ATTR_BOOL = 4
 };
 
-/** One key and its value; everything in it is borrowed for the length of the call it is given to.
- */
+/** One key and its value; everything in it is borrowed for the length of the call it is given to. */
 struct hoist_attr {
   const char *key;
   enum hoist_attr_type type;
@@ -43,8 +41,7 @@ struct hoist_attr {
   } value;
 };
 
-/* ---- spans -------------------------------------------------------------------------------------
- */
+/* ---- spans ------------------------------------------------------------------------------------- */
 
 enum hoist_span_kind { /* the values of OTLP's SpanKind */
                        HOIST_SPAN_INTERNAL = 1,
@@ -64,9 +61,9 @@ struct hoist_span_context {
 
 #define HOIST_SPAN_SIZE 3072
 
-/** A running span, in storage of the caller: on its stack, or in its own object where the span
- * outlives the function. Not copyable once started. Used by one thread at a time; it may be started
- * in one thread and ended in another. A zeroed struct is a valid span that records nothing. */
+/** A running span, in storage of the caller: on its stack, or in its own object where the span outlives
+ *  the function. Not copyable once started. Used by one thread at a time; it may be started in one
+ *  thread and ended in another. A zeroed struct is a valid span that records nothing. */
 struct hoist_span {
   struct hoist_telemetry *telemetry; /**< read-only; NULL: this span records nothing */
   uint64_t private_[(HOIST_SPAN_SIZE - sizeof(void *)) / sizeof(uint64_t)];
@@ -85,8 +82,8 @@ HOIST_API void hoist_span_start_root(struct hoist_telemetry *telemetry, const ch
 HOIST_API void hoist_span_start(const struct hoist_span *parent, const char *name,
                                 enum hoist_span_kind kind, struct hoist_span *ret_span);
 
-/** Sets an attribute; the last value of a key wins. NULL strings are ignored. Long values are cut
- * at a UTF-8 boundary; what does not fit any more is dropped and counted on the span. */
+/** Sets an attribute; the last value of a key wins. NULL strings are ignored. Long values are cut at a
+ *  UTF-8 boundary; what does not fit any more is dropped and counted on the span. */
 HOIST_API void hoist_span_set_string(struct hoist_span *span, const char *key, const char *value);
 HOIST_API void hoist_span_set_int(struct hoist_span *span, const char *key, int64_t value);
 HOIST_API void hoist_span_set_double(struct hoist_span *span, const char *key, double value);
@@ -108,8 +105,8 @@ HOIST_API void hoist_span_record_error(struct hoist_span *span, const struct hoi
  *  zeroed or ended span does nothing. */
 HOIST_API void hoist_span_end(struct hoist_span *span);
 
-/** As hoist_span_start and hoist_span_end with times of the caller (nanoseconds since the Unix
- * epoch), for phases that are known only afterwards. end < start is raised to start. */
+/** As hoist_span_start and hoist_span_end with times of the caller (nanoseconds since the Unix epoch),
+ *  for phases that are known only afterwards. end < start is raised to start. */
 HOIST_API void hoist_span_start_at(const struct hoist_span *parent, const char *name,
                                    enum hoist_span_kind kind, uint64_t start_unix_ns,
                                    struct hoist_span *ret_span);
@@ -128,8 +125,7 @@ HOIST_API void hoist_traceparent_format(const struct hoist_span_context *context
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_traceparent_parse(
     const char *text, struct hoist_span_context *ret_context);
 
-/* ---- metrics -----------------------------------------------------------------------------------
- */
+/* ---- metrics ----------------------------------------------------------------------------------- */
 
 enum hoist_instrument_kind {
   HOIST_COUNTER = 1,         /**< monotonic sum */
@@ -155,13 +151,12 @@ HOIST_API void hoist_metric_add(struct hoist_telemetry *telemetry,
                                 const struct hoist_instrument *instrument, double value,
                                 const struct hoist_attr *attrs, size_t attr_count);
 
-/* ---- a tracer the program already has ----------------------------------------------------------
- */
+/* ---- a tracer the program already has ---------------------------------------------------------- */
 
-/** What hoist calls instead of its own recorder. Every member but `metric_add` must be set. `user`
- * is passed to every call. A span is whatever `span_start` returns; NULL is a span that records
- * nothing and is never passed back. Calls come from any thread, also concurrently for different
- * spans. Strings are borrowed for the length of the call. */
+/** What hoist calls instead of its own recorder. Every member but `metric_add` must be set. `user` is
+ *  passed to every call. A span is whatever `span_start` returns; NULL is a span that records nothing
+ *  and is never passed back. Calls come from any thread, also concurrently for different spans.
+ *  Strings are borrowed for the length of the call. */
 struct hoist_tracer {
   size_t size; /**< sizeof(struct hoist_tracer): lets later versions add members at the end */
   void *user;
@@ -184,8 +179,7 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_adapt(
     const struct hoist_tracer *tracer, struct hoist_telemetry **ret_telemetry,
     struct hoist_error *err);
 
-/* ---- our own recorder and exporters ------------------------------------------------------------
- */
+/* ---- our own recorder and exporters ------------------------------------------------------------ */
 
 /** How to record and where to export. Fill with hoist_telemetry_config_init, then change what you
  *  need. Every string is borrowed until hoist_telemetry_open returns. */
@@ -218,12 +212,11 @@ struct hoist_telemetry_config {
 
 HOIST_API void hoist_telemetry_config_init(struct hoist_telemetry_config *config);
 
-/** Reads the OTEL_* environment (and the names the Roboflow inference server uses for the same
- * things) into `config`; unset variables leave their member alone. Strings point into storage owned
- * by `config`: release with hoist_telemetry_config_done.
+/** Reads the OTEL_* environment (and the names the Roboflow inference server uses for the same things)
+ *  into `config`; unset variables leave their member alone. Strings point into storage owned by
+ *  `config`: release with hoist_telemetry_config_done.
  *  @param get_env  how to look a variable up; NULL: getenv
- *  @return 1 when the environment asks for telemetry, 0 when nothing in it does (then do not open)
- */
+ *  @return 1 when the environment asks for telemetry, 0 when nothing in it does (then do not open) */
 HOIST_API int hoist_telemetry_config_from_env(struct hoist_telemetry_config *config,
                                               const char *(*get_env)(const char *name));
 HOIST_API void hoist_telemetry_config_done(struct hoist_telemetry_config *config);
@@ -241,8 +234,8 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_open(
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_flush(
     struct hoist_telemetry *telemetry, uint32_t timeout_ms, struct hoist_error *err);
 
-/** Flushes for at most `timeout_ms`, stops the thread, frees everything. NULL is fine. All spans
- * must have ended. */
+/** Flushes for at most `timeout_ms`, stops the thread, frees everything. NULL is fine. All spans must
+ *  have ended. */
 HOIST_API void hoist_telemetry_close(struct hoist_telemetry *telemetry, uint32_t timeout_ms);
 
 /** Counters of the telemetry itself. */

@@ -8,8 +8,7 @@
 /** Declares that `type##_cleanup(type_of_variable *)` runs when the variable's scope is left. */
 #define HOIST_AUTO(kind) __attribute__((cleanup(kind##_cleanup)))
 
-/** Moves a pointer out of an owning variable, leaving NULL behind, so that its cleanup does
- * nothing. */
+/** Moves a pointer out of an owning variable, leaving NULL behind, so that its cleanup does nothing. */
 #define HOIST_TAKE(pointer)                                                                        \
   ({                                                                                               \
     __typeof__(pointer) taken_ = (pointer);                                                        \

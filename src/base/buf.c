@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The growing buffer. Doubles its memory, never past its declared maximum. One thread per buffer.
- */
+/* The growing buffer. Doubles its memory, never past its declared maximum. One thread per buffer. */
 #include "buf.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing byte buffer that declares its maximum. Always NUL-terminated past `size`, so text may
- * be read as a C string. */
+/* A growing byte buffer that declares its maximum. Always NUL-terminated past `size`, so text may be
+ * read as a C string. */
 #ifndef HOIST_BASE_BUF_H
 #define HOIST_BASE_BUF_H
 

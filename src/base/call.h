@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The context of one caller's operation: how long it may take, whether it was called off, which
- * span it belongs to and who watches its progress. It is the first parameter of whatever can block.
- * A struct call is small, read-only for callees, and may be shared by several threads; to change
- * one field (another parent span, say) copy it. */
+/* The context of one caller's operation: how long it may take, whether it was called off, which span
+ * it belongs to and who watches its progress. It is the first parameter of whatever can block. A
+ * struct call is small, read-only for callees, and may be shared by several threads; to change one
+ * field (another parent span, say) copy it. */
 #ifndef HOIST_BASE_CALL_H
 #define HOIST_BASE_CALL_H
 
@@ -38,8 +38,8 @@ HOIST_MUST_CHECK enum hoist_status call_check(const struct call *call, const cha
  *  `no_deadline` where there is none. */
 uint64_t call_remaining_ms(const struct call *call, uint64_t no_deadline);
 
-/** Sleeps for `ns` or until the deadline or a cancel, in slices of at most 20 ms. Returns
- * call_check's verdict afterwards. */
+/** Sleeps for `ns` or until the deadline or a cancel, in slices of at most 20 ms. Returns call_check's
+ *  verdict afterwards. */
 HOIST_MUST_CHECK enum hoist_status call_sleep(const struct call *call, uint64_t ns,
                                               const char *doing, struct hoist_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Time. Durations and deadlines use the monotonic clock; only timestamps shown to people or written
- * to traces use the real-time clock. Code that waits takes its sleep from struct call, so tests
- * need no real sleeping. */
+ * to traces use the real-time clock. Code that waits takes its sleep from struct call, so tests need
+ * no real sleeping. */
 #ifndef HOIST_BASE_CLOCK_H
 #define HOIST_BASE_CLOCK_H
 

@@ -30,8 +30,7 @@ bool digest_from_hex(enum digest_kind kind, const char *hex, struct digest *ret_
 /** From standard base64 of exactly the kind's length. */
 bool digest_from_base64(enum digest_kind kind, const char *base64, struct digest *ret_digest);
 
-/* One running computation. `new` fails only when out of memory or when the algorithm is disabled.
- */
+/* One running computation. `new` fails only when out of memory or when the algorithm is disabled. */
 struct hasher;
 HOIST_MUST_CHECK enum hoist_status hasher_new(enum digest_kind kind, struct hasher **ret_hasher,
                                               struct hoist_error *err);

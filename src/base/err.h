@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raising errors. An error is raised once, where it happens; above that only context is prepended.
- */
+/* Raising errors. An error is raised once, where it happens; above that only context is prepended. */
 #ifndef HOIST_BASE_ERR_H
 #define HOIST_BASE_ERR_H
 
@@ -10,9 +9,8 @@
 
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/** Fills `err` (may be NULL) and returns `status`. A status of HOIST_OK is a defect of the caller
- * and comes back as HOIST_INTERNAL. Control bytes in the text become '?', so one error is one line.
- */
+/** Fills `err` (may be NULL) and returns `status`. A status of HOIST_OK is a defect of the caller and
+ *  comes back as HOIST_INTERNAL. Control bytes in the text become '?', so one error is one line. */
 enum hoist_status hoist_fail(struct hoist_error *err, enum hoist_status status, const char *fmt,
                              ...) PRINTF_LIKE(3, 4);
 

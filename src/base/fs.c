@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files. Every descriptor is O_CLOEXEC; nothing follows a symbolic link while removing. Any thread.
- */
+/* Files. Every descriptor is O_CLOEXEC; nothing follows a symbolic link while removing. Any thread. */
 #include "fs.h"
 
 #include <dirent.h>

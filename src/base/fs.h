@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files: descriptors that close themselves, whole reads with a cap, durable writes, removal of
- * trees. All descriptors are opened O_CLOEXEC. EINTR and short reads or writes are handled here. */
+/* Files: descriptors that close themselves, whole reads with a cap, durable writes, removal of trees.
+ * All descriptors are opened O_CLOEXEC. EINTR and short reads or writes are handled here. */
 #ifndef HOIST_BASE_FS_H
 #define HOIST_BASE_FS_H
 

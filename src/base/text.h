@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small text helpers: formatting that owns its result, hex, parsing of whole numbers, URL encoding.
- */
+/* Small text helpers: formatting that owns its result, hex, parsing of whole numbers, URL encoding. */
 #ifndef HOIST_BASE_TEXT_H
 #define HOIST_BASE_TEXT_H
 
@@ -28,8 +27,8 @@ bool hex_decode(const char *text, size_t text_size, void *out, size_t size);
 /** A whole decimal number with nothing before or after it; false on anything else or overflow. */
 bool parse_u64(const char *text, uint64_t *ret_value);
 
-/** Percent-encodes per RFC 3986: only A-Z a-z 0-9 - . _ ~ stay (and '/' when keep_slash),
- * upper-case hex. malloc'd; NULL when out of memory. */
+/** Percent-encodes per RFC 3986: only A-Z a-z 0-9 - . _ ~ stay (and '/' when keep_slash), upper-case
+ *  hex. malloc'd; NULL when out of memory. */
 char *url_encode(const char *text, bool keep_slash);
 /** As url_encode with ' ' as '+', as in application/x-www-form-urlencoded. */
 char *url_encode_form(const char *text);

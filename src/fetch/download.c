@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One file on its way to disk. Bytes collect in a fixed buffer and leave it in whole buffers, which
- * is twice as fast as writing what the network happens to deliver; they are hashed when they leave.
- * One thread at a time. */
+/* One file on its way to disk. Bytes collect in a fixed buffer and leave it in whole buffers, which is
+ * twice as fast as writing what the network happens to deliver; they are hashed when they leave. One
+ * thread at a time. */
 #include "download.h"
 
 #include <errno.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The workers: each takes the next file of the model until none is left or one failed. The calling
- * thread is one of them, so a model of one file starts no thread. struct fetch is shared by the
- * workers and guarded by its lock where it says so; each manifest file belongs to one worker at a
- * time. */
+ * thread is one of them, so a model of one file starts no thread. struct fetch is shared by the workers
+ * and guarded by its lock where it says so; each manifest file belongs to one worker at a time. */
 #include "fetch.h"
 
 #include <hoist/hoist.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Brings the files of one model from a source into a cache transaction: several files at once, each
- * hashed while it is written and held against whatever the source promised. Memory is one fixed
- * buffer per file in flight, whatever the files' sizes. */
+ * hashed while it is written and held against whatever the source promised. Memory is one fixed buffer
+ * per file in flight, whatever the files' sizes. */
 #ifndef HOIST_FETCH_FETCH_H
 #define HOIST_FETCH_FETCH_H
 
@@ -13,17 +13,14 @@
 
 #define FETCH_MAX_CONNECTIONS 64
 #define FETCH_BUFFER_BYTES (256u << 10)
-#define FETCH_MAX_FILE_BYTES (INT64_C(1) << 40) /* a server that announces or sends more is lying  \
-                                                 */
+#define FETCH_MAX_FILE_BYTES (INT64_C(1) << 40) /* a server that announces or sends more is lying */
 
-/** Fetches every file of the planned manifest `m`. On OK each file has its size and SHA-256, which
- * is what cache_commit asks for. One span model.artifact.download per file below the call's span,
- * FILE events to the call's progress. The first failure stops the other files and is the one
- * returned.
+/** Fetches every file of the planned manifest `m`. On OK each file has its size and SHA-256, which is
+ *  what cache_commit asks for. One span model.artifact.download per file below the call's span, FILE
+ *  events to the call's progress. The first failure stops the other files and is the one returned.
  *  @param connections   files in flight at once, 1..FETCH_MAX_CONNECTIONS
  *  @param ret_bytes     bytes that came from the source
- *  Errors:  CORRUPT length or digest is not what was promised · whatever the source or the disk
- * said */
+ *  Errors:  CORRUPT length or digest is not what was promised · whatever the source or the disk said */
 HOIST_MUST_CHECK enum hoist_status fetch_model(const struct call *call, struct source *source,
                                                const struct model_id *id, struct manifest *m,
                                                struct cache_txn *txn, unsigned connections,

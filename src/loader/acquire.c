@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cache, then the lock, then the cache again, then the sources. Everything happens on the
- * thread of the operation; only fetch_model starts others. */
+/* The cache, then the lock, then the cache again, then the sources. Everything happens on the thread of
+ * the operation; only fetch_model starts others. */
 #include "acquire.h"
 
 #include <inttypes.h>
@@ -10,9 +10,8 @@
 #include "info.h"
 #include "metrics.h"
 
-/* How often to start over when another process slips in between our commit and our reading. Each
- * time somebody else made progress, so the number only guards against a livelock by a hostile
- * neighbour. */
+/* How often to start over when another process slips in between our commit and our reading. Each time
+ * somebody else made progress, so the number only guards against a livelock by a hostile neighbour. */
 #define MAX_ROUNDS 8
 
 static const char *lookup_result(enum hoist_status status) {
@@ -49,8 +48,7 @@ static void end_load_span(struct operation *op, struct hoist_span *span, enum ho
   hoist_span_end(span);
 }
 
-/* A look-up that finds nothing is no load, so the span begins only once there is something to show.
- */
+/* A look-up that finds nothing is no load, so the span begins only once there is something to show. */
 static enum hoist_status look_up(struct operation *op, struct cache_lock **lock,
                                  struct cache_entry **ret_entry, struct hoist_info **ret_info) {
   uint64_t started_unix_ns = clock_realtime_ns();
@@ -86,8 +84,7 @@ static enum hoist_status load_committed(struct operation *op, struct cache_entry
   return status;
 }
 
-/* The lock's own time limit is not the caller's deadline: running into it means "busy, try again".
- */
+/* The lock's own time limit is not the caller's deadline: running into it means "busy, try again". */
 static enum hoist_status take_lock(struct operation *op, struct cache_lock **ret_lock) {
   struct call call = op->call;
   uint64_t limit_ns = op->hoist->lock_timeout_ms * NS_PER_MS;

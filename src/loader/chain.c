@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From "s3,dir:/models,s3://bucket/prefix,roboflow_api" to sources. A new kind of source is one row
- * of `kinds`. Owns the sources; used by one thread until hoist_open returns, read-only afterwards.
- */
+/* From "s3,dir:/models,s3://bucket/prefix,roboflow_api" to sources. A new kind of source is one row of
+ * `kinds`. Owns the sources; used by one thread until hoist_open returns, read-only afterwards. */
 #include "chain.h"
 
 #include <string.h>

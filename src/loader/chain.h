@@ -21,9 +21,8 @@ HOIST_MUST_CHECK enum hoist_status chain_init(struct chain *ret_chain,
                                               struct hoist_error *err);
 void chain_done(struct chain *chain);
 
-/** Whether a source's failure lets the next one be asked (docs/architecture.md, decision 4): it
- * does not have the model, cannot be reached, or sent something broken. Everything else is final.
- */
+/** Whether a source's failure lets the next one be asked (docs/architecture.md, decision 4): it does
+ *  not have the model, cannot be reached, or sent something broken. Everything else is final. */
 int chain_falls_through(enum hoist_status status);
 
 #endif

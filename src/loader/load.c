@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a load is, top to bottom: join whoever loads this model already, acquire verified artifacts,
- * create the session, publish the model. Runs on the caller's thread; any number of calls at once.
- */
+ * create the session, publish the model. Runs on the caller's thread; any number of calls at once. */
 #include "acquire.h"
 #include "info.h"
 #include "metrics.h"
@@ -115,8 +114,7 @@ enum hoist_status hoist_pull(struct hoist *hoist, const char *model_id,
   return status;
 }
 
-/* Inputs and outputs come from a session; a machine without a runtime can still look at the rest.
- */
+/* Inputs and outputs come from a session; a machine without a runtime can still look at the rest. */
 static enum hoist_status inspect(struct operation *op, struct hoist_model *model) {
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   enum hoist_status status = acquire_from_cache(op, &entry, &model->info);

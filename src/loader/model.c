@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaded models: their references and accessors. Immutable once registered, so any thread may read.
- */
+/* Loaded models: their references and accessors. Immutable once registered, so any thread may read. */
 #include "model.h"
 
 #include "metrics.h"

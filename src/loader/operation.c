@@ -25,8 +25,7 @@ static void make_call(struct operation *op, const struct hoist_call_options *opt
   op->call = (struct call){.telemetry = op->hoist->telemetry, .span = &op->span};
   if (options->timeout_ms > 0)
     op->call.deadline_ns = op->started_ns + options->timeout_ms * NS_PER_MS;
-  /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an
-   * atomic_int. */
+  /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */
   if (options->cancel)
     op->call.cancel = (const atomic_int *)(const void *)&options->cancel->private_;
   if (options->progress) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One public call from beginning to end: its root span, its call context, its id, its error. Every
- * entry point that works on a model is operation_begin … operation_end. */
+/* One public call from beginning to end: its root span, its call context, its id, its error. Every entry
+ * point that works on a model is operation_begin … operation_end. */
 #ifndef HOIST_LOADER_OPERATION_H
 #define HOIST_LOADER_OPERATION_H
 
@@ -24,8 +24,7 @@ struct operation {
   uint64_t downloaded_bytes;
 };
 
-/** Starts the span and checks the id. Always followed by operation_end. The operation must not
- * move. */
+/** Starts the span and checks the id. Always followed by operation_end. The operation must not move. */
 HOIST_MUST_CHECK enum hoist_status operation_begin(struct operation *op, struct hoist *hoist,
                                                    const char *span_name, const char *model_id,
                                                    const struct hoist_call_options *options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A short list of slots under one lock. A slot lives from the first join of an id until its model's
- * last reference is gone or its load failed with nobody waiting. */
+/* A short list of slots under one lock. A slot lives from the first join of an id until its model's last
+ * reference is gone or its load failed with nobody waiting. */
 #include "registry.h"
 
 #include <pthread.h>

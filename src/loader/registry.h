@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The models in memory, one per id: who asks for a model that is loaded gets the same one, who asks
- * for one that is being loaded waits for it. The registry does not keep models alive; their users
- * do. It is itself reference-counted, because models may outlive the hoist object. Thread-safe. */
+/* The models in memory, one per id: who asks for a model that is loaded gets the same one, who asks for
+ * one that is being loaded waits for it. The registry does not keep models alive; their users do. It is
+ * itself reference-counted, because models may outlive the hoist object. Thread-safe. */
 #ifndef HOIST_LOADER_REGISTRY_H
 #define HOIST_LOADER_REGISTRY_H
 
@@ -15,14 +15,14 @@ HOIST_MUST_CHECK enum hoist_status registry_new(struct registry **ret_registry,
 struct registry *registry_ref(struct registry *registry);
 void registry_unref(struct registry *registry); /* NULL is fine */
 
-/** Joins the load of `id`. On OK either *ret_model is a model with a reference for the caller, or
- * it is NULL and the caller is now the one who loads: it must call registry_finish, whatever
- * happens. Errors: TIMEOUT, CANCELLED while another thread loads · NO_MEMORY */
+/** Joins the load of `id`. On OK either *ret_model is a model with a reference for the caller, or it is
+ *  NULL and the caller is now the one who loads: it must call registry_finish, whatever happens.
+ *  Errors: TIMEOUT, CANCELLED while another thread loads · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status registry_join(const struct call *call, struct registry *registry,
                                                  const char *id, struct hoist_model **ret_model,
                                                  struct hoist_error *err);
-/** Ends the caller's load: publishes `model` (whose first reference is the caller's), or with NULL
- * lets the next waiter try. */
+/** Ends the caller's load: publishes `model` (whose first reference is the caller's), or with NULL lets
+ *  the next waiter try. */
 void registry_finish(struct registry *registry, const char *id, struct hoist_model *model);
 
 void registry_ref_model(struct registry *registry, const char *id);

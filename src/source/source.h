@@ -41,13 +41,12 @@ struct source_ops {
 /** First member of every source's own struct. Thread-safe after construction. */
 struct source {
   const struct source_ops *ops;
-  const char *name;  /* "s3", "roboflow_api", "dir": model.artifacts.source; static */
-  char *location;    /* for people, without secrets: "s3://bucket/prefix", "/models"; malloc'd */
+  const char *name; /* "s3", "roboflow_api", "dir": model.artifacts.source; static */
+  char *location;   /* for people, without secrets: "s3://bucket/prefix", "/models"; malloc'd */
 };
 
 static inline void source_free(struct source *s) {
-  if (s)
-    s->ops->free(s);
+  if (s) s->ops->free(s);
 }
 
 /* ---- the constructors; each takes ownership of nothing, copies what it keeps -------------------- */
@@ -61,28 +60,29 @@ HOIST_MUST_CHECK enum hoist_status source_dir_new(const char *root, struct sourc
 
 struct s3_options {
   const char *bucket;
-  const char *prefix;        /* "" or NULL: none; used verbatim before the model id */
-  const char *endpoint;      /* "http://127.0.0.1:7480"; NULL: AWS for the region */
-  const char *region;        /* NULL: "us-east-1" */
-  const char *access_key;    /* NULL: anonymous */
+  const char *prefix;     /* "" or NULL: none; used verbatim before the model id */
+  const char *endpoint;   /* "http://127.0.0.1:7480"; NULL: AWS for the region */
+  const char *region;     /* NULL: "us-east-1" */
+  const char *access_key; /* NULL: anonymous */
   const char *secret_key;
   const char *session_token; /* NULL: none */
   int virtual_host;          /* -1: decide (path style with an endpoint or a dotted bucket), 0, 1 */
 };
-HOIST_MUST_CHECK enum hoist_status source_s3_new(struct http *http, const struct s3_options *options,
+HOIST_MUST_CHECK enum hoist_status source_s3_new(struct http *http,
+                                                 const struct s3_options *options,
                                                  struct source **ret_source,
                                                  struct hoist_error *err);
 
 struct roboflow_options {
-  const char *base_url;         /* NULL: https://api.roboflow.com */
-  const char *weights_suffix;   /* INTERNAL_WEIGHTS_URL_SUFFIX; NULL: "" */
-  const char *api_key;          /* NULL or "local": none */
-  const char *extra_headers;    /* JSON object text; NULL: none */
-  const char *service_secret;   /* NULL: none */
-  const char *secure_gateway;   /* NULL: none */
-  const char *device_id;        /* NULL: the host name */
-  uint32_t request_timeout_ms;  /* one API request (not the files); 0: none but the stall timeout */
-  int verify_md5;               /* 1: check x-goog-hash, md5Hash, simple ETags */
+  const char *base_url;        /* NULL: https://api.roboflow.com */
+  const char *weights_suffix;  /* INTERNAL_WEIGHTS_URL_SUFFIX; NULL: "" */
+  const char *api_key;         /* NULL or "local": none */
+  const char *extra_headers;   /* JSON object text; NULL: none */
+  const char *service_secret;  /* NULL: none */
+  const char *secure_gateway;  /* NULL: none */
+  const char *device_id;       /* NULL: the host name */
+  uint32_t request_timeout_ms; /* one API request (not the files); 0: none but the stall timeout */
+  int verify_md5;              /* 1: check x-goog-hash, md5Hash, simple ETags */
 };
 HOIST_MUST_CHECK enum hoist_status source_roboflow_new(struct http *http,
                                                        const struct roboflow_options *options,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A source made up in memory, for tests: says what it is told to say and counts how often it is
- * asked. */
+/* A source made up in memory, for tests: says what it is told to say and counts how often it is asked. */
 #ifndef HOIST_TESTS_FAKE_SOURCE_H
 #define HOIST_TESTS_FAKE_SOURCE_H
 

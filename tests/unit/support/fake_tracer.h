@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tracer that remembers, for tests: the spans of one run with their parents, attributes and
- * errors, and the sums of metrics. Thread-safe while recording; read it when all is quiet. */
+/* A tracer that remembers, for tests: the spans of one run with their parents, attributes and errors,
+ * and the sums of metrics. Thread-safe while recording; read it when all is quiet. */
 #ifndef HOIST_TESTS_FAKE_TRACER_H
 #define HOIST_TESTS_FAKE_TRACER_H
 
@@ -53,8 +53,7 @@ int fake_span_count(const struct fake_tracer *t, const char *name);
 const char *fake_attr(const struct fake_span *span, const char *key);
 /** The sum of a metric over its attribute sets that contain `attrs` ("" for all). */
 double fake_metric_sum(const struct fake_tracer *t, const char *name, const char *attrs);
-/** Asserts that every span has ended, lies within its parent's time, and that `secret` is nowhere.
- */
+/** Asserts that every span has ended, lies within its parent's time, and that `secret` is nowhere. */
 void fake_tracer_check(const struct fake_tracer *t, const char *secret);
 
 #endif
