@@ -7,36 +7,32 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { assertNoSecrets, assertSoundTrace, hoist, listTree, tempDir } from '../lib/harness.mjs';
 import { startOrigin } from '../origin/origin.mjs';
 import { makeWorld, marker, modelFiles, modelId, putModel, writeModel } from './world.mjs';
 
-let world;
-let tlsOrigin;
-before(async () => {
-  world = await makeWorld(after);
-  const { origin } = world;
-  putModel(origin, 'garbage/1', { ...modelFiles, 'weights.onnx': 'this is not an ONNX model' });
-  putModel(origin, 'truncated/1', { ...modelFiles, 'weights.onnx': modelFiles['weights.onnx'].subarray(0, 200_000) });
-  putModel(origin, 'empty/1', { ...modelFiles, 'weights.onnx': '' });
-  putModel(origin, 'two/1', { 'one.onnx': 'a', 'two.onnx': 'b' });
-  putModel(origin, 'none/1', { 'class_names.txt': 'face\n', 'readme.md': 'no weights' });
-  putModel(origin, 'badenv/1', { ...modelFiles, 'environment.json': '{"PREPROCESSING": 12}' });
-  putModel(origin, 'notjson/1', { 'weights.onnx': modelFiles['weights.onnx'], 'environment.json': '{"PREPROCESSING": ' });
-  origin.s3.synthesise('huge', 'faces/1/', 1_000_000);
-  for (const [i, name] of ['../escape.txt', 'a/../../escape.txt', '/abs.onnx', 'back\\slash.onnx', 'new\nline.onnx', '.hoist-manifest.json'].entries()) {
-    origin.s3.put('evil', `name${i}/1/weights.onnx`, 'x');
-    origin.s3.put('evil', `name${i}/1/${name}`, 'x');
-  }
-  const dir = tempDir(after);
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1',
-    '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', join(dir, 'key.pem'), '-out', join(dir, 'cert.pem')], { stdio: 'ignore' });
-  tlsOrigin = await startOrigin({ tls: { cert: readFileSync(join(dir, 'cert.pem')), key: readFileSync(join(dir, 'key.pem')) }, apiKey: `${marker}-apikey` });
-  tlsOrigin.certificate = join(dir, 'cert.pem');
-  after(() => tlsOrigin.close());
-  putModel(tlsOrigin);
-});
+const world = await makeWorld(after);
+const { origin } = world;
+putModel(origin, 'garbage/1', { ...modelFiles, 'weights.onnx': 'this is not an ONNX model' });
+putModel(origin, 'truncated/1', { ...modelFiles, 'weights.onnx': modelFiles['weights.onnx'].subarray(0, 200_000) });
+putModel(origin, 'empty/1', { ...modelFiles, 'weights.onnx': '' });
+putModel(origin, 'two/1', { 'one.onnx': 'a', 'two.onnx': 'b' });
+putModel(origin, 'none/1', { 'class_names.txt': 'face\n', 'readme.md': 'no weights' });
+putModel(origin, 'badenv/1', { ...modelFiles, 'environment.json': '{"PREPROCESSING": 12}' });
+putModel(origin, 'notjson/1', { 'weights.onnx': modelFiles['weights.onnx'], 'environment.json': '{"PREPROCESSING": ' });
+origin.s3.synthesise('huge', 'faces/1/', 1_000_000);
+for (const [i, name] of ['../escape.txt', 'a/../../escape.txt', '/abs.onnx', 'back\\slash.onnx', 'new\nline.onnx', '.hoist-manifest.json'].entries()) {
+  origin.s3.put('evil', `name${i}/1/weights.onnx`, 'x');
+  origin.s3.put('evil', `name${i}/1/${name}`, 'x');
+}
+const dir = tempDir(after);
+execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1',
+  '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', join(dir, 'key.pem'), '-out', join(dir, 'cert.pem')], { stdio: 'ignore' });
+const tlsOrigin = await startOrigin({ tls: { cert: readFileSync(join(dir, 'cert.pem')), key: readFileSync(join(dir, 'key.pem')) }, apiKey: `${marker}-apikey` });
+tlsOrigin.certificate = join(dir, 'cert.pem');
+after(() => tlsOrigin.close());
+putModel(tlsOrigin);
 
 const s3 = { HOIST_SOURCES: 's3', HOIST_MAX_ATTEMPTS: '2' };
 const api = { HOIST_SOURCES: 'roboflow_api', HOIST_MAX_ATTEMPTS: '2' };

@@ -6,12 +6,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { assertNoSecrets, assertSoundTrace, hoist, listTree, named, start, tempDir } from '../lib/harness.mjs';
 import { makeWorld, marker, modelFiles, modelId } from './world.mjs';
 
-let world;
-before(async () => { world = await makeWorld(after); });
+const world = await makeWorld(after);
 
 const s3 = { HOIST_SOURCES: 's3', HOIST_MAX_ATTEMPTS: '3' };
 const api = { HOIST_SOURCES: 'roboflow_api', HOIST_MAX_ATTEMPTS: '3' };

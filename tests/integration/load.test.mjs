@@ -4,24 +4,20 @@
 // Ceph radosgw, which checks every signature; the API is the strict stand-in.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   assertNoSecrets, assertSoundTrace, assertTree, hoist, hoistOk, jsonLines, listTree, named, tempDir,
 } from '../lib/harness.mjs';
 import { startCeph } from '../servers/servers.mjs';
-import { makeWorld, marker, modelFiles, modelId, totalBytes } from './world.mjs';
+import { makeWorld, marker, modelFiles, modelId, totalBytes, writeModel } from './world.mjs';
 
-let world;
-let ceph;
-before(async () => {
-  world = await makeWorld(after);
-  ceph = await startCeph();
-  after(() => ceph.stop());
-  await ceph.createBucket('models');
-  for (const [name, data] of Object.entries(modelFiles)) await ceph.upload('models', `${modelId}/${name}`, data);
-});
+const world = await makeWorld(after);
+const ceph = await startCeph();
+after(() => ceph.stop());
+await ceph.createBucket('models');
+for (const [name, data] of Object.entries(modelFiles)) await ceph.upload('models', `${modelId}/${name}`, data);
 
 const files = Object.keys(modelFiles).length;
 const seconds = (value) => typeof value === 'number' && value > 0 && value < 60;
@@ -202,7 +198,6 @@ test('a dead or hanging collector neither fails nor slows a load', async (t) => 
 });
 
 test('a directory tree is a source like the others', async (t) => {
-  const { writeModel } = await import('./world.mjs');
   const root = writeModel(tempDir(t));
   const env = world.env(tempDir(t), { HOIST_SOURCES: `dir:${root}` });
   const { spans } = await load(env);

@@ -3,14 +3,13 @@
 // Many processes, one cache: one download per model, nothing half-written whoever dies when.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hoist, hoistOk, listTree, start, tempDir } from '../lib/harness.mjs';
 import { makeWorld, modelFiles, modelId } from './world.mjs';
 
-let world;
-before(async () => { world = await makeWorld(after); });
+const world = await makeWorld(after);
 
 const weights = (requests) => requests.filter((r) => r.path.endsWith('/weights.onnx') && r.method === 'GET');
 const staging = (cache) => listTree(join(cache, '.hoist/staging'));

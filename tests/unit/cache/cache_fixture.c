@@ -89,6 +89,8 @@ enum hoist_status model_publish(struct cache *cache, const char *id, const struc
 
 static enum hoist_status check_file(const struct cache_entry *entry, const struct made_file *file,
                                     struct hoist_error *err) {
+  if (!manifest_find(cache_entry_manifest(entry), file->name))
+    return hoist_fail(err, HOIST_CORRUPT, "%s: published, but not there", file->name);
   HOIST_AUTO(buf) struct buf data = buf_make(1 << 20);
   enum hoist_status status = cache_entry_read(entry, file->name, &data, err);
   if (status == HOIST_OK && strcmp(buf_str(&data), file->content) != 0)
@@ -101,12 +103,15 @@ enum hoist_status model_check(struct cache *cache, const char *id, const struct 
   struct model_id model = id_of(id);
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   enum hoist_status status = cache_find(&no_limits, cache, &model, &entry, err);
+  if (status != HOIST_OK) return status;
   size_t count = 0;
-  for (; status == HOIST_OK && files[count].name; count++)
+  for (; files[count].name; count++) {
     status = check_file(entry, &files[count], err);
-  if (status == HOIST_OK && cache_entry_manifest(entry)->file_count != count)
-    return hoist_fail(err, HOIST_CORRUPT, "other files than were published");
-  return status;
+    if (status != HOIST_OK) return status;
+  }
+  if (cache_entry_manifest(entry)->file_count != count)
+    return hoist_fail(err, HOIST_CORRUPT, "more files than were published");
+  return HOIST_OK;
 }
 
 enum hoist_status model_remove(struct cache *cache, const char *id, uint64_t *ret_freed,

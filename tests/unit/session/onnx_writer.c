@@ -60,8 +60,7 @@ static struct buf type(const struct onnx_spec *spec) {
   put_number(&tensor, 1, spec->type ? spec->type : 1);
   put_message(&tensor, 2, shape(spec));
   put_message(&plain, 1, tensor);
-  if (!spec->sequence)
-    return plain;
+  if (!spec->sequence) return plain;
   struct buf sequence = buf_make(MODEL_MAX), b = buf_make(MODEL_MAX);
   put_message(&sequence, 1, plain);
   put_message(&b, 4, sequence);

@@ -24,12 +24,13 @@ enum { ORT_ARENA_ALLOCATOR = 1, ORT_MEMORY_DEFAULT = 0, ORT_ELEMENT_FLOAT = 1 };
     (const struct OrtTensorTypeAndShapeInfo *, size_t *))                                          \
   X(65, struct OrtStatus *, GetTensorTypeAndShape,                                                 \
     (const struct OrtValue *, struct OrtTensorTypeAndShapeInfo **))                                \
-  X(69, struct OrtStatus *, CreateCpuMemoryInfo, (int, int, struct OrtMemoryInfo **))         \
+  X(69, struct OrtStatus *, CreateCpuMemoryInfo, (int, int, struct OrtMemoryInfo **))              \
   X(94, void, ReleaseMemoryInfo, (struct OrtMemoryInfo *))                                         \
   X(96, void, ReleaseValue, (struct OrtValue *))                                                   \
   X(99, void, ReleaseTensorTypeAndShapeInfo, (struct OrtTensorTypeAndShapeInfo *))
 
 struct ort_run_api {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): these make up a declaration */
 #define ORT_MEMBER(slot, result, name, parameters) result(*name) parameters;
   ORT_RUN_SLOTS(ORT_MEMBER)
 #undef ORT_MEMBER

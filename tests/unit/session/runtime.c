@@ -25,8 +25,7 @@ struct ort *open_runtime(const struct call *call) {
 static char scratch_dir[] = "/tmp/hoist-session-XXXXXX";
 
 static void remove_scratch(void) {
-  if (fs_remove_tree(AT_FDCWD, scratch_dir, NULL) != HOIST_OK)
-    perror(scratch_dir);
+  if (fs_remove_tree(AT_FDCWD, scratch_dir, NULL) != HOIST_OK) perror(scratch_dir);
 }
 
 const char *scratch_path(const char *name) {

@@ -12,7 +12,8 @@
  *  tools/setup installs it, so its absence fails the test. */
 struct ort *open_runtime(const struct call *call);
 
-/** A path below a directory that is removed when the program ends. Static storage, one at a time. */
+/** A path below a directory that is removed when the program ends. Static storage, one at a time.
+ */
 const char *scratch_path(const char *name);
 /** Writes the file and returns scratch_path(name). */
 const char *scratch_file(const char *name, const void *data, size_t size);

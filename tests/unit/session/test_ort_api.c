@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -40,8 +41,7 @@ static void read_list(struct slot_list *list) {
   char line[128], name[64];
   unsigned slot;
   while (fgets(line, sizeof line, file)) {
-    if (line[0] == '#')
-      continue;
+    if (line[0] == '#') continue;
     assert_int_equal(sscanf(line, "%u %63s", &slot, name), 2);
     assert_int_equal(slot, list->count);
     assert_true(slot < LIST_SLOTS);

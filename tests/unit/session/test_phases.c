@@ -55,16 +55,16 @@ static void test_a_whole_log_gives_six_adjoining_phases(void **state) {
   struct fixture f;
   begin(&f);
   say(&f, "Session Options {  execution_mode:0 }");
-  say(&f, "Initializing session.");                                           /* 1 */
+  say(&f, "Initializing session."); /* 1 */
   say(&f, "Adding default CPU execution provider.");
-  say(&f, "GraphTransformer ConstantFolding modified: 1 with status: OK");    /* 2 */
+  say(&f, "GraphTransformer ConstantFolding modified: 1 with status: OK"); /* 2 */
   say(&f, "Removing initializer 'w'. It is no longer used by any node.");
-  say(&f, "GraphTransformer NchwcTransformer modified: 0 with status: OK");   /* 3 */
-  say(&f, "GraphTransformer MemcpyTransformer modified: 0 with status: OK");  /* 4 */
-  say(&f, "Use DeviceBasedPartition as default");                             /* 5 */
-  say(&f, "Saving initialized tensors.");                                     /* 6 */
-  say(&f, "Done saving initialized tensors");                                 /* 7 */
-  say(&f, "Session successfully initialized.");                               /* 8 */
+  say(&f, "GraphTransformer NchwcTransformer modified: 0 with status: OK");  /* 3 */
+  say(&f, "GraphTransformer MemcpyTransformer modified: 0 with status: OK"); /* 4 */
+  say(&f, "Use DeviceBasedPartition as default");                            /* 5 */
+  say(&f, "Saving initialized tensors.");                                    /* 6 */
+  say(&f, "Done saving initialized tensors");                                /* 7 */
+  say(&f, "Session successfully initialized.");                              /* 8 */
   finish(&f);
   assert_int_equal(f.tracer->span_count, 1 + 6);
   assert_span(&f, "ort.model_parse", 0, 1);
@@ -79,11 +79,11 @@ static void test_a_whole_log_gives_six_adjoining_phases(void **state) {
 static void test_the_graphs_inside_nodes_do_not_move_the_phases(void **state) {
   struct fixture f;
   begin(&f);
-  say(&f, "Saving initialized tensors.");                                    /* 1 */
-  say(&f, "Done saving initialized tensors");                                /* 2 */
-  say(&f, "Use DeviceBasedPartition as default");                            /* 3 */
-  say(&f, "Saving initialized tensors.");                                    /* 4 */
-  say(&f, "Done saving initialized tensors");                                /* 5 */
+  say(&f, "Saving initialized tensors.");         /* 1 */
+  say(&f, "Done saving initialized tensors");     /* 2 */
+  say(&f, "Use DeviceBasedPartition as default"); /* 3 */
+  say(&f, "Saving initialized tensors.");         /* 4 */
+  say(&f, "Done saving initialized tensors");     /* 5 */
   say(&f, "GraphTransformer MemcpyTransformer modified: 0 with status: OK");
   say(&f, "Session successfully initialized.");
   finish(&f);
@@ -129,8 +129,7 @@ static void test_a_missing_line_costs_only_the_phases_it_bounds(void **state) {
     say(&f, cases[i].line);
     finish(&f);
     assert_int_equal(f.tracer->span_count, cases[i].span ? 2 : 1);
-    if (cases[i].span)
-      assert_span(&f, cases[i].span, 0, 1);
+    if (cases[i].span) assert_span(&f, cases[i].span, 0, 1);
     fake_tracer_free(f.tracer);
   }
 }
