@@ -181,6 +181,9 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_adapt(
 
 /* ---- our own recorder and exporters ------------------------------------------------------------ */
 
+/** What is shown on standard error: a line per span; metrics as OTLP/JSON at each metric export. */
+enum hoist_console { HOIST_CONSOLE_SPANS = 1, HOIST_CONSOLE_METRICS = 2 };
+
 /** How to record and where to export. Fill with hoist_telemetry_config_init, then change what you
  *  need. Every string is borrowed until hoist_telemetry_open returns. */
 struct hoist_telemetry_config {
@@ -193,7 +196,7 @@ struct hoist_telemetry_config {
   const char *headers;          /**< "key=value,…" percent-encoded; secrets, never shown */
   const char *ca_file;          /**< PEM; NULL: the system's */
   const char *trace_file;       /**< OTLP-JSON lines are appended here; NULL: none */
-  int console;                  /**< 1: one line per span on standard error */
+  int console;                  /**< HOIST_CONSOLE_* bits: also shown on standard error */
   uint64_t queue_bytes;         /**< memory for spans not yet exported. Default 4 MiB */
   uint32_t batch_delay_ms;      /**< longest wait before a batch leaves. Default 5000 */
   uint32_t export_timeout_ms;   /**< one batch, retries included. Default 10000; 0: no limit */
@@ -208,6 +211,11 @@ struct hoist_telemetry_config {
   /** Where warnings about telemetry itself go, one line each; NULL: standard error. */
   void (*on_warning)(void *user, const char *line);
   void *on_warning_user;
+  uint32_t batch_spans_max;           /**< spans in one export. Default 512 */
+  uint32_t metrics_export_timeout_ms; /**< as export_timeout_ms, for metrics. Default 10000 */
+  const char *metrics_headers;        /**< as headers, for metrics */
+  const char *metrics_ca_file;        /**< as ca_file, for metrics */
+  void *private_;                     /**< strings of hoist_telemetry_config_from_env */
 };
 
 HOIST_API void hoist_telemetry_config_init(struct hoist_telemetry_config *config);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "artifacts.h"
 #include "fetch.h"
 #include "metrics.h"
 #include "plan.h"
@@ -42,6 +43,19 @@ static enum hoist_status describe(struct attempt *a) {
   return status;
 }
 
+static enum hoist_status read_staged(void *user, const char *name, struct buf *ret_data,
+                                     struct hoist_error *err) {
+  return cache_txn_read(user, name, ret_data, err);
+}
+
+/* A package that nobody can read is as useless as a damaged one, and another source may have a better:
+ * so its metadata is parsed before it is published, not only when it is loaded. */
+static enum hoist_status check_metadata(struct cache_txn *txn, struct hoist_error *err) {
+  HOIST_AUTO(artifacts) struct artifacts artifacts = {0};
+  const struct artifacts_reader reader = {.user = txn, .read = read_staged};
+  return artifacts_parse(&reader, &artifacts, err);
+}
+
 static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
                                   struct cache_entry **ret_entry) {
   struct hoist_error *err = &a->op->error;
@@ -51,6 +65,8 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
   if (status == HOIST_OK)
     status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
                          a->op->hoist->connections, &a->bytes, err);
+  if (status == HOIST_OK)
+    status = check_metadata(txn, err);
   if (status != HOIST_OK) return status;
   operation_report(a->op, (struct hoist_progress){
                               .kind = HOIST_PROGRESS_COMMIT,

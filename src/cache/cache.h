@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole, verified models on disk. A model is published by one rename after every byte of it was
+ * length- and digest-checked and fsynced; only cache_find and cache_commit make a cache_entry, so
+ * who holds one holds verified files. Locks are per model id and shared with other processes
+ * (flock). */
+#ifndef HOIST_CACHE_CACHE_H
+#define HOIST_CACHE_CACHE_H
+
+#include "call.h"
+#include "manifest.h"
+#include "model_id.h"
+
+struct cache;       /* one root directory; thread-safe */
+struct cache_lock;  /* exclusive right to change one model; one thread at a time */
+struct cache_txn;   /* a model being staged; files may be written by several threads, one each */
+struct cache_entry; /* verified files of one model; immutable; keeps rm and replacement away while
+                       held */
+
+/** Opens (creates) a cache root. Errors: by errno, naming the root and what to do (read-only,
+ *  full). */
+HOIST_MUST_CHECK enum hoist_status cache_open(const char *root, struct cache **ret_cache,
+                                              struct hoist_error *err);
+void cache_close(struct cache *cache);
+const char *cache_root(const struct cache *cache);
+
+/** Looks a model up and verifies it: manifest readable, every file there, length and SHA-256
+ *  right. Takes the model's lock shared (without waiting) for the life of the entry.
+ *  Errors: NOT_FOUND not in the cache · CORRUPT it is, but damaged (names the file and how) ·
+ *          UNAVAILABLE somebody holds the lock exclusively right now: take cache_lock, then
+ *          look again */
+HOIST_MUST_CHECK enum hoist_status cache_find(const struct call *call, struct cache *cache,
+                                              const struct model_id *id,
+                                              struct cache_entry **ret_entry,
+                                              struct hoist_error *err);
+
+/** Takes the model's lock, waiting as long as the holder is alive and the call allows. Where it
+ *  has to wait there is a span model.cache.lock_wait. Errors: TIMEOUT, CANCELLED by the call ·
+ *  DENIED/NO_SPACE/… the lock file cannot be made */
+HOIST_MUST_CHECK enum hoist_status cache_lock(const struct call *call, struct cache *cache,
+                                              const struct model_id *id,
+                                              struct cache_lock **ret_lock,
+                                              struct hoist_error *err);
+void cache_unlock(struct cache_lock *lock);
+
+/** cache_find under a lock that the caller holds. On OK the lock is consumed (downgraded to the
+ *  entry's shared one) and *lock set to NULL.
+ *  Errors: as cache_find; UNAVAILABLE only where another process changed the model while the
+ *          lock was being downgraded: *lock is consumed then, too; start again with cache_find */
+HOIST_MUST_CHECK enum hoist_status cache_find_locked(const struct call *call,
+                                                     struct cache_lock **lock,
+                                                     struct cache_entry **ret_entry,
+                                                     struct hoist_error *err);
+
+/** Begins staging below the root, on the same file system. The lock stays the caller's, must
+ *  outlive the transaction, and has one at a time: what crashed processes left in the staging
+ *  of this model is removed first.
+ *  @param expected_bytes  0: unknown; else free space is checked first → NO_SPACE */
+HOIST_MUST_CHECK enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
+                                               uint64_t expected_bytes, struct cache_txn **ret_txn,
+                                               struct hoist_error *err);
+/** Opens a fresh staged file for writing (parents made). The descriptor is the caller's to
+ *  close. */
+HOIST_MUST_CHECK enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name,
+                                                    int *ret_fd, struct hoist_error *err);
+/** Reads a small staged file back, so that a model can be looked at before it is published.
+ *  Errors: NOT_FOUND it was not staged · CORRUPT over the buffer's cap · by errno */
+HOIST_MUST_CHECK enum hoist_status cache_txn_read(const struct cache_txn *txn, const char *name,
+                                                  struct buf *ret_data, struct hoist_error *err);
+/** Verifies the staged files against `m` (every file: length and SHA-256; both must be known),
+ *  fsyncs them, writes the manifest, fsyncs, renames the directory into place, fsyncs the
+ *  parent. An older version of the model is replaced. Files of `m` whose bytes were hashed
+ *  while written need no second read: the caller vouches with m's digests, the length is
+ *  checked again. Span model.artifacts.commit. Consumes txn and, on OK, *lock. On failure what
+ *  was published before is still there, unless the disk fails in the very moment of publishing:
+ *  then at worst the model is not in the cache any more, never in part.
+ *  Errors: CORRUPT the staged files and `m` do not match · INVALID something else is in the
+ *          model's place · UNAVAILABLE published, but another process changed the model while
+ *          the lock was being downgraded: *lock is consumed then, too; start again with
+ *          cache_find */
+HOIST_MUST_CHECK enum hoist_status cache_commit(const struct call *call, struct cache_txn *txn,
+                                                const struct manifest *m, struct cache_lock **lock,
+                                                struct cache_entry **ret_entry,
+                                                struct hoist_error *err);
+/** Removes the staging. NULL is fine. */
+void cache_discard(struct cache_txn *txn);
+
+/* ---- entries ----------------------------------------------------------------------------- */
+void cache_entry_release(struct cache_entry *entry);
+const struct manifest *cache_entry_manifest(const struct cache_entry *entry);
+const char *cache_entry_model_id(const struct cache_entry *entry);
+uint64_t cache_entry_created_unix_s(const struct cache_entry *entry);
+/** Absolute path of the model's directory. */
+const char *cache_entry_dir(const struct cache_entry *entry);
+/** Reads a small file of the entry, checked against the manifest's SHA-256 as it is read.
+ *  Errors: NOT_FOUND no such file in the model · CORRUPT over the buffer's cap or changed since */
+HOIST_MUST_CHECK enum hoist_status cache_entry_read(const struct cache_entry *entry,
+                                                    const char *name, struct buf *ret_data,
+                                                    struct hoist_error *err);
+
+/* ---- housekeeping ------------------------------------------------------------------------ */
+/** Calls `visit` for every model that has a manifest, in the order of their ids; a manifest
+ *  that cannot be read comes with `problem` set and an empty manifest. Stops when visit returns
+ *  not OK. */
+struct cache_listing {
+  const char *model_id; /* or the relative path where the manifest is unreadable */
+  const char *path;     /* absolute directory */
+  const struct manifest *manifest;
+  uint64_t size_bytes;
+  uint64_t created_unix_s;
+  const char *problem; /* NULL: fine */
+};
+HOIST_MUST_CHECK enum hoist_status cache_list(
+    struct cache *cache,
+    enum hoist_status (*visit)(void *user, const struct cache_listing *l, struct hoist_error *err),
+    void *user, struct hoist_error *err);
+/** Removes a model under its lock. Errors: NOT_FOUND; TIMEOUT, CANCELLED while waiting for the
+ *  lock.
+ *  @param ret_freed_bytes  may be NULL */
+HOIST_MUST_CHECK enum hoist_status cache_remove(const struct call *call, struct cache *cache,
+                                                const struct model_id *id,
+                                                uint64_t *ret_freed_bytes, struct hoist_error *err);
+HOIST_DEFINE_AUTO(cache_lock, struct cache_lock, cache_unlock)
+HOIST_DEFINE_AUTO(cache_txn, struct cache_txn, cache_discard)
+HOIST_DEFINE_AUTO(cache_entry, struct cache_entry, cache_entry_release)
+#endif

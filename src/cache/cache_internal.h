@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the cache share; not for other modules.
+ *
+ * Below the root:  {path of an id}/            the model's files and CACHE_MANIFEST
+ *                  .hoist/locks/{name}.lock    one per model id; never removed, so a lock once
+ * taken on the file is a lock on the name .hoist/tree.lock            held for the moment in which
+ * directories are renamed, made or removed: model "a" holds the directory of "a/1"
+ *                  .hoist/staging/{name}.{random}/   models being written; whoever holds the
+ * model's lock may remove what others left there Lock order: model, then tree. A model's files
+ * change only under its exclusive lock. */
+#ifndef HOIST_CACHE_CACHE_INTERNAL_H
+#define HOIST_CACHE_CACHE_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "cache.h"
+#include "fs.h"
+#include "tree.h"
+
+#define CACHE_STATE_DIR ".hoist"
+#define CACHE_LOCKS_DIR CACHE_STATE_DIR "/locks"
+#define CACHE_STAGING_DIR CACHE_STATE_DIR "/staging"
+#define CACHE_TREE_LOCK CACHE_STATE_DIR "/tree.lock"
+#define CACHE_MANIFEST ".hoist-manifest.json"
+/* The manifest of a model that is being taken apart: readers do not see the model any more, and
+ * whoever finds it after a crash knows which files are left over. */
+#define CACHE_RETIRED ".hoist-retired.json"
+#define CACHE_NAME_SIZE 96        /* of {name} above, NUL included */
+#define CACHE_STATE_PATH_SIZE 192 /* of any path below CACHE_STATE_DIR, NUL included */
+
+struct cache {
+  char *root; /* absolute */
+  int root_fd;
+};
+
+struct cache_lock {
+  struct cache *cache; /* borrowed */
+  struct model_id id;
+  char name[CACHE_NAME_SIZE];
+  int fd;
+};
+
+struct cache_txn {
+  struct cache *cache;              /* borrowed */
+  struct cache_lock *lock;          /* borrowed */
+  char path[CACHE_STATE_PATH_SIZE]; /* of the staging directory, below the root */
+  int dir_fd;
+};
+
+/* A manifest as it is kept on disk. */
+struct cache_record {
+  struct manifest manifest;
+  char *model_id;
+  uint64_t created_unix_s;
+};
+
+struct cache_entry {
+  struct cache_record record;
+  char *dir;
+  int dir_fd;
+  int lock_fd; /* locked shared; -1 on a read-only root that has no lock file */
+};
+
+HOIST_DEFINE_AUTO(cache, struct cache, cache_close)
+
+/* ---- cache.c ----------------------------------------------------------------------------- */
+/** Refuses ids whose directory would be hoist's own, or too deep to be found again. */
+HOIST_MUST_CHECK enum hoist_status cache_check_id(const struct model_id *id,
+                                                  struct hoist_error *err);
+/** What lock and staging of a model are named after: readable, and never the same for two ids. */
+HOIST_MUST_CHECK enum hoist_status cache_name_of(const struct model_id *id,
+                                                 char ret_name[CACHE_NAME_SIZE],
+                                                 struct hoist_error *err);
+/** Makes the directories of hoist's own state. */
+HOIST_MUST_CHECK enum hoist_status cache_make_state(struct cache *cache, struct hoist_error *err);
+/** hoist_fail_errno for a change to the cache that failed: tells what to do about a read-only
+ *  root. */
+enum hoist_status cache_fail_write(const struct cache *cache, int sys_errno, const char *doing,
+                                   struct hoist_error *err);
+/** Neither is the model there nor did anybody ever lock it; saves making a lock file to find
+ *  out. */
+bool cache_is_absent(const struct cache *cache, const struct model_id *id, const char *name);
+enum hoist_status cache_fail_absent(const struct cache *cache, const struct model_id *id,
+                                    struct hoist_error *err);
+
+/* ---- lock.c ------------------------------------------------------------------------------ */
+/** The path of a model's lock file below the root. */
+void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]);
+/** Takes a model's lock shared without waiting; -1 in `ret_fd` where the root is read-only and
+ *  has no lock file: nobody can change the model through this mount then. Errors: UNAVAILABLE
+ *  held. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *id,
+                                                     const char *name, int *ret_fd,
+                                                     struct hoist_error *err);
+/** Turns the exclusive lock into a shared one whose descriptor is the caller's, and frees the
+ *  lock in any case. `manifest_fd` is the manifest the caller goes by. Errors: UNAVAILABLE
+ *  somebody else took the lock in between. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd,
+                                                        int *ret_fd, struct hoist_error *err);
+/** Unlocks for every copy of the descriptor, those of forked children too. -1 is fine. */
+void cache_unlock_fd(int fd);
+/** Takes the lock on the cache's directories, held only for moments; release with
+ *  cache_unlock_fd. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache,
+                                                   int *ret_fd, struct hoist_error *err);
+
+/* ---- record.c ---------------------------------------------------------------------------- */
+void cache_record_done(struct cache_record *r);
+static inline void cache_record_cleanup(struct cache_record *r) {
+  cache_record_done(r);
+}
+/** Reads `name` (CACHE_MANIFEST or CACHE_RETIRED) of a model's directory.
+ *  @param ret_fd  may be NULL; the open manifest, which keeps its inode number from being used
+ *         again
+ *  Errors: NOT_FOUND; CORRUPT not a manifest; by errno */
+HOIST_MUST_CHECK enum hoist_status cache_record_read(int dir_fd, const char *name,
+                                                     struct cache_record *ret_record, int *ret_fd,
+                                                     struct hoist_error *err);
+/** Reads what says which files in a directory are a model's: its manifest, else what a crash
+ *  left of it. Damaged or missing: an empty record, and `*ret_known` false. Errors: NO_MEMORY,
+ *  by errno */
+HOIST_MUST_CHECK enum hoist_status cache_record_read_any(int dir_fd,
+                                                         struct cache_record *ret_record,
+                                                         bool *ret_known, struct hoist_error *err);
+/** Whether a manifest is in the directory `name` of dir_fd. */
+bool cache_record_exists(int dir_fd, const char *name);
+/** Whether a file of `m` lies below the directory `path`. */
+bool cache_record_has_dir(const struct manifest *m, const char *path);
+
+/* ---- entry.c ----------------------------------------------------------------------------- */
+/** An empty entry for `id` that holds nothing yet. */
+HOIST_MUST_CHECK enum hoist_status cache_entry_new(const struct cache *cache,
+                                                   const struct model_id *id,
+                                                   struct cache_entry **ret_entry,
+                                                   struct hoist_error *err);
+
+/* ---- txn.c, publish.c, remove.c ---------------------------------------------------------- */
+/** Removes what was staged for a model and not published. The caller holds its lock. */
+HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
+                                                       struct hoist_error *err);
+/** Puts the staged, durable files in the model's place and makes that durable. What the
+ *  transaction's path names afterwards is to be discarded. `ret_dir_fd`: the published
+ *  directory. */
+HOIST_MUST_CHECK enum hoist_status cache_publish(const struct call *call, struct cache_txn *txn,
+                                                 const struct manifest *m, int *ret_dir_fd,
+                                                 struct hoist_error *err);
+/** Makes the model in dir_fd invisible to readers, durably. No manifest is success. Returns
+ *  errno. */
+int cache_retire(int dir_fd);
+/** Removes the files of `m` that `keep` (may be NULL) has not; adds their sizes to `freed`.
+ *  Returns errno. */
+int cache_remove_files(int dir_fd, const struct manifest *m, const struct manifest *keep,
+                       uint64_t *freed);
+/** Removes the sub-directories of `m` that are empty. */
+void cache_remove_dirs(int dir_fd, const struct manifest *m);
+
+#endif

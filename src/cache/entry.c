@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking models up: a directory counts only after every byte in it was compared with its manifest.
+ * An entry owns the directory's descriptor and the model's lock, shared; it is immutable and may be
+ * used by any thread. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cache_internal.h"
+#include "text.h"
+
+#define READ_CHUNK (256u << 10)
+
+enum hoist_status cache_entry_new(const struct cache *cache, const struct model_id *id,
+                                  struct cache_entry **ret_entry, struct hoist_error *err) {
+  HOIST_AUTO(cache_entry) struct cache_entry *entry = calloc(1, sizeof *entry);
+  if (!entry) return hoist_fail_memory(err, "a cache entry");
+  entry->dir_fd = entry->lock_fd = -1;
+  entry->dir = text_format("%s/%s", cache->root, id->path);
+  if (!entry->dir) return hoist_fail_memory(err, "a cache entry");
+  *ret_entry = HOIST_TAKE(entry);
+  return HOIST_OK;
+}
+
+void cache_entry_release(struct cache_entry *entry) {
+  if (!entry) return;
+  fd_cleanup(&entry->dir_fd);
+  cache_unlock_fd(entry->lock_fd);
+  cache_record_done(&entry->record);
+  free(entry->dir);
+  free(entry);
+}
+
+const struct manifest *cache_entry_manifest(const struct cache_entry *entry) {
+  return &entry->record.manifest;
+}
+
+const char *cache_entry_model_id(const struct cache_entry *entry) {
+  return entry->record.model_id;
+}
+
+uint64_t cache_entry_created_unix_s(const struct cache_entry *entry) {
+  return entry->record.created_unix_s;
+}
+
+const char *cache_entry_dir(const struct cache_entry *entry) {
+  return entry->dir;
+}
+
+/* ---- verification ------------------------------------------------------------------------ */
+
+static enum hoist_status open_listed(int dir_fd, const struct manifest_file *file, int *ret_fd,
+                                     struct hoist_error *err) {
+  HOIST_AUTO(fd) int fd = tree_open(dir_fd, file->name, O_RDONLY);
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+    return hoist_fail(err, HOIST_CORRUPT, "%s: missing", file->name);
+  if (fd < 0 && errno == ELOOP)
+    return hoist_fail(err, HOIST_CORRUPT, "%s: a symbolic link, not a file", file->name);
+  if (fd < 0) return hoist_fail_errno(err, errno, "%s", file->name);
+  struct stat st;
+  if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", file->name);
+  if (!S_ISREG(st.st_mode))
+    return hoist_fail(err, HOIST_CORRUPT, "%s: not a regular file", file->name);
+  if (st.st_size != file->size)
+    return hoist_fail(err, HOIST_CORRUPT, "%s: %jd bytes, the manifest says %" PRId64, file->name,
+                      (intmax_t)st.st_size, file->size);
+  *ret_fd = fd;
+  fd = -1;
+  return HOIST_OK;
+}
+
+/* @param ret_data  may be NULL */
+static enum hoist_status read_through(const struct call *call, int fd, const char *name,
+                                      struct hasher *hasher, struct buf *ret_data,
+                                      struct hoist_error *err) {
+  HOIST_AUTO(mem) char *chunk = malloc(READ_CHUNK);
+  if (!chunk) return hoist_fail_memory(err, name);
+#ifdef POSIX_FADV_SEQUENTIAL
+  posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+#endif
+  for (;;) {
+    enum hoist_status status = call_check(call, name, err);
+    if (status != HOIST_OK) return status;
+    ssize_t n = read(fd, chunk, READ_CHUNK);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return hoist_fail_errno(err, errno, "reading %s", name);
+    if (n == 0) return HOIST_OK;
+    status = hasher_update(hasher, chunk, (size_t)n, err);
+    if (status == HOIST_OK && ret_data) status = buf_append(ret_data, chunk, (size_t)n, err);
+    if (status != HOIST_OK) return status;
+  }
+}
+
+static enum hoist_status verify_file(const struct call *call, int dir_fd,
+                                     const struct manifest_file *file, struct buf *ret_data,
+                                     struct hoist_error *err) {
+  HOIST_AUTO(fd) int fd = -1;
+  enum hoist_status status = open_listed(dir_fd, file, &fd, err);
+  if (status != HOIST_OK) return status;
+  HOIST_AUTO(hasher) struct hasher *hasher = NULL;
+  status = hasher_new(DIGEST_SHA256, &hasher, err);
+  if (status != HOIST_OK) return status;
+  status = read_through(call, fd, file->name, hasher, ret_data, err);
+  if (status != HOIST_OK) return status;
+  struct digest found;
+  status = hasher_final(hasher, &found, err);
+  if (status != HOIST_OK || digest_equal(&found, &file->digest)) return status;
+  char found_hex[DIGEST_HEX_SIZE], listed_hex[DIGEST_HEX_SIZE];
+  digest_hex(&found, found_hex);
+  digest_hex(&file->digest, listed_hex);
+  return hoist_fail(err, HOIST_CORRUPT, "%s: sha256 is %s, the manifest says %s", file->name,
+                    found_hex, listed_hex);
+}
+
+static enum hoist_status verify(const struct call *call, const struct model_id *id,
+                                const struct cache_entry *entry, struct hoist_error *err) {
+  const struct cache_record *r = &entry->record;
+  if (strcmp(r->model_id, id->text) != 0)
+    return hoist_fail(err, HOIST_CORRUPT, "%s is the one of %.128s", CACHE_MANIFEST, r->model_id);
+  for (size_t i = 0; i < r->manifest.file_count; i++) {
+    enum hoist_status status = verify_file(call, entry->dir_fd, &r->manifest.files[i], NULL, err);
+    if (status != HOIST_OK) return status;
+  }
+  return HOIST_OK;
+}
+
+/* Fills all of the entry but its lock, which the caller holds in one form or the other. */
+static enum hoist_status load(const struct call *call, const struct cache *cache,
+                              const struct model_id *id, struct cache_entry *entry,
+                              int *ret_manifest_fd, struct hoist_error *err) {
+  entry->dir_fd = tree_open(cache->root_fd, id->path, O_RDONLY | O_DIRECTORY);
+  if (entry->dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+    return cache_fail_absent(cache, id, err);
+  if (entry->dir_fd < 0) return hoist_fail_errno(err, errno, "opening %s", entry->dir);
+  enum hoist_status status =
+      cache_record_read(entry->dir_fd, CACHE_MANIFEST, &entry->record, ret_manifest_fd, err);
+  if (status == HOIST_NOT_FOUND) return cache_fail_absent(cache, id, err);
+  if (status == HOIST_OK) status = verify(call, id, entry, err);
+  if (status != HOIST_OK) hoist_error_prepend(err, "%.128s in the cache", id->text);
+  return status;
+}
+
+enum hoist_status cache_find(const struct call *call, struct cache *cache,
+                             const struct model_id *id, struct cache_entry **ret_entry,
+                             struct hoist_error *err) {
+  enum hoist_status status = cache_check_id(id, err);
+  if (status != HOIST_OK) return status;
+  char name[CACHE_NAME_SIZE];
+  status = cache_name_of(id, name, err);
+  if (status != HOIST_OK) return status;
+  if (cache_is_absent(cache, id, name)) return cache_fail_absent(cache, id, err);
+  HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
+  status = cache_entry_new(cache, id, &entry, err);
+  if (status != HOIST_OK) return status;
+  status = cache_lock_shared(cache, id, name, &entry->lock_fd, err);
+  if (status != HOIST_OK) return status;
+  status = load(call, cache, id, entry, NULL, err);
+  if (status != HOIST_OK) return status;
+  *ret_entry = HOIST_TAKE(entry);
+  return HOIST_OK;
+}
+
+enum hoist_status cache_find_locked(const struct call *call, struct cache_lock **lock,
+                                    struct cache_entry **ret_entry, struct hoist_error *err) {
+  const struct cache *cache = (*lock)->cache;
+  const struct model_id *id = &(*lock)->id;
+  HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
+  enum hoist_status status = cache_entry_new(cache, id, &entry, err);
+  if (status != HOIST_OK) return status;
+  HOIST_AUTO(fd) int manifest_fd = -1;
+  status = load(call, cache, id, entry, &manifest_fd, err);
+  if (status != HOIST_OK) return status;
+  status = cache_lock_downgrade(lock, manifest_fd, &entry->lock_fd, err);
+  if (status != HOIST_OK) return status;
+  *ret_entry = HOIST_TAKE(entry);
+  return HOIST_OK;
+}
+
+enum hoist_status cache_entry_read(const struct cache_entry *entry, const char *name,
+                                   struct buf *ret_data, struct hoist_error *err) {
+  const struct manifest_file *file = manifest_find(&entry->record.manifest, name);
+  if (!file)
+    return hoist_fail(err, HOIST_NOT_FOUND, "%s: %.128s has no such file", name,
+                      entry->record.model_id);
+  const struct call no_limit = {0};
+  HOIST_AUTO(buf) struct buf data = buf_make(ret_data->max);
+  enum hoist_status status = verify_file(&no_limit, entry->dir_fd, file, &data, err);
+  if (status == HOIST_OK) status = buf_append(ret_data, buf_str(&data), data.size, err);
+  if (status != HOIST_OK) hoist_error_prepend(err, "%.128s in the cache", entry->record.model_id);
+  return status;
+}

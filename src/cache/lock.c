@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Locks: flock on descriptors of their own, so they exclude threads as well as processes and end
+ * with whoever holds them, kill -9 included. Waiting is polling, because only that can be called
+ * off; the holder's pid in the file is for messages alone. Lock files are never removed by hoist. A
+ * cache_lock owns its descriptor and belongs to one thread at a time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <hoist/telemetry.h>
+
+#include "cache_internal.h"
+#include "clock.h"
+
+#define POLL_FIRST_NS (1 * NS_PER_MS)
+#define POLL_MAX_NS (50 * NS_PER_MS)
+#define HOLDER_SIZE 64 /* bytes of a lock file that are read */
+#define DOING_SIZE 320
+
+void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]) {
+  snprintf(ret_path, CACHE_STATE_PATH_SIZE, CACHE_LOCKS_DIR "/%s.lock", name);
+}
+
+/* Returns 0, EWOULDBLOCK or another errno. */
+static int try_flock(int fd, int operation) {
+  while (flock(fd, operation | LOCK_NB) != 0)
+    if (errno != EINTR) return errno;
+  return 0;
+}
+
+void cache_unlock_fd(int fd) {
+  if (fd < 0) return;
+  while (0) {
+  }
+  close(fd);
+}
+
+/* ---- the lock file ----------------------------------------------------------------------- */
+
+/* Returns -1 and errno. A lock file of another user may only be readable: flock asks for no more.
+ */
+static int open_lock_file(const struct cache *cache, const char *path) {
+  int fd = openat(cache->root_fd, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd >= 0 || (errno != EACCES && errno != EROFS)) return fd;
+  int write_errno = errno;
+  fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) errno = write_errno;
+  return fd;
+}
+
+static enum hoist_status make_lock_file(struct cache *cache, const char *path, int *ret_fd,
+                                        struct hoist_error *err) {
+  int fd = open_lock_file(cache, path);
+  if (fd < 0 && errno == ENOENT) {
+    enum hoist_status status = cache_make_state(cache, err);
+    if (status != HOIST_OK) return status;
+    fd = open_lock_file(cache, path);
+  }
+  if (fd < 0) return cache_fail_write(cache, errno, "opening a lock file", err);
+  *ret_fd = fd;
+  return HOIST_OK;
+}
+
+/* On a full disk, or in a file that is only readable, the holder stays nameless. */
+static void write_holder(int fd) {
+  char text[HOLDER_SIZE];
+  int n = snprintf(text, sizeof text, "%ld %" PRIu64 "\n", (long)getpid(),
+                   clock_realtime_ns() / NS_PER_S);
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) return;
+}
+
+static void clear_holder(int fd) {
+  if (ftruncate(fd, 0) != 0) return;
+}
+
+static void describe_wait(int fd, const char *what, char doing[DOING_SIZE]) {
+  char text[HOLDER_SIZE];
+  long pid;
+  uint64_t since_s;
+  ssize_t n = pread(fd, text, sizeof text - 1, 0);
+  text[n > 0 ? n : 0] = '\0';
+  uint64_t now_s = clock_realtime_ns() / NS_PER_S;
+  /* A holder that died, or lives in another pid namespace, is not worth naming. */
+  if (sscanf(text, "%ld %" SCNu64, &pid, &since_s) != 2 || pid <= 0 ||
+      (kill((pid_t)pid, 0) != 0 && errno == ESRCH))
+    snprintf(doing, DOING_SIZE, "waiting for another process to finish with %s", what);
+  else
+    snprintf(doing, DOING_SIZE,
+             "waiting for process %ld to finish with %s, at it for %" PRIu64 " s", pid, what,
+             now_s > since_s ? now_s - since_s : 0);
+}
+
+static enum hoist_status wait_exclusive(const struct call *call, int fd, const char *what,
+                                        struct hoist_error *err) {
+  for (uint64_t pause_ns = POLL_FIRST_NS;;) {
+    int failed = try_flock(fd, LOCK_EX);
+    if (failed == 0) return HOIST_OK;
+    if (failed != EWOULDBLOCK) return hoist_fail_errno(err, failed, "locking %s", what);
+    char doing[DOING_SIZE];
+    describe_wait(fd, what, doing);
+    enum hoist_status status = call_sleep(call, pause_ns, doing, err);
+    if (status != HOIST_OK) return status;
+    pause_ns = 2 * pause_ns < POLL_MAX_NS ? 2 * pause_ns : POLL_MAX_NS;
+  }
+}
+
+/* ---- a model's lock ---------------------------------------------------------------------- */
+
+static enum hoist_status wait_in_span(const struct call *call, const struct cache_lock *lock,
+                                      const char *what, struct hoist_error *err) {
+  struct hoist_error own;
+  if (!err) err = &own;
+  struct hoist_span span;
+  hoist_span_start(call->span, "model.cache.lock_wait", HOIST_SPAN_INTERNAL, &span);
+  hoist_span_set_string(&span, "model.id", lock->id.text);
+  enum hoist_status status = wait_exclusive(call, lock->fd, what, err);
+  if (status != HOIST_OK) hoist_span_record_error(&span, err);
+  hoist_span_end(&span);
+  return status;
+}
+
+enum hoist_status cache_lock(const struct call *call, struct cache *cache,
+                             const struct model_id *id, struct cache_lock **ret_lock,
+                             struct hoist_error *err) {
+  enum hoist_status status = cache_check_id(id, err);
+  if (status != HOIST_OK) return status;
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = calloc(1, sizeof *lock);
+  if (!lock) return hoist_fail_memory(err, "locking a model");
+  *lock = (struct cache_lock){.cache = cache, .id = *id, .fd = -1};
+  status = cache_name_of(id, lock->name, err);
+  if (status != HOIST_OK) return status;
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(lock->name, path);
+  status = make_lock_file(cache, path, &lock->fd, err);
+  if (status != HOIST_OK) return status;
+  if (try_flock(lock->fd, LOCK_EX) != 0) {
+    char what[DOING_SIZE / 2];
+    snprintf(what, sizeof what, "%.128s", id->text);
+    status = wait_in_span(call, lock, what, err);
+    if (status != HOIST_OK) {
+      fd_cleanup(&lock->fd); /* never held: the holder's name stays in the file */
+      return status;
+    }
+  }
+  write_holder(lock->fd);
+  *ret_lock = HOIST_TAKE(lock);
+  return HOIST_OK;
+}
+
+void cache_unlock(struct cache_lock *lock) {
+  if (!lock) return;
+  if (lock->fd >= 0) clear_holder(lock->fd);
+  cache_unlock_fd(lock->fd);
+  free(lock);
+}
+
+enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *id,
+                                    const char *name, int *ret_fd, struct hoist_error *err) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(name, path);
+  HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) {
+    struct hoist_error open_err = {.status = HOIST_OK};
+    enum hoist_status status = make_lock_file(cache, path, &fd, &open_err);
+    if (status == HOIST_DENIED) {
+      *ret_fd = -1;
+      return HOIST_OK;
+    }
+    if (status != HOIST_OK) {
+      if (err) *err = open_err;
+      return status;
+    }
+  }
+  int failed = try_flock(fd, LOCK_SH);
+  if (failed == EWOULDBLOCK)
+    return hoist_fail(err, HOIST_UNAVAILABLE,
+                      "%.128s is being changed by another process or thread", id->text);
+  if (failed != 0) return hoist_fail_errno(err, failed, "locking %.128s", id->text);
+  *ret_fd = fd;
+  fd = -1;
+  return HOIST_OK;
+}
+
+static bool is_still_published(const struct cache_lock *lock, int manifest_fd) {
+  struct stat held, there;
+  HOIST_AUTO(fd)
+  int dir = tree_open(lock->cache->root_fd, lock->id.path, O_RDONLY | O_DIRECTORY);
+  return dir >= 0 && fstat(manifest_fd, &held) == 0 &&
+         fstatat(dir, CACHE_MANIFEST, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+/* flock converts by unlocking and locking again. Somebody may slip in between: then either the
+ * shared lock is refused, or it is granted after they have replaced or removed the model, which
+ * shows in the manifest being another file. The open manifest keeps its inode number from being
+ * used again. */
+enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd, int *ret_fd,
+                                       struct hoist_error *err) {
+  HOIST_AUTO(cache_lock) struct cache_lock *own = HOIST_TAKE(*lock);
+  clear_holder(own->fd);
+  int failed = try_flock(own->fd, LOCK_SH);
+  if (failed == 0 && is_still_published(own, manifest_fd)) {
+    *ret_fd = own->fd;
+    own->fd = -1;
+    return HOIST_OK;
+  }
+  fd_cleanup(&own->fd); /* perhaps another's by now, so no more is written to it */
+  if (failed != 0 && failed != EWOULDBLOCK)
+    return hoist_fail_errno(err, failed, "locking %.128s", own->id.text);
+  return hoist_fail(err, HOIST_UNAVAILABLE, "%.128s was changed by another process or thread",
+                    own->id.text);
+}
+
+enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache, int *ret_fd,
+                                  struct hoist_error *err) {
+  HOIST_AUTO(fd) int fd = -1;
+  enum hoist_status status = make_lock_file(cache, CACHE_TREE_LOCK, &fd, err);
+  if (status != HOIST_OK) return status;
+  status = wait_exclusive(call, fd, "the cache's directories", err);
+  if (status != HOIST_OK) return status;
+  *ret_fd = fd;
+  fd = -1;
+  return HOIST_OK;
+}

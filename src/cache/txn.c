@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Staging: a model is written in a directory of its own, on the file system of the root, until all
+ * of it is there. A transaction owns that directory and its descriptor; cache_txn_create may be
+ * called from several threads at once, the rest from the lock's thread. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "cache_internal.h"
+#include "plan.h"
+#include "text.h"
+
+struct cleaning {
+  const struct cache *cache;
+  const char *name;
+};
+
+static enum hoist_status remove_if_of_model(void *user, struct tree_item *item,
+                                            struct hoist_error *err) {
+  const struct cleaning *c = user;
+  if (item->event == TREE_LEAVE) return HOIST_OK;
+  item->skip = true;
+  size_t size = strlen(c->name);
+  if (strncmp(item->name, c->name, size) != 0 || item->name[size] != '.') return HOIST_OK;
+  return fs_remove_tree(item->dir_fd, item->name, err);
+}
+
+enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
+                                      struct hoist_error *err) {
+  HOIST_AUTO(fd) int staging = tree_open(cache->root_fd, CACHE_STAGING_DIR, O_RDONLY | O_DIRECTORY);
+  if (staging < 0 && errno == ENOENT) return HOIST_OK;
+  if (staging < 0) return hoist_fail_errno(err, errno, "opening the staging of %s", cache->root);
+  struct cleaning c = {.cache = cache, .name = name};
+  return tree_walk(staging, remove_if_of_model, &c, err);
+}
+
+/* "442 KB": three digits are enough to see that a disk is too small. */
+static void format_size(uint64_t bytes, char *ret_text, size_t size) {
+  static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
+  size_t unit = 0;
+  double value = (double)bytes;
+  for (; value >= 1000 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+    value /= 1000;
+  snprintf(ret_text, size, "%.*f %s", unit > 0 && value < 10 ? 1 : 0, value, units[unit]);
+}
+
+static enum hoist_status check_space(const struct cache_lock *lock, uint64_t expected_bytes,
+                                     struct hoist_error *err) {
+  uint64_t free_bytes = fs_free_bytes(lock->cache->root);
+  if (expected_bytes <= free_bytes) return HOIST_OK;
+  char needed[32], available[32];
+  format_size(expected_bytes, needed, sizeof needed);
+  format_size(free_bytes, available, sizeof available);
+  return hoist_fail(err, HOIST_NO_SPACE,
+                    "%.128s needs %s and the cache %s has %s free: make room, or set "
+                    "HOIST_CACHE_DIR to a directory with more",
+                    lock->id.text, needed, lock->cache->root, available);
+}
+
+static enum hoist_status make_staging(struct cache_txn *txn, struct hoist_error *err) {
+  struct cache *cache = txn->cache;
+  uint64_t random;
+  if (getrandom(&random, sizeof random, 0) != sizeof random)
+    return hoist_fail_errno(err, errno, "drawing a random number");
+  snprintf(txn->path, sizeof txn->path, CACHE_STAGING_DIR "/%s.%016" PRIx64, txn->lock->name,
+           random);
+  if (mkdirat(cache->root_fd, txn->path, 0777) != 0)
+    return cache_fail_write(cache, errno, "making a staging directory", err);
+  txn->dir_fd = tree_open(cache->root_fd, txn->path, O_RDONLY | O_DIRECTORY);
+  if (txn->dir_fd < 0) return hoist_fail_errno(err, errno, "opening a staging directory");
+  return HOIST_OK;
+}
+
+enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
+                              uint64_t expected_bytes, struct cache_txn **ret_txn,
+                              struct hoist_error *err) {
+  enum hoist_status status = call_check(call, "staging a model", err);
+  if (status != HOIST_OK) return status;
+  status = cache_make_state(lock->cache, err);
+  if (status != HOIST_OK) return status;
+  status = cache_clean_staging(lock->cache, lock->name, err);
+  if (status != HOIST_OK) return status;
+  status = check_space(lock, expected_bytes, err);
+  if (status != HOIST_OK) return status;
+  HOIST_AUTO(cache_txn) struct cache_txn *txn = calloc(1, sizeof *txn);
+  if (!txn) return hoist_fail_memory(err, "staging a model");
+  *txn = (struct cache_txn){.cache = lock->cache, .lock = lock, .dir_fd = -1};
+  status = make_staging(txn, err);
+  if (status != HOIST_OK) return status;
+  *ret_txn = HOIST_TAKE(txn);
+  return HOIST_OK;
+}
+
+void cache_discard(struct cache_txn *txn) {
+  if (!txn) return;
+  fd_cleanup(&txn->dir_fd);
+  /* What cannot be removed now is removed by whoever stages this model next. */
+  if (txn->path[0] && fs_remove_tree(txn->cache->root_fd, txn->path, NULL) != HOIST_OK)
+    txn->path[0] = '\0';
+  free(txn);
+}
+
+enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int *ret_fd,
+                                   struct hoist_error *err) {
+  enum hoist_status status = plan_check_name(name, err);
+  if (status != HOIST_OK) return status;
+  const char *leaf;
+  HOIST_AUTO(fd) int parent = tree_open_parent(txn->dir_fd, name, TREE_MAKE_PARENTS, &leaf);
+  int fd = parent < 0
+               ? -1
+               : openat(parent, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd < 0 && errno == EEXIST)
+    return hoist_fail(err, HOIST_INVALID, "%s was staged before", name);
+  if (fd < 0 && errno == ENOTDIR)
+    return hoist_fail(err, HOIST_CORRUPT, "%s: the model has a file and a directory of one name",
+                      name);
+  if (fd < 0) return cache_fail_write(txn->cache, errno, name, err);
+  *ret_fd = fd;
+  return HOIST_OK;
+}
+
+enum hoist_status cache_txn_read(const struct cache_txn *txn, const char *name,
+                                 struct buf *ret_data, struct hoist_error *err) {
+  enum hoist_status status = plan_check_name(name, err);
+  if (status != HOIST_OK) return status;
+  return fs_read_file(txn->dir_fd, name, ret_data, err);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One POST over libcurl. The multi interface rather than curl_easy_perform, because only that can be
+ * woken from another thread and given up at any time. Owns the handles. One thread, but for wake. */
+#include "http_post.h"
+
+#include "clock.h"
+#include "text.h"
+
+enum { SLICE_MS = 1000 }; /* longest time without looking at the clock */
+
+static size_t keep_answer(char *data, size_t unit, size_t count, void *user) {
+  struct http_post *post = user;
+  return buf_append(&post->answer, data, unit * count, NULL) == HOIST_OK ? unit * count : 0;
+}
+
+static bool open_handles(struct http_post *post) {
+  post->multi = curl_multi_init();
+  post->easy = curl_easy_init();
+  if (!post->multi || !post->easy) return false;
+  CURL *easy = post->easy;
+  return curl_easy_setopt(easy, CURLOPT_URL, post->url) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_USERAGENT,
+                          "OTel-OTLP-Exporter-C/" HOIST_VERSION " hoist/" HOIST_VERSION) ==
+             CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_CAINFO, post->ca_file) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_WRITEDATA, post) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, post->curl_error) == CURLE_OK;
+}
+
+static void close_handles(struct http_post *post) {
+  if (post->easy) curl_easy_cleanup(post->easy);
+  if (post->multi) curl_multi_cleanup(post->multi);
+  post->easy = NULL;
+  post->multi = NULL;
+}
+
+enum hoist_status http_post_init(struct http_post *post, const char *url, const char *ca_file,
+                                 struct curl_slist *headers, const stop_time *stop_at_ns,
+                                 struct hoist_error *err) {
+  *post = (struct http_post){.url = text_dup(url),
+                             .ca_file = text_dup(ca_file),
+                             .headers = headers,
+                             .stop_at_ns = stop_at_ns,
+                             .answer = buf_make(HTTP_POST_ANSWER_MAX)};
+  if (post->url && (post->ca_file || !ca_file) && open_handles(post)) return HOIST_OK;
+  http_post_done(post);
+  return hoist_fail_memory(err, "an OTLP exporter");
+}
+
+void http_post_done(struct http_post *post) {
+  close_handles(post);
+  curl_slist_free_all(post->headers);
+  buf_done(&post->answer);
+  free(post->url);
+  free(post->ca_file);
+  *post = (struct http_post){0};
+}
+
+void http_post_after_fork(struct http_post *post) {
+  post->easy = NULL;
+  post->multi = NULL;
+}
+
+uint64_t http_post_limit(const struct http_post *post, uint64_t deadline_ns) {
+  uint64_t stop_at_ns = atomic_load(post->stop_at_ns);
+  return deadline_ns < stop_at_ns ? deadline_ns : stop_at_ns;
+}
+
+/* Milliseconds to wait at a time, 0 when the limit has been reached. */
+static int slice_ms(const struct http_post *post, uint64_t deadline_ns) {
+  uint64_t now = clock_monotonic_ns(), limit = http_post_limit(post, deadline_ns);
+  if (now >= limit) return 0;
+  uint64_t left_ms = (limit - now) / NS_PER_MS + 1;
+  return left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
+}
+
+/* Drives the transfer to its end or to the limit. */
+static void drive(struct http_post *post, uint64_t deadline_ns, struct http_answer *answer) {
+  int running = 1, wait_ms, left;
+  while (curl_multi_perform(post->multi, &running) == CURLM_OK && running) {
+    wait_ms = slice_ms(post, deadline_ns);
+    if (wait_ms == 0) {
+      answer->out_of_time = true;
+      return;
+    }
+    if (curl_multi_poll(post->multi, NULL, 0, wait_ms, NULL) != CURLM_OK) break;
+  }
+  answer->code = CURLE_RECV_ERROR;
+  for (const CURLMsg *msg; (msg = curl_multi_info_read(post->multi, &left)) != NULL;)
+    if (msg->msg == CURLMSG_DONE) answer->code = msg->data.result;
+}
+
+static void read_answer(struct http_post *post, struct http_answer *answer) {
+  curl_off_t seconds = 0;
+  (void)curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+  (void)curl_easy_getinfo(post->easy, CURLINFO_RETRY_AFTER, &seconds);
+  answer->has_retry_after = seconds > 0;
+  answer->retry_after_ms = seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+}
+
+enum hoist_status http_post_send(struct http_post *post, const void *data, size_t size,
+                                 uint64_t deadline_ns, struct http_answer *ret_answer,
+                                 struct hoist_error *err) {
+  struct http_answer answer = {0};
+  buf_clear(&post->answer);
+  post->curl_error[0] = '\0';
+  if (!post->multi && !open_handles(post)) { /* the first request after a fork */
+    close_handles(post);
+    return hoist_fail_memory(err, "an OTLP request");
+  }
+  if (curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, data) != CURLE_OK ||
+      curl_easy_setopt(post->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
+      curl_multi_add_handle(post->multi, post->easy) != CURLM_OK)
+    return hoist_fail_memory(err, "an OTLP request");
+  drive(post, deadline_ns, &answer);
+  read_answer(post, &answer);
+  (void)curl_multi_remove_handle(post->multi, post->easy);
+  *ret_answer = answer;
+  return HOIST_OK;
+}
+
+bool http_post_pause(struct http_post *post, uint64_t ms) {
+  uint64_t until_ns = clock_monotonic_ns() + ms * NS_PER_MS;
+  for (int wait_ms; (wait_ms = slice_ms(post, until_ns)) > 0;)
+    if (curl_multi_poll(post->multi, NULL, 0, wait_ms, NULL) != CURLM_OK) return false;
+  return atomic_load(post->stop_at_ns) > clock_monotonic_ns();
+}
+
+void http_post_wake(struct http_post *post) {
+  if (post->multi) (void)curl_multi_wakeup(post->multi);
+}

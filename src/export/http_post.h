@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One POST to a collector over libcurl, that ends in time whatever the collector does. */
+#ifndef HOIST_EXPORT_HTTP_POST_H
+#define HOIST_EXPORT_HTTP_POST_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "buf.h"
+#include "exporter.h"
+
+#define HTTP_POST_ANSWER_MAX (4u << 20)
+
+struct http_post {
+  CURLM *multi; /* keeps the connection from one request to the next, and can be woken */
+  CURL *easy;
+  char *url, *ca_file;
+  struct curl_slist *headers;
+  const stop_time *stop_at_ns;
+  struct buf answer; /* body of the last answer */
+  char curl_error[CURL_ERROR_SIZE];
+};
+
+struct http_answer {
+  CURLcode code;
+  bool out_of_time;        /* the deadline or the stop time came first */
+  long status;             /* 0: no answer */
+  bool has_retry_after;
+  uint64_t retry_after_ms; /* from a number of seconds or a date */
+};
+
+/** Takes `headers`. `url` and `ca_file` (may be NULL) are copied. Errors: NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status http_post_init(struct http_post *post, const char *url,
+                                                  const char *ca_file, struct curl_slist *headers,
+                                                  const stop_time *stop_at_ns,
+                                                  struct hoist_error *err);
+void http_post_done(struct http_post *post);
+/** Abandons the connection, which is the parent process's too: closing it would disturb that. */
+void http_post_after_fork(struct http_post *post);
+
+/** Blocks until the answer is there, `deadline_ns` (monotonic) or the stop time has come.
+ *  Errors: NO_MEMORY libcurl could not be set up; else OK, and ret_answer says what came of it */
+HOIST_MUST_CHECK enum hoist_status http_post_send(struct http_post *post, const void *data,
+                                                  size_t size, uint64_t deadline_ns,
+                                                  struct http_answer *ret_answer,
+                                                  struct hoist_error *err);
+/** Waits that long; false where the stop time came first. */
+bool http_post_pause(struct http_post *post, uint64_t ms);
+/** Makes a waiting call above look at the stop time. Any thread. */
+void http_post_wake(struct http_post *post);
+/** The earlier of `deadline_ns` and the stop time. */
+uint64_t http_post_limit(const struct http_post *post, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Texts that must never be shown: the values of the configured headers. A receiver's error message may
+ * repeat them. */
+#ifndef HOIST_EXPORT_SECRETS_H
+#define HOIST_EXPORT_SECRETS_H
+
+#include <stddef.h>
+
+#include "err.h"
+
+#define SECRETS_MAX 64
+
+struct secrets {
+  char *values[SECRETS_MAX];
+  size_t count;
+};
+
+/** Errors: INVALID more than SECRETS_MAX · NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status secrets_add(struct secrets *s, const char *value,
+                                               struct hoist_error *err);
+void secrets_done(struct secrets *s);
+
+/** Overwrites every occurrence in `text` with '*', also of a value without its scheme ("Bearer ").
+ *  Control bytes become '?'. */
+void secrets_hide(const struct secrets *s, char *text);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_perform: attempts with waits in between; within an attempt the hops of a redirect; for each
+ * hop one span and one transfer. Redirects are followed here and not by curl, which would send
+ * secret headers along to wherever it is sent. Any thread, one request at a time each. */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "headers.h"
+#include "retry.h"
+#include "span.h"
+#include "text.h"
+#include "transfer.h"
+
+/* One http_perform under way. */
+struct exchange {
+  const struct call *call;
+  struct http *http;
+  const struct http_request *request;
+  const struct target *origin; /* of the request's own URL: the only one to get its headers */
+  struct http_response response;
+  uint32_t sent; /* requests put on the wire so far */
+  bool retry;    /* whether the last one failed in a way that another attempt may help */
+};
+
+static inline void exchange_cleanup(struct exchange *x) {
+  http_response_done(&x->response);
+}
+
+static inline void slist_cleanup(struct curl_slist **owner) {
+  curl_slist_free_all(*owner);
+}
+
+static bool is_clean(const char *text) {
+  for (; *text; text++)
+    if ((unsigned char)*text < 0x20 || *text == 0x7f) return false;
+  return true;
+}
+
+static enum hoist_status add_header(struct curl_slist **list, const char *name, const char *value,
+                                    struct hoist_error *err) {
+  if (!*name || !is_clean(name) || !is_clean(value))
+    return hoist_fail(err, HOIST_INVALID,
+                      "the request header \"%.60s\" has control characters in it", name);
+  /* curl takes "name:" for "leave this header out" and "name;" for an empty one. */
+  HOIST_AUTO(mem)
+  char *line = *value ? text_format("%s: %s", name, value) : text_format("%s;", name);
+  struct curl_slist *longer = line ? curl_slist_append(*list, line) : NULL;
+  if (!longer) return hoist_fail_memory(err, "request headers");
+  *list = longer;
+  return HOIST_OK;
+}
+
+static enum hoist_status add_headers(struct curl_slist **list, const struct http_header *headers,
+                                     size_t count, struct hoist_error *err) {
+  if (count > HTTP_MAX_REQUEST_HEADERS)
+    return hoist_fail(err, HOIST_INVALID, "more than %d request headers", HTTP_MAX_REQUEST_HEADERS);
+  for (size_t i = 0; i < count; i++) {
+    enum hoist_status status = add_header(list, headers[i].name, headers[i].value, err);
+    if (status != HOIST_OK) return status;
+  }
+  return HOIST_OK;
+}
+
+/* The headers of one hop: the caller's own only where the caller's own URL points. */
+static enum hoist_status make_headers(const struct exchange *x, const struct target *target,
+                                      struct curl_slist **list, struct hoist_error *err) {
+  const struct http_request *r = x->request;
+  struct curl_slist *empty = curl_slist_append(NULL, "Expect:");
+  if (!empty) return hoist_fail_memory(err, "request headers");
+  *list = empty;
+  if (!target_same_origin(target, x->origin)) return HOIST_OK;
+  enum hoist_status status = add_headers(list, r->headers, r->header_count, err);
+  if (status != HOIST_OK || !r->sign) return status;
+  const struct http_header *signed_headers = NULL;
+  size_t count = 0;
+  status = r->sign(r->sign_user, &signed_headers, &count, err);
+  return status == HOIST_OK ? add_headers(list, signed_headers, count, err) : status;
+}
+
+static enum hoist_status send_request(struct exchange *x, struct transfer *t, CURL **ret_easy,
+                                      struct handle **handle, struct hoist_error *err) {
+  HOIST_AUTO(slist) struct curl_slist *headers = NULL;
+  t->failure = (struct failure){0};
+  enum hoist_status status = call_check(x->call, t->doing, err);
+  if (status == HOIST_OK) status = make_headers(x, t->target, &headers, err);
+  if (status == HOIST_OK) status = http_take_handle(x->http, handle, err);
+  if (status != HOIST_OK) return status;
+  t->headers = headers;
+  *ret_easy = (*handle)->easy;
+  return transfer_run(t, *handle, err);
+}
+
+/* One hop, with its span. On failure x->retry tells whether to try again. */
+static enum hoist_status hop(struct exchange *x, const struct target *target,
+                             struct hoist_error *err) {
+  http_response_done(&x->response);
+  x->response.headers = buf_make(HTTP_MAX_HEADER_BYTES);
+  struct transfer t = {.call = x->call,
+                       .options = &x->http->options,
+                       .request = x->request,
+                       .target = target,
+                       .response = &x->response};
+  snprintf(t.doing, sizeof t.doing, "%s %s", x->request->method, target->authority);
+  struct hoist_span span;
+  request_span_start(x->call, x->request, target, x->sent++, &span);
+  struct handle *handle = NULL;
+  CURL *easy = NULL;
+  enum hoist_status status = send_request(x, &t, &easy, &handle, err);
+  const char *reason = NULL;
+  if (status != HOIST_OK) reason = t.failure.reason ? t.failure.reason : hoist_status_name(status);
+  request_span_end(&span, easy, x->request, &x->response, t.body_bytes, reason, err);
+  http_return_handle(x->http, handle);
+  x->retry = status == HOIST_OK ? retry_status(x->response.status) : t.failure.retry;
+  return status;
+}
+
+static const char *redirect_location(const struct exchange *x, size_t *ret_size) {
+  int s = x->response.status;
+  bool redirect = s == 301 || s == 302 || s == 303 || s == 307 || s == 308;
+  if (!redirect || !x->request->follow_redirects || strcmp(x->request->method, "POST") == 0)
+    return NULL;
+  return headers_find(&x->response, "location", ret_size);
+}
+
+/* One attempt: the request's own URL and on from there as far as it is redirected. */
+static enum hoist_status attempt(struct exchange *x, struct hoist_error *err) {
+  HOIST_AUTO(target) struct target target = {0};
+  enum hoist_status status = target_parse(x->request->url, &target, err);
+  for (unsigned hops = 0; status == HOIST_OK; hops++) {
+    status = hop(x, &target, err);
+    size_t size = 0;
+    const char *location = status == HOIST_OK ? redirect_location(x, &size) : NULL;
+    if (!location) return status;
+    if (hops == HTTP_MAX_REDIRECTS)
+      return hoist_fail(err, HOIST_CORRUPT, "%s: more than %d redirects; check the address",
+                        x->origin->authority, HTTP_MAX_REDIRECTS);
+    status = target_redirect(&target, location, size, err);
+  }
+  return status;
+}
+
+/* A wait that would outlast the deadline is not begun: the caller may still use the time elsewhere.
+ */
+static bool fits_deadline(const struct call *call, uint64_t delay_ns) {
+  return call->deadline_ns == 0 || clock_monotonic_ns() + delay_ns < call->deadline_ns;
+}
+
+static enum hoist_status run_attempts(struct exchange *x, uint32_t *ret_attempts,
+                                      struct hoist_error *err) {
+  uint32_t most = x->request->max_attempts;
+  if (most == 0) most = x->http->options.max_attempts;
+  char doing[TARGET_HOST_SIZE + 32];
+  snprintf(doing, sizeof doing, "waiting to ask %s again", x->origin->authority);
+  for (*ret_attempts = 1;; ++*ret_attempts) {
+    enum hoist_status status = attempt(x, err);
+    if (!x->retry || *ret_attempts >= most) return status;
+    uint64_t delay_ns = retry_delay_ns(&x->response, *ret_attempts);
+    if (!fits_deadline(x->call, delay_ns)) return status;
+    status = call_sleep(x->call, delay_ns, doing, err);
+    if (status != HOIST_OK) {
+      x->retry = false;
+      return status;
+    }
+  }
+}
+
+static enum hoist_status check_request(const struct http_request *r, struct hoist_error *err) {
+  if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0 &&
+      strcmp(r->method, "POST") != 0)
+    return hoist_fail(err, HOIST_INVALID, "HTTP method \"%.20s\" is not one of GET, HEAD, POST",
+                      r->method);
+  return HOIST_OK;
+}
+
+enum hoist_status http_perform(const struct call *call, struct http *http,
+                               const struct http_request *request,
+                               struct http_response *ret_response, struct hoist_error *err) {
+  HOIST_AUTO(target) struct target origin = {0};
+  struct hoist_error failure = {0};
+  enum hoist_status status = check_request(request, err);
+  if (status == HOIST_OK) status = target_parse(request->url, &origin, err);
+  if (status != HOIST_OK) return status;
+  HOIST_AUTO(exchange)
+  struct exchange x = {.call = call, .http = http, .request = request, .origin = &origin};
+  uint32_t attempts = 0;
+  status = run_attempts(&x, &attempts, &failure);
+  if (status == HOIST_OK) {
+    x.response.attempts = attempts;
+    *ret_response = x.response;
+    x.response = (struct http_response){0};
+    return HOIST_OK;
+  }
+  if (x.retry && attempts > 1) hoist_error_prepend(&failure, "after %u attempts", attempts);
+  if (err) *err = failure;
+  return status;
+}

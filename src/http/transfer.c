@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request on the wire. It runs through the multi interface, polled in slices, because a
+ * blocking easy transfer that waits for bytes looks up only about once a second: too late for a
+ * cancel, which must end it within 100 ms. The same loop sees to the stall timeout, which curl
+ * counts in whole seconds only. One thread: curl's callbacks come from the thread that called
+ * transfer_run. */
+#include "transfer.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "headers.h"
+
+#define SLICE_MS 50
+#define RECEIVE_BUFFER_BYTES (256L << 10)
+
+static bool is_success(const struct http_response *response) {
+  return response->status >= 200 && response->status < 300;
+}
+
+static enum hoist_status stop(struct transfer *t, enum hoist_status status) {
+  t->status = status;
+  t->failure = (struct failure){.reason = hoist_status_name(status)};
+  return status;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *user) {
+  struct transfer *t = user;
+  size *= count;
+  t->last_progress_ns = clock_monotonic_ns();
+  t->header_bytes += size;
+  enum hoist_status status;
+  if (t->header_bytes > HTTP_MAX_HEADER_BYTES)
+    status = hoist_fail(t->err, HOIST_CORRUPT, "%s: the response headers are over %u bytes",
+                        t->target->authority, HTTP_MAX_HEADER_BYTES);
+  else
+    status = headers_add_line(t->response, line, size, t->err);
+  if (status != HOIST_OK) {
+    stop(t, status);
+    return 0;
+  }
+  t->headers_complete = line[0] == '\r' || line[0] == '\n';
+  return size;
+}
+
+static enum hoist_status begin_sink(struct transfer *t) {
+  if (t->begun || !t->request->begin || !is_success(t->response)) return HOIST_OK;
+  t->begun = true;
+  return t->request->begin(t->request->sink_user, t->response, t->err);
+}
+
+/* An error's body is for a hint only: what does not fit is not worth waiting for. */
+static enum hoist_status keep_error_body(struct transfer *t, const char *data, size_t size) {
+  size_t room = HTTP_MAX_ERROR_BYTES - t->response->body.size;
+  t->cut = size > room;
+  t->response->body.max = HTTP_MAX_ERROR_BYTES;
+  return buf_append(&t->response->body, data, t->cut ? room : size, t->err);
+}
+
+static enum hoist_status take_body(struct transfer *t, const char *data, size_t size) {
+  enum hoist_status status = call_check(t->call, t->doing, t->err);
+  if (status != HOIST_OK) return status;
+  if (!is_success(t->response)) return keep_error_body(t, data, size);
+  if (t->request->begin) {
+    status = begin_sink(t);
+    return status == HOIST_OK ? t->request->write(t->request->sink_user, data, size, t->err)
+                              : status;
+  }
+  t->response->body.max = t->request->max_body;
+  if (size > t->request->max_body - t->response->body.size)
+    return hoist_fail(t->err, HOIST_CORRUPT, "%s: the answer is over the %zu bytes allowed",
+                      t->target->authority, t->request->max_body);
+  return buf_append(&t->response->body, data, size, t->err);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *user) {
+  struct transfer *t = user;
+  size *= count;
+  t->body_bytes += size;
+  t->response->content_length = headers_content_length(t->response);
+  enum hoist_status status = take_body(t, data, size);
+  t->last_progress_ns = clock_monotonic_ns();
+  if (status != HOIST_OK) stop(t, status);
+  return status == HOIST_OK && !t->cut ? size : 0;
+}
+
+/* Called when a connection is ready and the request is about to leave: from here on the stall
+ * timeout counts, not the connect timeout. */
+static int on_connected(void *user, char *remote, char *local, int remote_port, int local_port) {
+  struct transfer *t = user;
+  (void)remote, (void)local, (void)remote_port, (void)local_port;
+  t->connected = true;
+  t->last_progress_ns = clock_monotonic_ns();
+  return CURL_PREREQFUNC_OK;
+}
+
+static bool set_security(CURL *easy, const struct http_options *o) {
+  bool ok = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, o->verify_tls ? 1L : 0L) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, o->verify_tls ? 2L : 0L) == CURLE_OK;
+  if (o->ca_file) ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file) == CURLE_OK;
+  if (o->proxy) ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy) == CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075500
+  return ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+#else
+  return ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                                (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) == CURLE_OK;
+#endif
+}
+
+static bool set_connection(CURL *easy, const struct http_options *o) {
+  /* Without HTTP/2 in this libcurl, HTTP/1.1 is what there is: no reason to fail. */
+  (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* A cancel does not wait for getaddrinfo: the resolver's thread ends by itself. */
+  (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  bool ok = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
+  ok = ok &&
+       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms) == CURLE_OK;
+  return ok && set_security(easy, o);
+}
+
+static bool set_callbacks(CURL *easy, struct transfer *t) {
+  bool ok = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK;
+  return ok && curl_easy_setopt(easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
+}
+
+static bool set_method(CURL *easy, const struct transfer *t) {
+  const struct http_request *r = t->request;
+  if (strcmp(r->method, "HEAD") == 0) return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+  if (strcmp(r->method, "GET") == 0) return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+  bool ok = curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
+  ok = ok &&
+       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size) == CURLE_OK;
+  return ok && curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK;
+}
+
+static bool set_up(struct transfer *t, struct handle *h) {
+  CURL *easy = h->easy;
+  curl_easy_reset(easy);
+  h->error[0] = '\0';
+  bool ok = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->error) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_URL, t->target->url) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
+  if (t->options->user_agent)
+    ok = ok && curl_easy_setopt(easy, CURLOPT_USERAGENT, t->options->user_agent) == CURLE_OK;
+  return ok && set_method(easy, t) && set_callbacks(easy, t) && set_connection(easy, t->options);
+}
+
+/* Bytes sent are progress too; curl has no callback for them. */
+static void note_upload(struct transfer *t, CURL *easy, uint64_t now) {
+  curl_off_t sent = 0;
+  if (curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK && sent != t->uploaded) {
+    t->uploaded = sent;
+    t->last_progress_ns = now;
+  }
+}
+
+static uint64_t left_ms(uint64_t now, uint64_t since_ns, uint32_t limit_ms) {
+  uint64_t passed_ms = (now - since_ns) / NS_PER_MS;
+  return passed_ms >= limit_ms ? 0 : limit_ms - passed_ms;
+}
+
+static enum hoist_status give_up(struct transfer *t, const char *what, uint32_t limit_ms) {
+  t->status = HOIST_UNAVAILABLE;
+  t->failure = (struct failure){.reason = "timeout", .retry = true};
+  return hoist_fail(t->err, HOIST_UNAVAILABLE, "%s: %s for %u ms; check the network or try again",
+                    t->target->authority, what, limit_ms);
+}
+
+/* Whether to go on waiting, and for how long at most. */
+static enum hoist_status watch(struct transfer *t, CURL *easy, int *ret_wait_ms) {
+  enum hoist_status status = call_check(t->call, t->doing, t->err);
+  if (status != HOIST_OK) return stop(t, status);
+  uint64_t now = clock_monotonic_ns(), wait_ms = call_remaining_ms(t->call, SLICE_MS);
+  note_upload(t, easy, now);
+  if (t->connected && t->options->stall_timeout_ms > 0) {
+    uint64_t left = left_ms(now, t->last_progress_ns, t->options->stall_timeout_ms);
+    if (left == 0) return give_up(t, "the server sent nothing", t->options->stall_timeout_ms);
+    wait_ms = left < wait_ms ? left : wait_ms;
+  }
+  if (t->request->timeout_ms > 0) {
+    uint64_t left = left_ms(now, t->started_ns, t->request->timeout_ms);
+    if (left == 0) return give_up(t, "the answer was not complete", t->request->timeout_ms);
+    wait_ms = left < wait_ms ? left : wait_ms;
+  }
+  *ret_wait_ms = wait_ms < SLICE_MS ? (int)wait_ms : SLICE_MS;
+  return HOIST_OK;
+}
+
+static enum hoist_status fail_multi(struct transfer *t, CURLMcode code) {
+  stop(t, code == CURLM_OUT_OF_MEMORY ? HOIST_NO_MEMORY : HOIST_INTERNAL);
+  return hoist_fail(t->err, t->status, "%s: libcurl: %s", t->target->authority,
+                    curl_multi_strerror(code));
+}
+
+/* Runs to the end of the transfer, however it ends. OK: `ret_code` is curl's verdict. */
+static enum hoist_status drive(struct transfer *t, struct handle *h, CURLcode *ret_code) {
+  for (;;) {
+    int running = 0, wait_ms = 0, left = 0;
+    CURLMcode code = curl_multi_perform(h->multi, &running);
+    if (code != CURLM_OK) return fail_multi(t, code);
+    const CURLMsg *message = curl_multi_info_read(h->multi, &left);
+    if (message) {
+      *ret_code = message->data.result;
+      return HOIST_OK;
+    }
+    enum hoist_status status = watch(t, h->easy, &wait_ms);
+    if (status != HOIST_OK) return status;
+    code = curl_multi_poll(h->multi, NULL, 0, wait_ms, NULL);
+    if (code != CURLM_OK) return fail_multi(t, code);
+  }
+}
+
+static enum hoist_status finish_well(struct transfer *t) {
+  t->response->content_length = headers_content_length(t->response);
+  enum hoist_status status = begin_sink(t);
+  return status == HOIST_OK ? HOIST_OK : stop(t, status);
+}
+
+static enum hoist_status finish(struct transfer *t, struct handle *h, CURLcode code) {
+  if (t->status != HOIST_OK) return t->status;
+  if (code == CURLE_OK || t->cut) return finish_well(t);
+  /* How curl says that one header line is longer than it reads; its version decides the code. */
+  if (t->connected && !t->headers_complete && code == CURLE_OUT_OF_MEMORY) {
+    stop(t, HOIST_CORRUPT);
+    return hoist_fail(t->err, HOIST_CORRUPT, "%s: a response header is too long",
+                      t->target->authority);
+  }
+  long sys_errno = 0;
+  if (curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &sys_errno) != CURLE_OK) sys_errno = 0;
+  return failure_of_curl(code, (int)sys_errno, t->target->authority, h->error, &t->failure, t->err);
+}
+
+enum hoist_status transfer_run(struct transfer *t, struct handle *handle, struct hoist_error *err) {
+  t->err = err;
+  if (!set_up(t, handle)) {
+    stop(t, HOIST_NO_MEMORY);
+    return hoist_fail_memory(err, t->doing);
+  }
+  t->started_ns = t->last_progress_ns = clock_monotonic_ns();
+  CURLMcode added = curl_multi_add_handle(handle->multi, handle->easy);
+  if (added != CURLM_OK) return fail_multi(t, added);
+  CURLcode code = CURLE_OK;
+  enum hoist_status status = drive(t, handle, &code);
+  if (status == HOIST_OK) status = finish(t, handle, code);
+  curl_multi_remove_handle(handle->multi, handle->easy);
+  return status;
+}

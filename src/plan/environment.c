@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* environment.json and objects with numbered keys. Pure; any thread. */
+#include "environment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define ENVIRONMENT "environment.json"
+
+/* ---- objects whose keys are numbers: {"0": "cat", "1": "dog"} -------------------------------- */
+
+struct numbered {
+  uint64_t number;
+  const char *name;
+};
+
+static int compare_numbered(const void *a, const void *b) {
+  uint64_t left = ((const struct numbered *)a)->number,
+           right = ((const struct numbered *)b)->number;
+  return (left > right) - (left < right);
+}
+
+static enum hoist_status collect_numbered(const struct json_place *map, struct numbered *entries,
+                                          struct hoist_error *err) {
+  const char *key;
+  json_t *value;
+  size_t used = 0;
+  json_object_foreach(map->value, key, value) {
+    struct json_place place = json_read_member(map, key);
+    struct numbered *entry = &entries[used++];
+    if (!parse_u64(key, &entry->number)) return json_read_fail(&place, err, "the key is no number");
+    enum hoist_status status = json_read_string(&place, &entry->name, err);
+    if (status != HOIST_OK) return status;
+  }
+  qsort(entries, used, sizeof *entries, compare_numbered);
+  return HOIST_OK;
+}
+
+static enum hoist_status copy_names(const struct numbered *entries, size_t count, char ***ret_names,
+                                    struct hoist_error *err) {
+  char **names = calloc(count + 1, sizeof *names);
+  if (!names) return hoist_fail_memory(err, "a list of names");
+  for (size_t i = 0; i < count; i++) {
+    names[i] = strdup(entries[i].name);
+    if (names[i]) continue;
+    while (i-- > 0)
+      free(names[i]);
+    free(names);
+    return hoist_fail_memory(err, "a list of names");
+  }
+  *ret_names = names;
+  return HOIST_OK;
+}
+
+/* The names in the order of their numbers. With `dense` the numbers must be 0, 1, 2, … */
+enum hoist_status environment_read_numbered(const struct json_place *map, bool dense,
+                                            char ***ret_names, size_t *ret_count,
+                                            struct hoist_error *err) {
+  enum hoist_status status = json_read_object(map, err);
+  if (status != HOIST_OK) return status;
+  size_t count = json_object_size(map->value);
+  if (count > ARTIFACTS_MAX_CLASSES)
+    return json_read_fail(map, err, "more than %d entries", ARTIFACTS_MAX_CLASSES);
+  HOIST_AUTO(mem) struct numbered *entries = calloc(count + 1, sizeof *entries);
+  if (!entries) return hoist_fail_memory(err, "a list of names");
+  status = collect_numbered(map, entries, err);
+  if (status != HOIST_OK) return status;
+  for (size_t i = 0; i < count; i++) {
+    if (i > 0 && entries[i].number == entries[i - 1].number)
+      return json_read_fail(map, err, "a number occurs twice");
+    if (dense && entries[i].number != i) return json_read_fail(map, err, "there is no \"%zu\"", i);
+  }
+  status = copy_names(entries, count, ret_names, err);
+  if (status == HOIST_OK) *ret_count = count;
+  return status;
+}
+
+/* ---- steps of the preprocessing
+ * -----------------------------------------------------------------------
+ */
+
+/* The server writes some objects as a string that holds their JSON. Where that is so, `ret_holder`
+ * owns the parsed value that `ret_object` refers to. */
+static enum hoist_status open_object(const struct json_place *place, const char *document,
+                                     json_t **ret_holder, struct json_place *ret_object,
+                                     struct hoist_error *err) {
+  *ret_object = *place;
+  if (json_is_string(place->value)) {
+    enum hoist_status status =
+        json_read_parse(json_string_value(place->value), json_string_length(place->value),
+                        ARTIFACTS_MAX_FILE_BYTES, document, ret_holder, err);
+    if (status != HOIST_OK) return status;
+    *ret_object = json_read_root(*ret_holder, document);
+  }
+  return json_read_object(ret_object, err);
+}
+
+/* {"enabled": bool, …}: absent is off; without "enabled" it is on, as older versions wrote no flag.
+ */
+static enum hoist_status read_step(const struct json_place *step, bool *ret_on,
+                                   struct hoist_error *err) {
+  *ret_on = false;
+  if (!step->value) return HOIST_OK;
+  enum hoist_status status = json_read_object(step, err);
+  if (status != HOIST_OK) return status;
+  struct json_place enabled = json_read_member(step, "enabled");
+  *ret_on = true;
+  return enabled.value ? json_read_bool(&enabled, ret_on, err) : HOIST_OK;
+}
+
+static enum hoist_status read_flag_step(const struct json_place *steps, const char *key,
+                                        int *ret_flag, struct hoist_error *err) {
+  struct json_place step = json_read_member(steps, key);
+  bool on = false;
+  enum hoist_status status = read_step(&step, &on, err);
+  if (status == HOIST_OK) *ret_flag = on;
+  return status;
+}
+
+static enum hoist_status read_crop(const struct json_place *steps,
+                                   struct artifacts_preprocessing *ret, struct hoist_error *err) {
+  struct json_place step = json_read_member(steps, "static-crop");
+  bool on = false;
+  enum hoist_status status = read_step(&step, &on, err);
+  if (status != HOIST_OK || !on) return status;
+  struct artifacts_crop *crop = &ret->static_crop;
+  const struct {
+    const char *key;
+    double *ret_percent;
+  } edges[] = {{"x_min", &crop->x_min},
+               {"x_max", &crop->x_max},
+               {"y_min", &crop->y_min},
+               {"y_max", &crop->y_max}};
+  for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+    struct json_place edge = json_read_member(&step, edges[i].key);
+    status = json_read_number(&edge, 0, 100, edges[i].ret_percent, err);
+    if (status != HOIST_OK) return status;
+  }
+  if (crop->x_min >= crop->x_max || crop->y_min >= crop->y_max)
+    return json_read_fail(&step, err, "nothing is left of the image");
+  ret->has_static_crop = 1;
+  return HOIST_OK;
+}
+
+static enum hoist_status read_contrast(const struct json_place *steps,
+                                       struct artifacts_preprocessing *ret,
+                                       struct hoist_error *err) {
+  struct json_place step = json_read_member(steps, "contrast");
+  bool on = false;
+  enum hoist_status status = read_step(&step, &on, err);
+  if (status != HOIST_OK || !on) return status;
+  struct json_place type = json_read_member(&step, "type");
+  return json_read_copy(&type, true, &ret->contrast, err);
+}
+
+static enum hoist_status read_pixels(const struct json_place *step, const char *key, bool required,
+                                     int64_t *ret_pixels, struct hoist_error *err) {
+  struct json_place place = json_read_member(step, key);
+  if (!place.value && !required) return HOIST_OK;
+  return json_read_int(&place, 1, ARTIFACTS_MAX_PIXELS, ret_pixels, err);
+}
+
+/* The size is that of the model's input also where resizing is off. */
+static enum hoist_status read_resize(const struct json_place *steps, struct artifacts *a,
+                                     struct hoist_error *err) {
+  struct json_place step = json_read_member(steps, "resize");
+  bool on = false;
+  enum hoist_status status = read_step(&step, &on, err);
+  if (status != HOIST_OK) return status;
+  status = read_pixels(&step, "width", on, &a->input_width, err);
+  if (status != HOIST_OK) return status;
+  status = read_pixels(&step, "height", on, &a->input_height, err);
+  if (status != HOIST_OK || !on) return status;
+  struct json_place format = json_read_member(&step, "format");
+  status = json_read_copy(&format, false, &a->preprocessing.resize, err);
+  if (status != HOIST_OK || a->preprocessing.resize) return status;
+  a->preprocessing.resize = strdup("Stretch to");
+  return a->preprocessing.resize ? HOIST_OK : hoist_fail_memory(err, ENVIRONMENT);
+}
+
+static enum hoist_status read_preprocessing(const struct json_place *environment,
+                                            struct artifacts *a, struct hoist_error *err) {
+  struct json_place place = json_read_member(environment, "PREPROCESSING");
+  HOIST_AUTO(json) json_t *holder = NULL;
+  struct json_place steps;
+  enum hoist_status status =
+      open_object(&place, ENVIRONMENT ": PREPROCESSING", &holder, &steps, err);
+  if (status != HOIST_OK) return status;
+  struct artifacts_preprocessing *p = &a->preprocessing;
+  status = read_flag_step(&steps, "auto-orient", &p->auto_orient, err);
+  if (status != HOIST_OK) return status;
+  status = read_crop(&steps, p, err);
+  if (status != HOIST_OK) return status;
+  status = read_contrast(&steps, p, err);
+  if (status != HOIST_OK) return status;
+  status = read_flag_step(&steps, "grayscale", &p->grayscale, err);
+  if (status != HOIST_OK) return status;
+  status = read_resize(&steps, a, err);
+  if (status == HOIST_OK) a->has_preprocessing = 1;
+  return status;
+}
+
+static enum hoist_status read_colors(const struct json_place *environment, struct artifacts *a,
+                                     struct hoist_error *err) {
+  struct json_place place = json_read_member(environment, "COLORS");
+  if (!place.value) return HOIST_OK;
+  HOIST_AUTO(json) json_t *holder = NULL;
+  struct json_place colors;
+  enum hoist_status status = open_object(&place, ENVIRONMENT ": COLORS", &holder, &colors, err);
+  if (status != HOIST_OK) return status;
+  a->colors = calloc(json_object_size(colors.value) + 1, sizeof *a->colors);
+  if (!a->colors) return hoist_fail_memory(err, ENVIRONMENT);
+  const char *key;
+  json_t *value;
+  json_object_foreach(colors.value, key, value) {
+    struct json_place color = json_read_member(&colors, key);
+    struct artifacts_color *entry = &a->colors[a->color_count++];
+    status = json_read_copy(&color, true, &entry->color, err);
+    if (status != HOIST_OK) return status;
+    entry->class_name = strdup(key);
+    if (!entry->class_name) return hoist_fail_memory(err, ENVIRONMENT);
+  }
+  return HOIST_OK;
+}
+
+static enum hoist_status read_multiclass(const struct json_place *environment, struct artifacts *a,
+                                         struct hoist_error *err) {
+  struct json_place place = json_read_member(environment, "MULTICLASS");
+  if (!place.value) return HOIST_OK;
+  bool multiclass = false;
+  enum hoist_status status = json_read_bool(&place, &multiclass, err);
+  if (status == HOIST_OK) a->multiclass = multiclass;
+  return status;
+}
+
+enum hoist_status environment_read(json_t *environment, bool has_classes, struct artifacts *a,
+                                   struct hoist_error *err) {
+  struct json_place root = json_read_root(environment, ENVIRONMENT);
+  enum hoist_status status = json_read_object(&root, err);
+  if (status != HOIST_OK) return status;
+  status = read_preprocessing(&root, a, err);
+  if (status != HOIST_OK) return status;
+  struct json_place map = json_read_member(&root, "CLASS_MAP");
+  if (!has_classes && map.value) {
+    status = environment_read_numbered(&map, true, &a->classes, &a->class_count, err);
+    if (status != HOIST_OK) return status;
+  }
+  status = read_colors(&root, a, err);
+  if (status != HOIST_OK) return status;
+  return read_multiclass(&root, a, err);
+}

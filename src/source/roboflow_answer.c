@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading of the Roboflow API's answers. Owns what it returns. Pure; any thread. */
+#include "roboflow_answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define ANSWER "the Roboflow API's answer"
+#define ENVIRONMENT "environment.json"
+#define DEFAULT_TASK "object-detection" /* what the reference takes where an answer names none */
+
+void roboflow_answer_done(struct roboflow_answer *answer) {
+  if (!answer) return;
+  manifest_done(&answer->manifest);
+  free(answer->environment_url);
+  json_decref(answer->colors);
+  *answer = (struct roboflow_answer){0};
+}
+
+/* ---- names and defaults ---------------------------------------------------------------------- */
+
+static const char *default_model_type(const char *task_type) {
+  static const struct {
+    const char *task_type;
+    const char *model_type;
+  } defaults[] = {{"object-detection", "yolov5v2s"},
+                  {"instance-segmentation", "yolact"},
+                  {"classification", "vit"},
+                  {"keypoint-detection", "yolov8n"}};
+  for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
+    if (strcmp(task_type, defaults[i].task_type) == 0) return defaults[i].model_type;
+  return NULL;
+}
+
+const char *roboflow_weights_name(const char *task_type, const char *model_type) {
+  static const struct {
+    const char *task_type;
+    const char *model_type_prefix;
+    const char *name;
+  } names[] = {{"object-detection", "yolov5", "yolov5s_weights.onnx"},
+               {"instance-segmentation", "yolov5", "yolov5s_weights.onnx"},
+               {"classification", "vit", "best.onnx"},
+               {"classification", "resnet", "best.onnx"},
+               {"classification", "dinov3", "best.onnx"}};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (model_type && strcmp(task_type, names[i].task_type) == 0 &&
+        text_starts_with(model_type, names[i].model_type_prefix))
+      return names[i].name;
+  return "weights.onnx";
+}
+
+static enum hoist_status read_type(const struct json_place *root, const char *task_key,
+                                   struct manifest *m, struct hoist_error *err) {
+  struct json_place task = json_read_member(root, task_key);
+  struct json_place type = json_read_member(root, "modelType");
+  struct json_place variant = json_read_member(root, "modelVariant");
+  enum hoist_status status = json_read_copy(&task, false, &m->task_type, err);
+  if (status == HOIST_OK) status = json_read_copy(&type, false, &m->model_type, err);
+  if (status == HOIST_OK) status = json_read_copy(&variant, false, &m->model_variant, err);
+  if (status != HOIST_OK) return status;
+  if (!m->task_type && !(m->task_type = strdup(DEFAULT_TASK)))
+    return hoist_fail_memory(err, ANSWER);
+  if (m->model_type && strcmp(m->model_type, "ort") != 0) return HOIST_OK;
+  const char *standard = default_model_type(m->task_type);
+  free(m->model_type);
+  m->model_type = text_dup(standard);
+  return standard && !m->model_type ? hoist_fail_memory(err, ANSWER) : HOIST_OK;
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static enum hoist_status read_url(const struct json_place *place, char **ret_url,
+                                  struct hoist_error *err) {
+  if (!json_is_string(place->value)) return json_read_wrong(place, "a URL string", err);
+  const char *url = json_string_value(place->value);
+  if (!text_starts_with(url, "https://") && !text_starts_with(url, "http://"))
+    return json_read_fail(place, err, "expected an http or https URL");
+  size_t size = json_string_length(place->value);
+  if (size > ROBOFLOW_MAX_URL_BYTES)
+    return json_read_fail(place, err, "a URL of more than %d bytes", ROBOFLOW_MAX_URL_BYTES);
+  for (size_t i = 0; i < size; i++)
+    if ((unsigned char)url[i] <= ' ' || url[i] == 0x7f)
+      return json_read_fail(place, err, "a URL with a space or control character in it");
+  char *copy = strdup(url);
+  if (!copy) return hoist_fail_memory(err, ANSWER);
+  *ret_url = copy;
+  return HOIST_OK;
+}
+
+static enum hoist_status add_url(struct manifest *m, const char *name,
+                                 const struct json_place *place, struct hoist_error *err) {
+  HOIST_AUTO(mem) char *url = NULL;
+  enum hoist_status status = read_url(place, &url, err);
+  if (status != HOIST_OK) return status;
+  struct manifest_file *file = NULL;
+  status = manifest_add(m, name, &file, err);
+  if (status == HOIST_OK) file->locator = HOIST_TAKE(url);
+  return status;
+}
+
+/* Empties `text`. */
+static enum hoist_status add_content(struct manifest *m, const char *name, struct buf *text,
+                                     struct hoist_error *err) {
+  struct manifest_file *file = NULL;
+  enum hoist_status status = manifest_add(m, name, &file, err);
+  if (status != HOIST_OK) return status;
+  file->size = (int64_t)text->size;
+  file->content = buf_take(text);
+  return file->content ? HOIST_OK : hoist_fail_memory(err, name);
+}
+
+static enum hoist_status add_json(struct manifest *m, const char *name, const json_t *value,
+                                  struct hoist_error *err) {
+  HOIST_AUTO(buf) struct buf text = buf_make(2 * ROBOFLOW_MAX_ANSWER_BYTES);
+  enum hoist_status status = json_format(value, 0, &text, err);
+  if (status != HOIST_OK) return status;
+  return add_content(m, name, &text, err);
+}
+
+static enum hoist_status append_class(const struct json_place *place, struct buf *text,
+                                      struct hoist_error *err) {
+  const char *name = NULL;
+  enum hoist_status status = json_read_string(place, &name, err);
+  if (status != HOIST_OK) return status;
+  if (strpbrk(name, "\r\n")) return json_read_fail(place, err, "a class name with a line break");
+  return buf_printf(text, err, "%s\n", name);
+}
+
+static enum hoist_status add_classes(const struct json_place *root, struct manifest *m,
+                                     struct hoist_error *err) {
+  struct json_place classes = json_read_member(root, "classes");
+  if (!classes.value) return HOIST_OK;
+  enum hoist_status status = json_read_array(&classes, err);
+  HOIST_AUTO(buf) struct buf text = buf_make(2 * ROBOFLOW_MAX_ANSWER_BYTES);
+  for (size_t i = 0; status == HOIST_OK && i < json_array_size(classes.value); i++) {
+    struct json_place name = json_read_item(&classes, i);
+    status = append_class(&name, &text, err);
+  }
+  return status == HOIST_OK ? add_content(m, "class_names.txt", &text, err) : status;
+}
+
+static enum hoist_status add_keypoints(const struct json_place *root, struct manifest *m,
+                                       struct hoist_error *err) {
+  struct json_place keypoints = json_read_member(root, "keypoints_metadata");
+  if (!keypoints.value) return HOIST_OK;
+  enum hoist_status status = json_read_array(&keypoints, err);
+  if (status != HOIST_OK) return status;
+  return add_json(m, "keypoints_metadata.json", keypoints.value, err);
+}
+
+static enum hoist_status add_further(const struct json_place *root, struct manifest *m,
+                                     struct hoist_error *err) {
+  struct json_place weights = json_read_member(root, "weights");
+  if (!weights.value) return HOIST_OK;
+  enum hoist_status status = json_read_object(&weights, err);
+  if (status != HOIST_OK) return status;
+  const char *name;
+  json_t *value;
+  json_object_foreach(weights.value, name, value) {
+    struct json_place url = json_read_member(&weights, name);
+    status = add_url(m, name, &url, err);
+    if (status != HOIST_OK) return status;
+  }
+  return HOIST_OK;
+}
+
+static enum hoist_status read_colors(const struct json_place *root, json_t **ret_colors,
+                                     struct hoist_error *err) {
+  struct json_place colors = json_read_member(root, "colors");
+  if (!colors.value) return HOIST_OK;
+  enum hoist_status status = json_read_object(&colors, err);
+  if (status == HOIST_OK) *ret_colors = json_incref(colors.value);
+  return status;
+}
+
+/* What both answers have: the type, class names, keypoints, colors, and the weights at `model`. */
+static enum hoist_status read_common(const struct json_place *root, const char *task_key,
+                                     const struct json_place *model, struct roboflow_answer *answer,
+                                     struct hoist_error *err) {
+  struct manifest *m = &answer->manifest;
+  enum hoist_status status = read_type(root, task_key, m, err);
+  if (status != HOIST_OK) return status;
+  status = add_url(m, roboflow_weights_name(m->task_type, m->model_type), model, err);
+  if (status != HOIST_OK) return status;
+  status = add_classes(root, m, err);
+  if (status != HOIST_OK) return status;
+  status = add_keypoints(root, m, err);
+  if (status != HOIST_OK) return status;
+  return read_colors(root, &answer->colors, err);
+}
+
+/* ---- the two answers ------------------------------------------------------------------------- */
+
+static enum hoist_status parse_root(const char *json, size_t size, json_t **ret_value,
+                                    struct json_place *ret_root, struct hoist_error *err) {
+  enum hoist_status status =
+      json_read_parse(json, size, ROBOFLOW_MAX_ANSWER_BYTES, ANSWER, ret_value, err);
+  if (status != HOIST_OK) return status;
+  *ret_root = json_read_root(*ret_value, ANSWER);
+  return json_read_object(ret_root, err);
+}
+
+static void hand_over(struct roboflow_answer *from, struct roboflow_answer *ret) {
+  *ret = *from;
+  *from = (struct roboflow_answer){0};
+}
+
+enum hoist_status roboflow_read_ort(const char *json, size_t size,
+                                    struct roboflow_answer *ret_answer, struct hoist_error *err) {
+  HOIST_AUTO(json) json_t *value = NULL;
+  struct json_place root;
+  enum hoist_status status = parse_root(json, size, &value, &root, err);
+  if (status != HOIST_OK) return status;
+  struct json_place ort = json_read_member(&root, "ort");
+  status = json_read_object(&ort, err);
+  if (status != HOIST_OK) return status;
+  HOIST_AUTO(roboflow_answer) struct roboflow_answer answer = {0};
+  struct json_place model = json_read_member(&ort, "model");
+  status = read_common(&ort, "type", &model, &answer, err);
+  if (status != HOIST_OK) return status;
+  struct json_place environment = json_read_member(&ort, "environment");
+  status = read_url(&environment, &answer.environment_url, err);
+  if (status != HOIST_OK) return status;
+  status = add_further(&ort, &answer.manifest, err);
+  if (status != HOIST_OK) return status;
+  hand_over(&answer, ret_answer);
+  return HOIST_OK;
+}
+
+static enum hoist_status merge_colors(json_t *environment, json_t *colors,
+                                      struct hoist_error *err) {
+  if (!colors || json_object_set(environment, "COLORS", colors) == 0) return HOIST_OK;
+  return hoist_fail_memory(err, ENVIRONMENT);
+}
+
+enum hoist_status roboflow_read_weights(const char *json, size_t size,
+                                        struct roboflow_answer *ret_answer,
+                                        struct hoist_error *err) {
+  HOIST_AUTO(json) json_t *value = NULL;
+  struct json_place root;
+  enum hoist_status status = parse_root(json, size, &value, &root, err);
+  if (status != HOIST_OK) return status;
+  struct json_place files = json_read_member(&root, "modelFiles");
+  struct json_place ort = json_read_member(&files, "ort");
+  struct json_place model = json_read_member(&ort, "model");
+  struct json_place environment = json_read_member(&root, "environment");
+  HOIST_AUTO(roboflow_answer) struct roboflow_answer answer = {0};
+  status = read_common(&root, "taskType", &model, &answer, err);
+  if (status != HOIST_OK) return status;
+  status = json_read_object(&environment, err);
+  if (status != HOIST_OK) return status;
+  status = merge_colors(environment.value, answer.colors, err);
+  if (status != HOIST_OK) return status;
+  status = add_json(&answer.manifest, ENVIRONMENT, environment.value, err);
+  if (status != HOIST_OK) return status;
+  hand_over(&answer, ret_answer);
+  return HOIST_OK;
+}
+
+enum hoist_status roboflow_add_environment(struct roboflow_answer *answer, const char *json,
+                                           size_t size, struct hoist_error *err) {
+  HOIST_AUTO(json) json_t *value = NULL;
+  enum hoist_status status =
+      json_read_parse(json, size, ROBOFLOW_MAX_ENVIRONMENT_BYTES, ENVIRONMENT, &value, err);
+  if (status != HOIST_OK) return status;
+  struct json_place root = json_read_root(value, ENVIRONMENT);
+  status = json_read_object(&root, err);
+  if (status != HOIST_OK) return status;
+  if (answer->colors) {
+    status = merge_colors(value, answer->colors, err);
+    return status == HOIST_OK ? add_json(&answer->manifest, ENVIRONMENT, value, err) : status;
+  }
+  HOIST_AUTO(buf) struct buf text = buf_make(ROBOFLOW_MAX_ENVIRONMENT_BYTES);
+  status = buf_append(&text, json, size, err);
+  return status == HOIST_OK ? add_content(&answer->manifest, ENVIRONMENT, &text, err) : status;
+}

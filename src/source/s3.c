@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The S3 source: a model is what lies below {prefix}{model id}/ in a bucket. Describing it lists
+ * that prefix, flat, in pages; fetching a file is one GetObject that asks for the very object which
+ * was listed (If-Match). Read-only after construction; any thread. */
+#include <string.h>
+
+#include "s3_client.h"
+#include "s3_select.h"
+#include "text.h"
+
+/* Objects looked at below a model's prefix: more than a model may have, since other models may lie
+ * there too, but far fewer than would take long to list. */
+#define S3_MAX_LISTED_OBJECTS ((size_t)4 * MANIFEST_MAX_FILES)
+#define S3_MAX_PAGES 64
+#define S3_PAGE_OBJECTS "1000"
+
+struct source_s3 {
+  struct source base;
+  struct s3_client client;
+  char *prefix;
+};
+
+/* ---- listing --------------------------------------------------------------------------------- */
+
+struct page_sink {
+  struct s3_listing *listing;
+  size_t first; /* objects before this page */
+  struct s3_page *page;
+};
+
+static inline void page_sink_cleanup(struct page_sink *s) {
+  s3_page_free(s->page);
+}
+
+static enum hoist_status begin_page(void *user, const struct http_response *response,
+                                    struct hoist_error *err) {
+  struct page_sink *s = user;
+  (void)response;
+  s3_page_free(HOIST_TAKE(s->page));
+  s3_listing_truncate(s->listing, s->first);
+  return s3_page_new(s->listing, &s->page, err);
+}
+
+static enum hoist_status write_page(void *user, const void *data, size_t size,
+                                    struct hoist_error *err) {
+  return s3_page_feed(((struct page_sink *)user)->page, data, size, err);
+}
+
+static enum hoist_status list_page(const struct call *call, const struct source_s3 *s,
+                                   const char *prefix, const char *what, struct s3_listing *listing,
+                                   struct hoist_error *err) {
+  HOIST_AUTO(mem) char *token = HOIST_TAKE(listing->next_token);
+  struct sigv4_pair query[5] = {{"encoding-type", "url"},
+                                {"list-type", "2"},
+                                {"max-keys", S3_PAGE_OBJECTS},
+                                {"prefix", prefix},
+                                {"continuation-token", token}};
+  HOIST_AUTO(page_sink) struct page_sink sink = {.listing = listing, .first = listing->count};
+  const struct s3_operation op = {.span_name = "S3.ListObjectsV2",
+                                  .what = what,
+                                  .query = query,
+                                  .query_count = token ? 5 : 4,
+                                  .begin = begin_page,
+                                  .write = write_page,
+                                  .sink_user = &sink};
+  enum hoist_status status = s3_get(call, &s->client, &op, err);
+  if (status != HOIST_OK) return status;
+  status = s3_page_finish(sink.page, err);
+  if (status != HOIST_OK) hoist_error_prepend(err, "%s", what);
+  return status;
+}
+
+static enum hoist_status list(const struct call *call, const struct source_s3 *s,
+                              const char *prefix, const char *what, struct s3_listing *listing,
+                              struct hoist_error *err) {
+  int pages = 0;
+  do {
+    if (pages++ == S3_MAX_PAGES)
+      return hoist_fail(err, HOIST_CORRUPT, "%s: the listing has over %d pages", what,
+                        S3_MAX_PAGES);
+    enum hoist_status status = list_page(call, s, prefix, what, listing, err);
+    if (status != HOIST_OK) return status;
+  } while (listing->next_token);
+  return HOIST_OK;
+}
+
+static enum hoist_status describe(const struct call *call, struct source *source,
+                                  const struct model_id *id, struct manifest *ret_manifest,
+                                  struct hoist_error *err) {
+  struct source_s3 *s = (struct source_s3 *)source;
+  HOIST_AUTO(mem) char *prefix = text_format("%s%s/", s->prefix, id->text);
+  HOIST_AUTO(mem) char *what = prefix ? text_format("s3://%s/%s", s->client.bucket, prefix) : NULL;
+  HOIST_AUTO(s3_listing) struct s3_listing listing = {.max = S3_MAX_LISTED_OBJECTS};
+  HOIST_AUTO(manifest) struct manifest m = {0};
+  if (!what) return hoist_fail_memory(err, "listing a model");
+  enum hoist_status status = list(call, s, prefix, what, &listing, err);
+  if (status != HOIST_OK) return status;
+  status = s3_select(&listing, prefix, &m, err);
+  if (status != HOIST_OK) {
+    hoist_error_prepend(err, "%s", what);
+    return status;
+  }
+  m.source = text_dup(source->name);
+  if (!m.source) return hoist_fail_memory(err, "a manifest");
+  *ret_manifest = m;
+  m = (struct manifest){0};
+  return HOIST_OK;
+}
+
+/* ---- fetching -------------------------------------------------------------------------------- */
+
+/* The ETag of an object is its MD5 when it was put in one piece and is not encrypted with a key of
+ * KMS or the customer. */
+static bool etag_md5(const struct http_response *response, struct digest *ret_digest) {
+  char text[64];
+  if (http_response_header(response, "x-amz-server-side-encryption-customer-algorithm", text,
+                           sizeof text))
+    return false;
+  if (http_response_header(response, "x-amz-server-side-encryption", text, sizeof text) &&
+      text_starts_with(text, "aws:kms"))
+    return false;
+  if (!http_response_header(response, "etag", text, sizeof text) || text[0] != '"' ||
+      !text_ends_with(text, "\""))
+    return false;
+  text[strlen(text) - 1] = '\0';
+  return digest_from_hex(DIGEST_MD5, text + 1, ret_digest);
+}
+
+/* A composite checksum ("…-3") is one over the parts' checksums and does not decode as a SHA-256.
+ */
+static struct digest promised_digest(const struct http_response *response) {
+  struct digest digest = {.kind = DIGEST_NONE};
+  char text[64];
+  if (http_response_header(response, "x-amz-checksum-sha256", text, sizeof text) &&
+      digest_from_base64(DIGEST_SHA256, text, &digest))
+    return digest;
+  (void)etag_md5(response, &digest);
+  return digest;
+}
+
+static enum hoist_status begin_file(void *user, const struct http_response *response,
+                                    struct hoist_error *err) {
+  const struct source_sink *sink = user;
+  const struct digest promised = promised_digest(response);
+  return sink->begin(sink->user, response->content_length, &promised, err);
+}
+
+static enum hoist_status write_file(void *user, const void *data, size_t size,
+                                    struct hoist_error *err) {
+  const struct source_sink *sink = user;
+  return sink->write(sink->user, data, size, err);
+}
+
+static enum hoist_status fetch(const struct call *call, struct source *source,
+                               const struct model_id *id, struct manifest_file *file,
+                               const struct source_sink *sink, struct hoist_error *err) {
+  struct source_s3 *s = (struct source_s3 *)source;
+  struct source_sink copy = *sink;
+  (void)id;
+  HOIST_AUTO(mem) char *what = text_format("s3://%s/%s", s->client.bucket, file->locator);
+  if (!what) return hoist_fail_memory(err, "fetching a file");
+  const struct s3_operation op = {.span_name = "S3.GetObject",
+                                  .what = what,
+                                  .key = file->locator,
+                                  .if_match = file->etag,
+                                  .want_checksum = 1,
+                                  .begin = begin_file,
+                                  .write = write_file,
+                                  .sink_user = &copy};
+  return s3_get(call, &s->client, &op, err);
+}
+
+/* ---- construction ---------------------------------------------------------------------------- */
+
+static void free_source(struct source *source) {
+  struct source_s3 *s = (struct source_s3 *)source;
+  s3_client_done(&s->client);
+  free(s->prefix);
+  free(s->base.location);
+  free(s);
+}
+
+static const struct source_ops ops = {.describe = describe, .fetch = fetch, .free = free_source};
+
+static inline void source_s3_cleanup(struct source_s3 **owner) {
+  if (*owner) free_source(&(*owner)->base);
+}
+
+enum hoist_status source_s3_new(struct http *http, const struct s3_options *options,
+                                struct source **ret_source, struct hoist_error *err) {
+  HOIST_AUTO(source_s3) struct source_s3 *s = calloc(1, sizeof *s);
+  if (!s) return hoist_fail_memory(err, "the S3 source");
+  enum hoist_status status = s3_client_init(&s->client, http, options, err);
+  if (status != HOIST_OK) return status;
+  s->prefix = text_dup(options->prefix ? options->prefix : "");
+  s->base = (struct source){.ops = &ops, .name = "s3"};
+  s->base.location = s->prefix ? text_format("s3://%s/%s", s->client.bucket, s->prefix) : NULL;
+  if (!s->base.location) return hoist_fail_memory(err, "the S3 source");
+  struct source_s3 *made = HOIST_TAKE(s);
+  *ret_source = &made->base;
+  return HOIST_OK;
+}

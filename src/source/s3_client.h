@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* S3 requests: where a bucket is, how a request to it is signed, what its errors mean. */
+#ifndef HOIST_SOURCE_S3_CLIENT_H
+#define HOIST_SOURCE_S3_CLIENT_H
+
+#include "http.h"
+#include "sigv4.h"
+#include "source.h"
+
+struct s3_client {
+  struct http *http; /* borrowed */
+  char *bucket;
+  char *region;
+  char *access_key; /* NULL: requests are not signed */
+  char *secret_key;
+  char *session_token; /* NULL: none */
+  char *origin;        /* "https://host[:port]" */
+  char *host;          /* the Host header, as it is sent and signed */
+  char *path;          /* what every path begins with: "/bucket", or "" with virtual hosts */
+};
+
+/** Errors: INVALID a malformed bucket, region or endpoint, a key without its secret · NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status s3_client_init(struct s3_client *client, struct http *http,
+                                                  const struct s3_options *options,
+                                                  struct hoist_error *err);
+/** Wipes the secrets too. */
+void s3_client_done(struct s3_client *client);
+
+/** One GET. */
+struct s3_operation {
+  const char *span_name; /* "S3.GetObject"; static */
+  const char *what;      /* "s3://bucket/key", for errors */
+  const char *key;       /* NULL: of the bucket */
+  const char *if_match;  /* an ETag in quotes; NULL: none */
+  int want_checksum;     /* 1: ask for x-amz-checksum-* in the response */
+  const struct sigv4_pair *query;
+  size_t query_count;
+  enum hoist_status (*begin)(void *user, const struct http_response *response,
+                             struct hoist_error *err);
+  enum hoist_status (*write)(void *user, const void *data, size_t size, struct hoist_error *err);
+  void *sink_user;
+};
+
+/** Runs the operation; its body goes to the sink. Errors name op->what and the next step.
+ *  Threads: any */
+HOIST_MUST_CHECK enum hoist_status s3_get(const struct call *call, const struct s3_client *client,
+                                          const struct s3_operation *op, struct hoist_error *err);
+
+/** OK for 2xx; else the error that the response describes. */
+HOIST_MUST_CHECK enum hoist_status s3_check(const struct s3_client *client, const char *what,
+                                            const struct http_response *response,
+                                            struct hoist_error *err);
+
+#endif

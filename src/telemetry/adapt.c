@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tracer a host program already has, behind hoist's span calls. Owns a copy of the host's
+ * table; a span keeps only the host's pointer. Adds no locking: the host is called from whichever
+ * thread records. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "dispatch.h"
+#include "err.h"
+
+struct host {
+  struct hoist_telemetry base;
+  struct hoist_tracer tracer;
+};
+
+static const struct hoist_tracer *tracer_of(const struct hoist_telemetry *telemetry) {
+  return &((const struct host *)telemetry)->tracer;
+}
+
+static void *host_span(const struct hoist_span *span) {
+  return (void *)(uintptr_t)span->private_[0];
+}
+
+static void host_start(struct hoist_telemetry *telemetry, const struct span_start *how,
+                       struct hoist_span *ret_span) {
+  const struct hoist_tracer *t = tracer_of(telemetry);
+  void *parent = how->parent ? host_span(how->parent) : NULL;
+  void *span = NULL;
+  if (!how->parent || parent) /* what is below a span that records nothing records nothing */
+    span = t->span_start(t->user, how->name, how->kind, parent, how->remote,
+                         how->start_unix_ns ? how->start_unix_ns : clock_realtime_ns());
+  ret_span->private_[0] = (uintptr_t)span;
+  ret_span->telemetry = telemetry;
+}
+
+static void host_set_attr(struct hoist_span *span, const struct hoist_attr *attr) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (host_span(span)) t->span_set_attr(t->user, host_span(span), attr);
+}
+
+static void host_add_event(struct hoist_span *span, const char *name,
+                           const struct hoist_attr *attrs, size_t attr_count) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (host_span(span)) t->span_add_event(t->user, host_span(span), name, attrs, attr_count);
+}
+
+static void host_set_error(struct hoist_span *span, const char *description) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (host_span(span)) t->span_set_error(t->user, host_span(span), description);
+}
+
+static void host_get_context(const struct hoist_span *span,
+                             struct hoist_span_context *ret_context) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (host_span(span)) t->span_get_context(t->user, host_span(span), ret_context);
+}
+
+static void host_end(struct hoist_span *span, uint64_t end_unix_ns) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (host_span(span))
+    t->span_end(t->user, host_span(span), end_unix_ns ? end_unix_ns : clock_realtime_ns());
+}
+
+static void host_metric_add(struct hoist_telemetry *telemetry,
+                            const struct hoist_instrument *instrument, double value,
+                            const struct hoist_attr *attrs, size_t attr_count) {
+  const struct hoist_tracer *t = tracer_of(telemetry);
+  if (t->metric_add) t->metric_add(t->user, instrument, value, attrs, attr_count);
+}
+
+static const struct span_ops host_spans = {
+    .start = host_start,
+    .set_attr = host_set_attr,
+    .add_event = host_add_event,
+    .set_error = host_set_error,
+    .get_context = host_get_context,
+    .end = host_end,
+    .metric_add = host_metric_add,
+};
+
+/* The host exports by itself: there is nothing to flush or to count. */
+static enum hoist_status host_flush(struct hoist_telemetry *telemetry, uint32_t timeout_ms,
+                                    struct hoist_error *err) {
+  return HOIST_OK;
+}
+
+static void host_close(struct hoist_telemetry *telemetry, uint32_t timeout_ms) {
+  free(telemetry);
+}
+
+static void host_get_status(const struct hoist_telemetry *telemetry,
+                            struct hoist_telemetry_status *ret_status) {
+}
+
+static const struct lifetime_ops host_lifetime = {
+    .flush = host_flush,
+    .close = host_close,
+    .get_status = host_get_status,
+};
+
+enum hoist_status hoist_telemetry_adapt(const struct hoist_tracer *tracer,
+                                        struct hoist_telemetry **ret_telemetry,
+                                        struct hoist_error *err) {
+  struct hoist_tracer copy = {0};
+  if (tracer->size > 0 && tracer->size <= sizeof copy) memcpy(&copy, tracer, tracer->size);
+  if (!copy.span_start || !copy.span_set_attr || !copy.span_add_event || !copy.span_set_error ||
+      !copy.span_get_context || !copy.span_end)
+    return hoist_fail(err, HOIST_INVALID,
+                      "the tracer table lacks a required function or has the wrong size");
+  struct host *host = calloc(1, sizeof *host);
+  if (!host) return hoist_fail_memory(err, "the tracer adapter");
+  host->base = (struct hoist_telemetry){.spans = &host_spans, .lifetime = &host_lifetime};
+  host->tracer = copy;
+  *ret_telemetry = &host->base;
+  return HOIST_OK;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attributes and texts as OTLP bytes. What receivers would reject a whole batch for, text that is
+ * not UTF-8, is repaired here. The usual case, short ASCII, is inline: it is most of what recording
+ * a span costs. */
+#ifndef HOIST_TELEMETRY_ATTR_H
+#define HOIST_TELEMETRY_ATTR_H
+
+#include <hoist/telemetry.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "wire.h"
+
+/* Longest attribute key; so its length takes one byte on the wire. */
+#define ATTR_KEY_MAX 127
+/* Longest text this module ever writes, whatever the configured limit: no span could hold more. */
+#define ATTR_TEXT_MAX 4096
+
+enum {
+  KEY_VALUE_KEY = WIRE_TAG(1, WIRE_BYTES),
+  KEY_VALUE_VALUE = WIRE_TAG(2, WIRE_BYTES),
+  ANY_STRING = WIRE_TAG(1, WIRE_BYTES),
+  ANY_BOOL = WIRE_TAG(2, WIRE_VARINT),
+  ANY_INT = WIRE_TAG(3, WIRE_VARINT),
+  ANY_DOUBLE = WIRE_TAG(4, WIRE_FIXED64),
+};
+
+/* Words at a time; the last one overlaps the one before. */
+static inline bool text_is_ascii(const char *text, size_t size) {
+  const uint64_t high_bits = UINT64_C(0x8080808080808080);
+  uint64_t bits = 0, word;
+  uint32_t half;
+  if (size >= sizeof word) {
+    for (size_t i = 0; i + sizeof word < size; i += sizeof word) {
+      memcpy(&word, text + i, sizeof word);
+      bits |= word;
+    }
+    memcpy(&word, text + size - sizeof word, sizeof word);
+    return ((bits | word) & high_bits) == 0;
+  }
+  if (size >= sizeof half) {
+    memcpy(&half, text, sizeof half);
+    bits = half;
+    memcpy(&half, text + size - sizeof half, sizeof half);
+    return ((bits | half) & high_bits) == 0;
+  }
+  for (size_t i = 0; i < size; i++)
+    bits |= (unsigned char)text[i];
+  return (bits & high_bits) == 0;
+}
+
+/** Writes the first `max` bytes of a text at most, cut at a character, with U+FFFD for what is not
+ *  UTF-8 (then it may be cut further). NULL where it does not fit. */
+uint8_t *text_put(uint8_t *p, const uint8_t *end, uint8_t tag, const char *text, size_t max);
+
+/** attr_key_size for keys that are not ASCII. */
+size_t attr_odd_key_size(const char *key, size_t size);
+
+/** Length of a key, or 0 where it cannot be one: NULL, empty, too long or not UTF-8. */
+static inline size_t attr_key_size(const char *key) {
+  if (!key) return 0;
+  size_t size = strnlen(key, ATTR_KEY_MAX + 1);
+  if (size > ATTR_KEY_MAX || !text_is_ascii(key, size)) return attr_odd_key_size(key, size);
+  return size;
+}
+
+/* The KeyValue up to its value: tags, lengths and key. */
+static inline uint8_t *attr_put_key(uint8_t *p, const uint8_t *end, uint8_t tag, const char *key,
+                                    size_t key_size, size_t value_size) {
+  size_t body = wire_bytes_size(key_size) + wire_bytes_size(value_size);
+  if (wire_bytes_size(body) > (size_t)(end - p)) return NULL;
+  p = wire_put_head(p, tag, body);
+  p = wire_put_short_bytes(p, KEY_VALUE_KEY, key, key_size);
+  return wire_put_head(p, KEY_VALUE_VALUE, value_size);
+}
+
+static inline uint8_t *attr_put_text(uint8_t *p, const uint8_t *end, uint8_t tag, const char *key,
+                                     size_t key_size, const char *text, size_t size) {
+  p = attr_put_key(p, end, tag, key, key_size, wire_bytes_size(size));
+  return p ? wire_put_short_bytes(p, ANY_STRING, text, size) : NULL;
+}
+
+/** attr_put for a string that is NULL, too long or not ASCII. */
+uint8_t *attr_put_odd_string(uint8_t *p, const uint8_t *end, uint8_t tag,
+                             const struct hoist_attr *attr, size_t key_size, size_t text_max);
+
+static inline uint8_t *attr_put_string(uint8_t *p, const uint8_t *end, uint8_t tag,
+                                       const struct hoist_attr *attr, size_t key_size,
+                                       size_t text_max) {
+  const char *text = attr->value.string;
+  size_t size = text ? strnlen(text, text_max) : 0;
+  if (!text || text[size] || !text_is_ascii(text, size))
+    return attr_put_odd_string(p, end, tag, attr, key_size, text_max);
+  return attr_put_text(p, end, tag, attr->key, key_size, text, size);
+}
+
+/** Writes `attr` as a KeyValue field with tag `tag` to [p, end). Texts are cut to `text_max` bytes.
+ *  Returns the byte after it, or NULL (nothing usable written) where it does not fit or the value
+ * is a NULL string.
+ *  @param key_size  attr_key_size(attr->key), not 0 */
+static inline uint8_t *attr_put(uint8_t *p, const uint8_t *end, uint8_t tag,
+                                const struct hoist_attr *attr, size_t key_size, size_t text_max) {
+  uint64_t integer = (uint64_t)attr->value.integer;
+  switch (attr->type) {
+  case HOIST_ATTR_STRING:
+    return attr_put_string(p, end, tag, attr, key_size, text_max);
+  case HOIST_ATTR_INT:
+    p = attr_put_key(p, end, tag, attr->key, key_size, 1 + wire_varint_size(integer));
+    return p ? wire_put_number(p, ANY_INT, integer) : NULL;
+  case HOIST_ATTR_BOOL:
+    p = attr_put_key(p, end, tag, attr->key, key_size, 2);
+    return p ? wire_put_number(p, ANY_BOOL, integer != 0) : NULL;
+  case HOIST_ATTR_DOUBLE:
+    p = attr_put_key(p, end, tag, attr->key, key_size, 9);
+    return p ? wire_put_double(p, ANY_DOUBLE, attr->value.number) : NULL;
+  }
+  return NULL;
+}
+
+/** Whether a later element of the list has the same key, so that this one does not count. */
+bool attr_is_overridden(const struct hoist_attr *attrs, size_t count, size_t index);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hoist's own recorder: spans are encoded to OTLP as they end and queued, metrics are aggregated.
+ * No I/O and no thread: whoever embeds the recorder (src/export) drains it, and puts its own
+ * lifetime_ops into `base`.
+ *
+ * Life: recorder_init → spans and metrics from any thread → recorder_done, when all spans have
+ * ended. In a forked child everything recorded before the fork is forgotten at the first use. */
+#ifndef HOIST_TELEMETRY_RECORDER_H
+#define HOIST_TELEMETRY_RECORDER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dispatch.h"
+#include "err.h"
+#include "metrics.h"
+#include "queue.h"
+#include "sampler.h"
+
+struct recorder_config {
+  uint64_t queue_bytes;
+  uint32_t attribute_value_max; /* bytes */
+  struct sampler sampler;
+  /* The queue wants to be drained now. Any recording thread; must not block. */
+  void (*on_pressure)(void *user);
+  /* This is a forked child's first use; the recorder is empty again. Exactly one thread. */
+  void (*on_fork)(void *user);
+  void *user; /* of both, which may be NULL */
+};
+
+struct recorder {
+  struct hoist_telemetry base;
+  struct recorder_config config;
+  /* Realtime minus monotonic, and when that was measured: traces take it at their root. */
+  _Atomic uint64_t anchor_ns, anchored_ns;
+  atomic_uint generation; /* fork_generation() the contents belong to; 0: being reset */
+  uint64_t start_unix_ns; /* of the cumulative metrics */
+  struct queue queue;
+  struct metrics metrics;
+  uint64_t reported_drops; /* queue refusals already in the metrics; the draining thread's */
+};
+
+HOIST_MUST_CHECK enum hoist_status recorder_init(struct recorder *r,
+                                                 const struct recorder_config *config,
+                                                 struct hoist_error *err);
+void recorder_done(struct recorder *r);
+
+/** True when the contents belong to this process. In a forked child the first caller resets them;
+ *  false for the others meanwhile, who must leave the recorder alone. */
+bool recorder_is_ours(struct recorder *r);
+
+/** As metrics_encode, with the recorder's own losses among the metrics
+ *  (hoist.telemetry.dropped_spans). The draining thread only. */
+HOIST_MUST_CHECK enum hoist_status recorder_encode_metrics(struct recorder *r, struct buf *out,
+                                                           size_t *ret_points,
+                                                           struct hoist_error *err);
+
+/** Counts spans that were lost after the queue, by reason ("export_failed", "rejected", …). */
+void recorder_count_dropped(struct recorder *r, const char *reason, uint64_t count);
+
+/** Nanoseconds since the Unix epoch on the clock of spans. */
+uint64_t recorder_now(struct recorder *r);
+
+/* Between recorder.c and record_span.c. */
+extern const struct span_ops recorder_spans;
+/** The anchor for a trace that starts now. */
+uint64_t recorder_anchor(struct recorder *r, uint64_t monotonic_ns);
+
+#endif

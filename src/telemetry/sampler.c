@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The six samplers of the OpenTelemetry environment. All of them are "follow the parent or not" and
+ * a threshold on the trace id, which is also how Go and Rust read traceidratio. Pure; any thread.
+ */
+#include "sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  bool follow_parent, is_ratio;
+  double ratio;
+} samplers[] = {
+    {"always_on", false, false, 1},
+    {"always_off", false, false, 0},
+    {"traceidratio", false, true, 1},
+    {"parentbased_always_on", true, false, 1},
+    {"parentbased_always_off", true, false, 0},
+    {"parentbased_traceidratio", true, true, 1},
+};
+
+static bool parse_ratio(const char *text, double *ret_ratio) {
+  char *end;
+  double ratio = strtod(text, &end);
+  if (end == text || *end || isnan(ratio) || ratio < 0 || ratio > 1) return false;
+  *ret_ratio = ratio;
+  return true;
+}
+
+enum hoist_status sampler_parse(const char *name, const char *arg, struct sampler *ret_sampler,
+                                struct hoist_error *err) {
+  if (!name) name = "parentbased_always_on";
+  for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++) {
+    if (strcmp(samplers[i].name, name) != 0) continue;
+    double ratio = samplers[i].ratio;
+    if (samplers[i].is_ratio && arg && !parse_ratio(arg, &ratio))
+      return hoist_fail(err, HOIST_INVALID, "sampler argument \"%s\": not a number from 0 to 1",
+                        arg);
+    ret_sampler->follow_parent = samplers[i].follow_parent;
+    ret_sampler->threshold = (uint64_t)(ratio * 0x1p63);
+    return HOIST_OK;
+  }
+  return hoist_fail(err, HOIST_INVALID,
+                    "sampler \"%s\": not one of [parentbased_]always_on, [parentbased_]always_off, "
+                    "[parentbased_]traceidratio",
+                    name);
+}
+
+bool sampler_decide(const struct sampler *sampler, const uint8_t trace_id[16], bool has_parent,
+                    bool parent_sampled) {
+  if (has_parent && sampler->follow_parent) return parent_sampled;
+  if (sampler->threshold == UINT64_C(1) << 63) return true;
+  uint64_t low = 0;
+  for (int i = 8; i < 16; i++)
+    low = low << 8 | trace_id[i];
+  return low >> 1 < sampler->threshold;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recorded spans, read back and put together into trees. Spans come from OTLP protobuf or OTLP-JSON
+ * lines, whoever wrote them: every text is cleaned for terminals as it comes in, parents may be
+ * missing or go round in circles, times may be missing or skewed. Used by one thread at a time. */
+#ifndef HOIST_VIEW_TRACE_H
+#define HOIST_VIEW_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <hoist/telemetry.h>
+
+#include "auto.h"
+#include "err.h"
+#include "otlp_read.h"
+
+#define TRACE_MAX_SPANS 1000000u
+#define TRACE_MAX_TEXT_BYTES (512u << 20) /* names, attributes, messages of one set, together */
+#define TRACE_MAX_LINE_BYTES (64u << 20)  /* one line of OTLP-JSON */
+#define TRACE_MAX_NAME_BYTES 256          /* longer names and keys are cut */
+#define TRACE_MAX_VALUE_BYTES 1024        /* so are longer values and messages */
+#define TRACE_MAX_ATTRS 64                /* attributes kept per span */
+
+#define TRACE_NONE UINT32_MAX
+
+struct trace_span {
+  uint8_t trace_id[16], span_id[8], parent_id[8];
+  const char *name;
+  const char *message;       /* of the status; "" when there is none */
+  bool failed;               /* status Error */
+  bool unfinished;           /* no end was recorded: end_ns is that of its trace */
+  uint64_t start_ns, end_ns; /* Unix time; after trace_link start <= end */
+  const struct hoist_attr *attrs;
+  size_t attr_count;
+  /* Set by trace_link: */
+  uint32_t parent;      /* TRACE_NONE: a root */
+  uint32_t first_child; /* index into trace_set.order; children stand there by start */
+  uint32_t child_count;
+  uint32_t place; /* its own index in trace_set.order */
+};
+
+/* One trace of a set. */
+struct trace {
+  uint64_t start_ns, end_ns;
+  size_t span_count;
+  uint32_t first_root, root_count; /* in trace_set.order, by start */
+};
+
+struct trace_block;
+struct trace_set {
+  struct trace_span *spans;
+  size_t count, capacity;
+  struct trace_block *blocks; /* where the texts and attributes live */
+  size_t text_bytes;
+  /* Made by trace_link: */
+  uint32_t *order;      /* every span once: grouped by parent, then by start */
+  struct trace *traces; /* by start */
+  size_t trace_count;
+};
+
+static inline struct trace_set trace_set_make(void) {
+  return (struct trace_set){0};
+}
+void trace_set_done(struct trace_set *set);
+static inline void trace_set_cleanup(struct trace_set *set) {
+  trace_set_done(set);
+}
+
+/** Copies one span into the set.
+ *  Errors: CORRUPT over a cap · NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status trace_add(struct trace_set *set, const struct otlp_span *span,
+                                             const struct otlp_attr *attrs, size_t attr_count,
+                                             struct hoist_error *err);
+
+/** Adds every span of an OTLP TracesData message. Errors: CORRUPT · NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status trace_read_otlp(struct trace_set *set, const void *data,
+                                                   size_t size, struct hoist_error *err);
+
+/** Adds every span of a file of OTLP-JSON lines; lines of other signals are skipped. What stands
+ * before a damaged line stays in the set.
+ *  @param name  of the file, for errors
+ *  Errors: CORRUPT "name:line: …" · NO_MEMORY · by errno: reading failed */
+HOIST_MUST_CHECK enum hoist_status trace_read_json(struct trace_set *set, FILE *in,
+                                                   const char *name, struct hoist_error *err);
+
+/** Finds parents, children and traces, and mends times. May be called again after further spans.
+ *  Errors: NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status trace_link(struct trace_set *set, struct hoist_error *err);
+
+static inline const struct trace_span *trace_child(const struct trace_set *set,
+                                                   const struct trace_span *span, uint32_t i) {
+  return &set->spans[set->order[span->first_child + i]];
+}
+static inline const struct trace_span *trace_root(const struct trace_set *set,
+                                                  const struct trace *trace, uint32_t i) {
+  return &set->spans[set->order[trace->first_root + i]];
+}
+
+/** The span after `span` in the order of the tree: its first child, else its next sibling, else
+ * that of the nearest ancestor that has one. NULL after the last of the trace. Needs no stack: a
+ * trace may be as deep as it has spans. */
+const struct trace_span *trace_next(const struct trace_set *set, const struct trace *trace,
+                                    const struct trace_span *span);
+
+/** An attribute by its key; NULL when the span has none of that name and type. */
+const struct hoist_attr *trace_attr(const struct trace_span *span, const char *key,
+                                    enum hoist_attr_type type);
+/** The text of a string attribute; NULL when absent. */
+const char *trace_attr_string(const struct trace_span *span, const char *key);
+/** The value of a whole-number attribute; -1 when absent or negative. */
+int64_t trace_attr_int(const struct trace_span *span, const char *key);
+
+static inline uint64_t trace_duration(const struct trace_span *span) {
+  return span->end_ns - span->start_ns;
+}
+
+#endif
