@@ -2,6 +2,7 @@
 /* A runtime and scratch files for the tests of this module. */
 #include "runtime.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +12,6 @@
 #include <cmocka.h>
 
 #include "fs.h"
-
-#include <fcntl.h>
 
 struct ort *open_runtime(const struct call *call) {
   struct ort *ort = NULL;
