@@ -47,7 +47,8 @@ static void mark_cut(char *text, size_t size) {
   memcpy(text + size - 4, "...", 4);
 }
 
-static void format_message(struct hoist_error *err, const char *fmt, va_list args) {
+__attribute__((format(printf, 2, 0))) static void format_message(struct hoist_error *err,
+                                                                 const char *fmt, va_list args) {
   int n = vsnprintf(err->message, sizeof err->message, fmt, args);
   if (n < 0)
     err->message[0] = '\0';

@@ -35,7 +35,7 @@ static int try_flock(int fd, int operation) {
 
 void cache_unlock_fd(int fd) {
   if (fd < 0) return;
-  while (0) {
+  while (flock(fd, LOCK_UN) != 0 && errno == EINTR) {
   }
   close(fd);
 }
@@ -168,6 +168,9 @@ enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *
     struct hoist_error open_err = {.status = HOIST_OK};
     enum hoist_status status = make_lock_file(cache, path, &fd, &open_err);
     if (status == HOIST_DENIED) {
+      /* A pre-warmed copy that is read-only here: no hoist can change the model through this mount.
+       * One with more rights could elsewhere, but every byte is verified and the open directory
+       * stays the same, so the worst is a file that is gone when it is read again. */
       *ret_fd = -1;
       return HOIST_OK;
     }

@@ -46,8 +46,7 @@ struct scenario {
 
 static void prepare(struct fixture *f, const struct scenario *s) {
   assert_true(fixture_init(f));
-  if (s->has_old)
-    assert_int_equal(model_publish(f->cache, s->id, old_files, NULL, NULL), HOIST_OK);
+  if (s->has_old) assert_int_equal(model_publish(f->cache, s->id, old_files, NULL, NULL), HOIST_OK);
   if (s->has_inner)
     assert_int_equal(model_publish(f->cache, "a/1", inner_files, NULL, NULL), HOIST_OK);
 }
@@ -87,8 +86,7 @@ static void check_after_accident(struct fixture *f, const struct scenario *s, lo
   struct hoist_error err = {.message = ""};
   unsigned found = find(f, s->id, &err);
   if (!(found & s->may_find)) fail_msg("killed at %ld, found %u: %s", n, found, err.message);
-  if (s->has_inner)
-    assert_int_equal(model_check(f->cache, "a/1", inner_files, NULL), HOIST_OK);
+  if (s->has_inner) assert_int_equal(model_check(f->cache, "a/1", inner_files, NULL), HOIST_OK);
 }
 
 static void check_recovery(struct fixture *f, const struct scenario *s, long n) {
@@ -127,7 +125,7 @@ static void kill_at_every_step(const struct scenario *s) {
   }
   wrapped_no_exchange = 0;
   assert_true(n > 8);
-  print_message("killed at %ld steps\n", n - 2);
+  print_message("# killed at %ld steps\n", n - 2);
 }
 
 /* ---- the scenarios ----------------------------------------------------------------------- */
@@ -137,20 +135,16 @@ static void test_a_first_publication_is_whole_or_nothing(void **state) {
 }
 
 static void test_a_replacement_is_the_old_or_the_new_model(void **state) {
-  kill_at_every_step(
-      &(struct scenario){.id = "coco/3", .has_old = true, .may_find = OLD | NEW});
+  kill_at_every_step(&(struct scenario){.id = "coco/3", .has_old = true, .may_find = OLD | NEW});
 }
 
 static void test_a_replacement_without_exchange_is_never_half_done(void **state) {
-  kill_at_every_step(&(struct scenario){.id = "coco/3",
-                                        .has_old = true,
-                                        .no_exchange = true,
-                                        .may_find = NOTHING | OLD | NEW});
+  kill_at_every_step(&(struct scenario){
+      .id = "coco/3", .has_old = true, .no_exchange = true, .may_find = NOTHING | OLD | NEW});
 }
 
 static void test_a_publication_around_another_model_is_whole_or_nothing(void **state) {
-  kill_at_every_step(
-      &(struct scenario){.id = "a", .has_inner = true, .may_find = NOTHING | NEW});
+  kill_at_every_step(&(struct scenario){.id = "a", .has_inner = true, .may_find = NOTHING | NEW});
 }
 
 static void test_a_replacement_around_another_model_is_never_half_done(void **state) {
@@ -164,11 +158,8 @@ static void test_a_removal_is_done_or_not(void **state) {
 }
 
 static void test_a_removal_around_another_model_is_done_or_not(void **state) {
-  kill_at_every_step(&(struct scenario){.id = "a",
-                                        .has_old = true,
-                                        .has_inner = true,
-                                        .removes = true,
-                                        .may_find = NOTHING | OLD});
+  kill_at_every_step(&(struct scenario){
+      .id = "a", .has_old = true, .has_inner = true, .removes = true, .may_find = NOTHING | OLD});
 }
 
 int main(void) {

@@ -88,8 +88,7 @@ static void on_make(int dir_fd, const char *path) {
   struct stat st;
   if (is_lock(path)) return;
   soil(parent_of(dir_fd, path));
-  if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
-    soil(st.st_ino);
+  if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode)) soil(st.st_ino);
 }
 
 static bool ends_with(const char *text, const char *end) {

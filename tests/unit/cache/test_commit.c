@@ -225,7 +225,8 @@ static void test_staged_files_and_manifest_must_match_exactly(void **state) {
   } rows[] = {
       {{{"m.onnx", "abc"}, {0}}, "a.json: in the manifest, but was not staged"},
       {{{"a.json", "{}"}, {"m.onnx", "abc"}, {"x/b", ""}, {0}}, "x/b: was staged, but is not in"},
-      {{{"a.json", "{}"}, {"m.onnx", "ab"}, {0}}, "m.onnx: 2 bytes were staged, the manifest says 3"},
+      {{{"a.json", "{}"}, {"m.onnx", "ab"}, {0}},
+       "m.onnx: 2 bytes were staged, the manifest says 3"},
       {{{"a.json", "{}"}, {"m.onnx", "abcd"}, {0}}, "m.onnx: 4 bytes were staged"},
       {{{"a.json", "{}"}, {"m.onnx/x", "abc"}, {0}}, "m.onnx: staged, but not as a regular file"},
       {{{0}}, "a.json: in the manifest, but was not staged"},
@@ -284,8 +285,8 @@ static void test_a_commit_that_was_called_off_changes_nothing(void **state) {
 /* ---- staging ----------------------------------------------------------------------------- */
 
 static void test_staged_names_cannot_leave_the_directory(void **state) {
-  static const char *const names[] = {"",        "/etc/x",  "../x",     "a/../x", "a//b",
-                                      "a/./b",   "a/",      "a\\b",     "a\nb",   ".hoist-manifest.json",
+  static const char *const names[] = {"",        "/etc/x", "../x", "a/../x", "a//b",
+                                      "a/./b",   "a/",     "a\\b", "a\nb",   ".hoist-manifest.json",
                                       ".hoist/x"};
   struct fixture *f = *state;
   struct model_id id = id_of("coco/3");

@@ -145,15 +145,21 @@ static void replace_with(const struct fixture *f, const char *path, const char *
 static const struct damage {
   const char *what;
   const char *path;
-  const char *content;     /* written there; NULL: see `kind` */
-  const char *kind;        /* put there instead */
+  const char *content; /* written there; NULL: see `kind` */
+  const char *kind;    /* put there instead */
   const char *message[2];
 } damages[] = {
-    {"truncated", "coco/3/weights.onnx", "weights", NULL,
+    {"truncated",
+     "coco/3/weights.onnx",
+     "weights",
+     NULL,
      {"coco/3 in the cache: weights.onnx: 7 bytes", "the manifest says 19"}},
     {"empty", "coco/3/weights.onnx", "", NULL, {"weights.onnx: 0 bytes", "says 19"}},
     {"longer", "coco/3/weights.onnx", WEIGHTS "x", NULL, {"weights.onnx: 20 bytes", "says 19"}},
-    {"one bit", "coco/3/weights.onnx", "weights of a modem\n", NULL,
+    {"one bit",
+     "coco/3/weights.onnx",
+     "weights of a modem\n",
+     NULL,
      {"weights.onnx: sha256 is ", ", the manifest says "}},
     {"in a sub-directory", "coco/3/sub/names.txt", "a\nc\n", NULL, {"sub/names.txt: sha256", ""}},
     {"missing", "coco/3/weights.onnx", NULL, "nothing", {"weights.onnx: missing", ""}},

@@ -148,7 +148,7 @@ static void test_a_fork_that_inherited_a_lock_does_not_keep_it(void **state) {
     _exit(read(pipe_fds[0], &c, 1) == 0 ? 0 : 1);
   }
   cache_unlock(lock);
-  cache_unlock(lock_of(f, "a/1"));
+  assert_int_equal(model_check(f->cache, "a/1", files, NULL), HOIST_NOT_FOUND);
   close(pipe_fds[0]);
   close(pipe_fds[1]);
   assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -169,7 +169,7 @@ static void test_a_waiter_gets_the_lock_when_it_is_released(void **state) {
 
 static void test_a_waiter_can_be_cancelled_and_says_whom_it_waited_for(void **state) {
   struct fixture *f = *state;
-  HOIST_AUTO(cache_lock) struct cache_lock *held = lock_of(f, "a/1");
+  struct cache_lock *held = lock_of(f, "a/1");
   struct waiting w = {.event_at = 2};
   struct call call = call_of(&w);
   call.cancel = &w.cancel;
@@ -182,11 +182,12 @@ static void test_a_waiter_can_be_cancelled_and_says_whom_it_waited_for(void **st
   snprintf(whom, sizeof whom, "waiting for process %ld to finish with a/1", (long)getpid());
   assert_message(&err, whom);
   assert_message(&err, ": cancelled");
+  cache_unlock(held);
 }
 
 static void test_a_waiter_gives_up_at_its_deadline(void **state) {
   struct fixture *f = *state;
-  HOIST_AUTO(cache_lock) struct cache_lock *held = lock_of(f, "a/1");
+  struct cache_lock *held = lock_of(f, "a/1");
   struct waiting w = {0};
   struct call call = call_of(&w);
   call.deadline_ns = 1;
@@ -195,8 +196,8 @@ static void test_a_waiter_gives_up_at_its_deadline(void **state) {
   struct hoist_error err;
   assert_int_equal(cache_lock(&call, f->cache, &id, &lock, &err), HOIST_TIMEOUT);
   assert_message(&err, "the deadline passed");
-  id = id_of("a/2");
-  assert_int_equal(cache_lock(&call, f->cache, &id, &lock, &err), HOIST_OK);
+  cache_unlock(held);
+  assert_int_equal(cache_lock(&call, f->cache, &id, &lock, &err), HOIST_OK); /* no need to wait */
 }
 
 /* Locks a/1, says so, and lives until it is killed. */

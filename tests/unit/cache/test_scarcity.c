@@ -24,7 +24,8 @@
 
 #define NO_NAMESPACE 77 /* exit status of a child that may not mount */
 
-static const struct made_file files[] = {{"environment.json", "{}"}, {"sub/weights.onnx", "1"}, {0}};
+static const struct made_file files[] = {
+    {"environment.json", "{}"}, {"sub/weights.onnx", "1"}, {0}};
 static const struct made_file others[] = {{"weights.onnx", "22"}, {0}};
 
 static int setup(void **state) {
@@ -93,7 +94,7 @@ static void make_read_only(struct fixture *f) {
 static void run_on_small_disk(int (*work)(void *user), void **state) {
   int status = run_in_child(work, *state);
   if (status == NO_NAMESPACE) {
-    print_message("this user may not mount file systems here, not even in a namespace\n");
+    print_message("# this user may not mount file systems here, not even in a namespace\n");
     skip();
   }
   assert_int_equal(status, 0);
