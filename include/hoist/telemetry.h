@@ -213,8 +213,8 @@ struct hoist_telemetry_config {
   void *on_warning_user;
   uint32_t batch_spans_max;           /**< spans in one export. Default 512 */
   uint32_t metrics_export_timeout_ms; /**< as export_timeout_ms, for metrics. Default 10000 */
-  const char *metrics_headers;        /**< as headers, for metrics */
-  const char *metrics_ca_file;        /**< as ca_file, for metrics */
+  const char *metrics_headers;        /**< for metrics; NULL: `headers`, "": none */
+  const char *metrics_ca_file;        /**< for metrics; NULL: `ca_file`, "": system's */
   void *private_;                     /**< strings of hoist_telemetry_config_from_env */
 };
 

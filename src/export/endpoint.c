@@ -20,11 +20,9 @@ static void curl_text_cleanup(char **text) {
 static enum hoist_status parse(const char *text, CURLU **ret_url, struct hoist_error *err) {
   HOIST_AUTO(url_handle) CURLU *url = curl_url();
   HOIST_AUTO(curl_text) char *scheme = NULL;
-  if (!url)
-    return hoist_fail_memory(err, "a URL");
+  if (!url) return hoist_fail_memory(err, "a URL");
   CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-  if (code == CURLUE_OUT_OF_MEMORY)
-    return hoist_fail_memory(err, "a URL");
+  if (code == CURLUE_OUT_OF_MEMORY) return hoist_fail_memory(err, "a URL");
   if (code != CURLUE_OK)
     return hoist_fail(err, HOIST_INVALID, "the collector's URL is malformed: %s",
                       curl_url_strerror(code));
@@ -42,8 +40,7 @@ static enum hoist_status print(CURLU *url, char **ret_text, struct hoist_error *
   if (curl_url_get(url, CURLUPART_URL, &whole, 0) != CURLUE_OK)
     return hoist_fail_memory(err, "a URL");
   char *text = text_dup(whole);
-  if (!text)
-    return hoist_fail_memory(err, "a URL");
+  if (!text) return hoist_fail_memory(err, "a URL");
   *ret_text = text;
   return HOIST_OK;
 }
@@ -51,8 +48,7 @@ static enum hoist_status print(CURLU *url, char **ret_text, struct hoist_error *
 enum hoist_status endpoint_check(const char *url, char **ret_shown, struct hoist_error *err) {
   HOIST_AUTO(url_handle) CURLU *parsed = NULL;
   enum hoist_status status = parse(url, &parsed, err);
-  if (status != HOIST_OK || !ret_shown)
-    return status;
+  if (status != HOIST_OK || !ret_shown) return status;
   static const CURLUPart secret[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS,
                                      CURLUPART_QUERY, CURLUPART_FRAGMENT};
   for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++)
@@ -65,8 +61,7 @@ enum hoist_status endpoint_join(const char *base, const char *path, char **ret_u
   HOIST_AUTO(url_handle) CURLU *parsed = NULL;
   HOIST_AUTO(curl_text) char *old_path = NULL;
   enum hoist_status status = parse(base, &parsed, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   if (curl_url_get(parsed, CURLUPART_PATH, &old_path, 0) != CURLUE_OK)
     return hoist_fail_memory(err, "a URL");
   HOIST_AUTO(mem)

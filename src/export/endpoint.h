@@ -13,6 +13,6 @@ HOIST_MUST_CHECK enum hoist_status endpoint_check(const char *url, char **ret_sh
                                                   struct hoist_error *err);
 
 /** `base` with `path` ("v1/traces") appended to its path. malloc'd. Errors: as endpoint_check */
-HOIST_MUST_CHECK enum hoist_status endpoint_join(const char *base, const char *path,
-                                                 char **ret_url, struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status endpoint_join(const char *base, const char *path, char **ret_url,
+                                                 struct hoist_error *err);
 #endif

@@ -33,8 +33,7 @@ enum hoist_status envelope_wrap(const struct buf *resource, const struct buf *it
   size_t schema_size =
       (size_t)(wire_put_bytes(schema, RESOURCE_SCHEMA, schema_url, sizeof schema_url - 1) - schema);
   size_t inner = scope_size + items->size;
-  size_t body =
-      wire_bytes_size(resource->size) + wire_bytes_size(inner) + schema_size;
+  size_t body = wire_bytes_size(resource->size) + wire_bytes_size(inner) + schema_size;
   const struct {
     const void *data;
     size_t size;
@@ -50,8 +49,7 @@ enum hoist_status envelope_wrap(const struct buf *resource, const struct buf *it
   };
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
     enum hoist_status status = buf_append(out, parts[i].data, parts[i].size, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
 }

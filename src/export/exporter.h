@@ -46,8 +46,7 @@ struct exporter {
 };
 
 static inline void exporter_free(struct exporter *exporter) {
-  if (exporter)
-    exporter->ops->free(exporter);
+  if (exporter) exporter->ops->free(exporter);
 }
 
 /** When everything must come to an end (monotonic); UINT64_MAX: not soon. */
@@ -56,10 +55,10 @@ typedef _Atomic uint64_t stop_time;
 struct otlp_http_config {
   enum signal signal;
   const char *url;
-  const char *headers; /* "key=value,…", or NULL */
-  const char *ca_file; /* or NULL */
-  uint32_t timeout_ms; /* a batch, retries included; 0: no limit */
-  uint32_t backoff_ms; /* before the first retry; grows */
+  const char *headers;         /* "key=value,…", or NULL */
+  const char *ca_file;         /* or NULL */
+  uint32_t timeout_ms;         /* a batch, retries included; 0: no limit */
+  uint32_t backoff_ms;         /* before the first retry; grows */
   const stop_time *stop_at_ns; /* outlives the exporter */
 };
 

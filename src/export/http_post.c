@@ -22,9 +22,9 @@ static bool open_handles(struct http_post *post) {
          curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_USERAGENT,
-                          "OTel-OTLP-Exporter-C/" HOIST_VERSION " hoist/" HOIST_VERSION) ==
-             CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_CAINFO, post->ca_file) == CURLE_OK &&
+                          "OTel-OTLP-Exporter-C/" HOIST_VERSION
+                          " hoist/" HOIST_VERSION) == CURLE_OK &&
+         (!post->ca_file || !*post->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, post->ca_file) == CURLE_OK) &&
          curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_WRITEDATA, post) == CURLE_OK &&
@@ -63,6 +63,7 @@ void http_post_done(struct http_post *post) {
 void http_post_after_fork(struct http_post *post) {
   post->easy = NULL;
   post->multi = NULL;
+  if (!open_handles(post)) close_handles(post);
 }
 
 uint64_t http_post_limit(const struct http_post *post, uint64_t deadline_ns) {
@@ -108,11 +109,7 @@ enum hoist_status http_post_send(struct http_post *post, const void *data, size_
   struct http_answer answer = {0};
   buf_clear(&post->answer);
   post->curl_error[0] = '\0';
-  if (!post->multi && !open_handles(post)) { /* the first request after a fork */
-    close_handles(post);
-    return hoist_fail_memory(err, "an OTLP request");
-  }
-  if (curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, data) != CURLE_OK ||
+  if (!post->multi || curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, data) != CURLE_OK ||
       curl_easy_setopt(post->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
       curl_multi_add_handle(post->multi, post->easy) != CURLM_OK)
     return hoist_fail_memory(err, "an OTLP request");

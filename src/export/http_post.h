@@ -23,8 +23,8 @@ struct http_post {
 
 struct http_answer {
   CURLcode code;
-  bool out_of_time;        /* the deadline or the stop time came first */
-  long status;             /* 0: no answer */
+  bool out_of_time; /* the deadline or the stop time came first */
+  long status;      /* 0: no answer */
   bool has_retry_after;
   uint64_t retry_after_ms; /* from a number of seconds or a date */
 };
@@ -35,7 +35,8 @@ HOIST_MUST_CHECK enum hoist_status http_post_init(struct http_post *post, const 
                                                   const stop_time *stop_at_ns,
                                                   struct hoist_error *err);
 void http_post_done(struct http_post *post);
-/** Abandons the connection, which is the parent process's too: closing it would disturb that. */
+/** Begins anew without the connection, which is the parent process's too: closing it properly would
+ *  disturb that, so it is left. */
 void http_post_after_fork(struct http_post *post);
 
 /** Blocks until the answer is there, `deadline_ns` (monotonic) or the stop time has come.

@@ -24,12 +24,10 @@ static bool decode(char *text) {
   for (; *text; text++) {
     uint8_t byte = (uint8_t)*text;
     if (byte == '%') {
-      if (!hex_decode(text + 1, strnlen(text + 1, 2), &byte, 1))
-        return false;
+      if (!hex_decode(text + 1, strnlen(text + 1, 2), &byte, 1)) return false;
       text += 2;
     }
-    if (byte < 0x20 || byte == 0x7f)
-      return false;
+    if (byte < 0x20 || byte == 0x7f) return false;
     *out++ = (char)byte;
   }
   *out = '\0';
@@ -44,17 +42,14 @@ enum hoist_status keyvalue_each(const char *text,
   if (strnlen(text, KEYVALUE_TEXT_MAX + 1) > KEYVALUE_TEXT_MAX)
     return hoist_fail(err, HOIST_INVALID, "the list is longer than %u bytes", KEYVALUE_TEXT_MAX);
   HOIST_AUTO(mem) char *copy = text_dup(text);
-  if (!copy)
-    return hoist_fail_memory(err, "a list of key=value");
+  if (!copy) return hoist_fail_memory(err, "a list of key=value");
   int number = 0;
   for (char *entry, *rest = copy; (entry = strsep(&rest, ",")) != NULL;) {
     number++;
     entry = trim(entry);
-    if (!*entry)
-      continue;
+    if (!*entry) continue;
     char *value = strchr(entry, '=');
-    if (!value)
-      return hoist_fail(err, HOIST_INVALID, "entry %d of the list has no '='", number);
+    if (!value) return hoist_fail(err, HOIST_INVALID, "entry %d of the list has no '='", number);
     *value++ = '\0';
     char *key = trim(entry);
     value = trim(value);
@@ -63,8 +58,7 @@ enum hoist_status keyvalue_each(const char *text,
                         "entry %d of the list has an empty key, a bad %%-escape or a control byte",
                         number);
     enum hoist_status status = visit(user, key, value, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
 }

@@ -12,9 +12,9 @@
  *  entries are skipped. Errors name neither key nor value, which may be secret.
  *  Errors: INVALID no '=', an empty key, a bad escape, a control byte, text too long · NO_MEMORY ·
  *          whatever visit returns */
-HOIST_MUST_CHECK enum hoist_status
-keyvalue_each(const char *text,
-              enum hoist_status (*visit)(void *user, const char *key, const char *value,
-                                         struct hoist_error *err),
-              void *user, struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status keyvalue_each(
+    const char *text,
+    enum hoist_status (*visit)(void *user, const char *key, const char *value,
+                               struct hoist_error *err),
+    void *user, struct hoist_error *err);
 #endif

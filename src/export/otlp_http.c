@@ -150,8 +150,7 @@ static enum hoist_status http_deliver(struct exporter *exporter, const struct ba
                                       struct partial *ret_partial, struct hoist_error *err) {
   struct otlp_http *http = (struct otlp_http *)exporter;
   uint64_t backoff_ms = http->backoff_ms, deadline_ns = UINT64_MAX;
-  if (http->timeout_ms > 0)
-    deadline_ns = clock_monotonic_ns() + http->timeout_ms * NS_PER_MS;
+  if (http->timeout_ms > 0) deadline_ns = clock_monotonic_ns() + http->timeout_ms * NS_PER_MS;
   for (unsigned attempt = 1;; attempt++) {
     struct http_answer answer;
     enum hoist_status status =
@@ -187,10 +186,8 @@ static void http_free(struct exporter *exporter) {
   free(http);
 }
 
-static const struct exporter_ops http_ops = {.deliver = http_deliver,
-                                             .wake = http_wake,
-                                             .after_fork = http_after_fork,
-                                             .free = http_free};
+static const struct exporter_ops http_ops = {
+    .deliver = http_deliver, .wake = http_wake, .after_fork = http_after_fork, .free = http_free};
 
 /* ---- making one ---------------------------------------------------------------------------------- */
 
@@ -215,7 +212,8 @@ static enum hoist_status add_header(void *user, const char *key, const char *val
     return hoist_fail(err, HOIST_INVALID, "a header's name has a character that names cannot have");
   enum hoist_status status = secrets_add(headers->secrets, value, err);
   if (status != HOIST_OK) return status;
-  HOIST_AUTO(mem) char *line = text_format(*value ? "%s: %s" : "%s;", key, value);
+  /* libcurl's spelling of a header without a value ends in ';'. */
+  HOIST_AUTO(mem) char *line = *value ? text_format("%s: %s", key, value) : text_format("%s;", key);
   if (!line) return hoist_fail_memory(err, "a header");
   return append_header(headers, line, err);
 }

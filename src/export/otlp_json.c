@@ -79,8 +79,7 @@ MESSAGE(histogram, {1, JSON_MESSAGES, "dataPoints", &histogram_point},
 MESSAGE(metric, {1, JSON_TEXT, "name", NULL}, {2, JSON_TEXT, "description", NULL},
         {3, JSON_TEXT, "unit", NULL}, {7, JSON_MESSAGE, "sum", &sum},
         {9, JSON_MESSAGE, "histogram", &histogram});
-MESSAGE(scope_metrics, {1, JSON_MESSAGE, "scope", &scope},
-        {2, JSON_MESSAGES, "metrics", &metric});
+MESSAGE(scope_metrics, {1, JSON_MESSAGE, "scope", &scope}, {2, JSON_MESSAGES, "metrics", &metric});
 MESSAGE(resource_metrics, {1, JSON_MESSAGE, "resource", &resource},
         {2, JSON_MESSAGES, "scopeMetrics", &scope_metrics}, {3, JSON_TEXT, "schemaUrl", NULL});
 MESSAGE(metrics_data, {1, JSON_MESSAGES, "resourceMetrics", &resource_metrics});
@@ -185,8 +184,7 @@ static bool is_of(const struct wire_field *found, const struct field *field) {
   return found->number == field->number && (found->type == WIRE_BYTES) == !is_number;
 }
 
-static void put_value(struct writer *w, const struct field *field,
-                      const struct wire_field *found) {
+static void put_value(struct writer *w, const struct field *field, const struct wire_field *found) {
   switch (field->kind) {
   case JSON_MESSAGE:
   case JSON_MESSAGES:

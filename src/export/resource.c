@@ -39,8 +39,7 @@ static enum hoist_status set(struct table *t, const char *key, const char *value
   char *new_value = text_dup(value), *new_key = i == t->count ? text_dup(key) : t->rows[i].key;
   if (!new_value || !new_key) {
     free(new_value);
-    if (i == t->count)
-      free(new_key);
+    if (i == t->count) free(new_key);
     return hoist_fail_memory(err, "the resource");
   }
   if (i < t->count)
@@ -83,8 +82,7 @@ static enum hoist_status set_defaults(struct table *t, struct hoist_error *err) 
                   {"process.executable.name", program_invocation_short_name}};
   for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
     enum hoist_status status = set(t, defaults[i].key, defaults[i].value, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
 }
@@ -98,8 +96,7 @@ static enum hoist_status set_sdk(struct table *t, struct hoist_error *err) {
              {"telemetry.sdk.version", HOIST_VERSION}};
   for (size_t i = 0; i < sizeof sdk / sizeof sdk[0]; i++) {
     enum hoist_status status = set(t, sdk[i].key, sdk[i].value, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
 }
@@ -116,12 +113,10 @@ static enum hoist_status append(struct buf *out, const struct hoist_attr *attr,
 
 static enum hoist_status encode(const struct table *t, struct buf *out, struct hoist_error *err) {
   for (size_t i = 0; i < t->count; i++) {
-    struct hoist_attr attr = {.key = t->rows[i].key,
-                              .type = HOIST_ATTR_STRING,
-                              .value = {.string = t->rows[i].value}};
+    struct hoist_attr attr = {
+        .key = t->rows[i].key, .type = HOIST_ATTR_STRING, .value = {.string = t->rows[i].value}};
     enum hoist_status status = append(out, &attr, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   struct hoist_attr pid = {
       .key = "process.pid", .type = HOIST_ATTR_INT, .value = {.integer = getpid()}};
@@ -134,20 +129,17 @@ enum hoist_status resource_encode(const char *service_name, const char *attribut
   HOIST_AUTO(table) struct table plain = {0};
   struct table *t = &plain;
   enum hoist_status status = set_defaults(&plain, err);
-  if (status != HOIST_OK)
-    return status;
+  if (status != HOIST_OK) return status;
   ret_list_error->status = HOIST_OK;
   if (attributes && *attributes) {
     status = set_defaults(&with_list, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
     if (keyvalue_each(attributes, set_from_list, &with_list, ret_list_error) == HOIST_OK)
       t = &with_list;
   }
   if (service_name && *service_name) {
     status = set(t, "service.name", service_name, err);
-    if (status != HOIST_OK)
-      return status;
+    if (status != HOIST_OK) return status;
   }
   status = set_sdk(t, err);
   return status == HOIST_OK ? encode(t, out, err) : status;

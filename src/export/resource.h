@@ -13,8 +13,8 @@
  *  @param attributes    as OTEL_RESOURCE_ATTRIBUTES, or NULL. Where it is malformed all of it is left
  *                       out, and `ret_list_error` says why (status OK: it was fine)
  *  Errors: NO_MEMORY */
-HOIST_MUST_CHECK enum hoist_status resource_encode(const char *service_name,
-                                                   const char *attributes, struct buf *out,
+HOIST_MUST_CHECK enum hoist_status resource_encode(const char *service_name, const char *attributes,
+                                                   struct buf *out,
                                                    struct hoist_error *ret_list_error,
                                                    struct hoist_error *err);
 #endif

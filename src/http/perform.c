@@ -89,7 +89,7 @@ static enum hoist_status send_request(struct exchange *x, struct transfer *t, CU
   if (status != HOIST_OK) return status;
   t->headers = headers;
   *ret_easy = (*handle)->easy;
-  return transfer_run(t, *handle, err);
+  return http_transfer_run(t, *handle, err);
 }
 
 /* One hop, with its span. On failure x->retry tells whether to try again. */

@@ -241,7 +241,8 @@ static enum hoist_status finish(struct transfer *t, struct handle *h, CURLcode c
   return failure_of_curl(code, (int)sys_errno, t->target->authority, h->error, &t->failure, t->err);
 }
 
-enum hoist_status transfer_run(struct transfer *t, struct handle *handle, struct hoist_error *err) {
+enum hoist_status http_transfer_run(struct transfer *t, struct handle *handle,
+                                    struct hoist_error *err) {
   t->err = err;
   if (!set_up(t, handle)) {
     stop(t, HOIST_NO_MEMORY);

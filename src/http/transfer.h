@@ -33,7 +33,7 @@ struct transfer {
 
 /** Blocks until the response is complete, the request's sink took it all, or it failed.
  *  Errors: as http_perform, with t->failure set */
-HOIST_MUST_CHECK enum hoist_status transfer_run(struct transfer *t, struct handle *handle,
-                                                struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status http_transfer_run(struct transfer *t, struct handle *handle,
+                                                     struct hoist_error *err);
 
 #endif

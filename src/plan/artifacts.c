@@ -127,22 +127,22 @@ static enum hoist_status parse_class_names(const char *text, size_t size, struct
 }
 
 static enum hoist_status read_class_names(const struct artifacts_reader *reader,
-                                          struct artifacts *a, bool *ret_there,
-                                          struct hoist_error *err) {
+                                          struct artifacts *a, struct hoist_error *err) {
   HOIST_AUTO(buf) struct buf data = buf_make(ARTIFACTS_MAX_FILE_BYTES);
-  enum hoist_status status = read_file(reader, CLASS_NAMES, &data, ret_there, err);
-  if (status != HOIST_OK || !*ret_there) return status;
+  bool there = false;
+  enum hoist_status status = read_file(reader, CLASS_NAMES, &data, &there, err);
+  if (status != HOIST_OK || !there) return status;
   return parse_class_names(buf_str(&data), data.size, a, err);
 }
 
 /* ---- the JSON files -------------------------------------------------------------------------- */
 
-static enum hoist_status read_environment(const struct artifacts_reader *reader, bool has_classes,
+static enum hoist_status read_environment(const struct artifacts_reader *reader,
                                           struct artifacts *a, struct hoist_error *err) {
   HOIST_AUTO(json) json_t *value = NULL;
   enum hoist_status status = read_json(reader, ENVIRONMENT, &value, err);
   if (status != HOIST_OK || !value) return status;
-  return environment_read(value, has_classes, a, err);
+  return environment_read(value, a, err);
 }
 
 static int compare_keypoints(const void *a, const void *b) {
@@ -207,12 +207,11 @@ static enum hoist_status read_model_type(const struct artifacts_reader *reader, 
 enum hoist_status artifacts_parse(const struct artifacts_reader *reader,
                                   struct artifacts *ret_artifacts, struct hoist_error *err) {
   HOIST_AUTO(artifacts) struct artifacts a = {0};
-  bool has_class_names = false;
   enum hoist_status status = read_model_type(reader, &a, err);
   if (status != HOIST_OK) return status;
-  status = read_class_names(reader, &a, &has_class_names, err);
+  status = read_class_names(reader, &a, err);
   if (status != HOIST_OK) return status;
-  status = read_environment(reader, has_class_names, &a, err);
+  status = read_environment(reader, &a, err);
   if (status != HOIST_OK) return status;
   status = read_keypoints(reader, &a, err);
   if (status != HOIST_OK) return status;

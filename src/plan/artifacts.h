@@ -68,7 +68,7 @@ struct artifacts_reader {
                             struct hoist_error *err);
 };
 
-/** Reads and parses all four files. Class names come from class_names.txt or, where there is none,
+/** Reads and parses all four files. Class names come from class_names.txt or, where it has none,
  *  from environment.json's CLASS_MAP.
  *  @param ret_artifacts  release with artifacts_done
  *  Errors: CORRUPT a file is over a cap or not of its shape: names the file and the place ·

@@ -235,7 +235,7 @@ static enum hoist_status read_multiclass(const struct json_place *environment, s
   return status;
 }
 
-enum hoist_status environment_read(json_t *environment, bool has_classes, struct artifacts *a,
+enum hoist_status environment_read(json_t *environment, struct artifacts *a,
                                    struct hoist_error *err) {
   struct json_place root = json_read_root(environment, ENVIRONMENT);
   enum hoist_status status = json_read_object(&root, err);
@@ -243,7 +243,7 @@ enum hoist_status environment_read(json_t *environment, bool has_classes, struct
   status = read_preprocessing(&root, a, err);
   if (status != HOIST_OK) return status;
   struct json_place map = json_read_member(&root, "CLASS_MAP");
-  if (!has_classes && map.value) {
+  if (a->class_count == 0 && map.value) {
     status = environment_read_numbered(&map, true, &a->classes, &a->class_count, err);
     if (status != HOIST_OK) return status;
   }

@@ -9,11 +9,11 @@
 #include "json_read.h"
 
 /** Fills in what environment.json says: preprocessing, input size, colors, multiclass, and the
- *  classes out of CLASS_MAP unless `has_classes`. On failure `a` may be half-filled:
+ *  classes out of CLASS_MAP where `a` has none yet. On failure `a` may be half-filled:
  *  artifacts_done it.
  *  Errors: CORRUPT · NO_MEMORY */
-HOIST_MUST_CHECK enum hoist_status environment_read(json_t *environment, bool has_classes,
-                                                    struct artifacts *a, struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status environment_read(json_t *environment, struct artifacts *a,
+                                                    struct hoist_error *err);
 
 /** The names of an object like {"0": "cat", "1": "dog"} in the order of their numbers; with `dense`
  *  these must be 0, 1, 2, …

@@ -156,12 +156,16 @@ static enum hoist_status get_environment(const struct call *call, struct roboflo
   return roboflow_add_environment(answer, buf_str(&response.body), response.body.size, err);
 }
 
-static enum hoist_status ask_all(const struct call *call, struct roboflow *r,
+/* What is wanted of the API: a whole description, or only fresh URLs. */
+enum wanted { WANT_ALL, WANT_URLS };
+
+static enum hoist_status ask_for(enum wanted wanted, const struct call *call, struct roboflow *r,
                                  const struct model_id *id, struct manifest *ret_manifest,
                                  struct hoist_error *err) {
   HOIST_AUTO(roboflow_answer) struct roboflow_answer answer = {0};
   enum hoist_status status = ask(call, r, id, &answer, err);
-  if (status == HOIST_OK && answer.environment_url) status = get_environment(call, r, &answer, err);
+  if (status == HOIST_OK && wanted == WANT_ALL && answer.environment_url)
+    status = get_environment(call, r, &answer, err);
   if (status != HOIST_OK) return status;
   answer.manifest.source = strdup(r->base.name);
   if (!answer.manifest.source) return hoist_fail_memory(err, "a manifest");
@@ -170,8 +174,8 @@ static enum hoist_status ask_all(const struct call *call, struct roboflow *r,
   return HOIST_OK;
 }
 
-/* All requests of one describe, in one span and one measurement. */
-static enum hoist_status call_api(const struct call *call, struct roboflow *r,
+/* ask_for in one span and one measurement, with however many requests it takes. */
+static enum hoist_status call_api(enum wanted wanted, const struct call *call, struct roboflow *r,
                                   const struct model_id *id, struct manifest *ret_manifest,
                                   struct hoist_error *err) {
   const char *function = model_id_is_versioned(id) ? "get_model_data" : "get_weights";
@@ -182,7 +186,7 @@ static enum hoist_status call_api(const struct call *call, struct roboflow *r,
   inner.span = &span;
   struct hoist_error failure = {.status = HOIST_OK};
   uint64_t started_ns = clock_monotonic_ns();
-  enum hoist_status status = ask_all(&inner, r, id, ret_manifest, &failure);
+  enum hoist_status status = ask_for(wanted, &inner, r, id, ret_manifest, &failure);
   double seconds = (double)(clock_monotonic_ns() - started_ns) / (double)NS_PER_S;
   const struct hoist_attr attr = {
       .key = "roboflow_api.function", .type = HOIST_ATTR_STRING, .value = {.string = function}};
@@ -196,7 +200,7 @@ static enum hoist_status call_api(const struct call *call, struct roboflow *r,
 static enum hoist_status roboflow_describe(const struct call *call, struct source *source,
                                            const struct model_id *id, struct manifest *ret_manifest,
                                            struct hoist_error *err) {
-  return call_api(call, self(source), id, ret_manifest, err);
+  return call_api(WANT_ALL, call, self(source), id, ret_manifest, err);
 }
 
 /* ---- fresh URLs ------------------------------------------------------------------------------ */
@@ -224,7 +228,7 @@ static enum hoist_status ask_again(const struct call *call, struct roboflow *r,
   HOIST_AUTO(mem) char *fresh_id = strdup(id->text);
   if (!fresh_id) return hoist_fail_memory(err, "a manifest");
   struct manifest fresh = {0};
-  enum hoist_status status = call_api(call, r, id, &fresh, err);
+  enum hoist_status status = call_api(WANT_URLS, call, r, id, &fresh, err);
   if (status != HOIST_OK) return status;
   manifest_done(&r->fresh);
   free(r->fresh_id);

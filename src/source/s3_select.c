@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan.h"
 #include "text.h"
 
 /* A directory's name relative to the prefix, '/' at the end included; empty: the prefix itself. */
@@ -20,7 +21,10 @@ static size_t directory_size(const char *name) {
   return slash ? (size_t)(slash - name) + 1 : 0;
 }
 
+/* A name that the plan will refuse marks nothing: so it gets there and is refused, not passed over.
+ */
 static bool marks_model(const char *name) {
+  if (plan_check_name(name, NULL) != HOIST_OK) return false;
   return text_ends_with(name, ".onnx") || text_ends_with(name, ".ort") ||
          text_equal(name + directory_size(name), "environment.json");
 }

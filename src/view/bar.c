@@ -63,8 +63,8 @@ void bar_of_range(uint64_t from_ns, uint64_t to_ns, const struct bar_window *w,
 
 size_t bar_write(FILE *out, const struct term *term, enum term_color color,
                  const enum bar_cell *cells, size_t columns) {
-  static const char *const blocks[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█", "▐", "─"};
-  static const char *const ascii[] = {" ", "|", "|", "|", "#", "#", "#", "#", "#", "#", "-"};
+  static const char *const blocks[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█", "▐", "▕", "─"};
+  static const char *const ascii[] = {" ", "|", "|", "|", "#", "#", "#", "#", "#", "#", "|", "-"};
   size_t used = columns;
   while (used > 0 && cells[used - 1] == BAR_BLANK)
     used--;

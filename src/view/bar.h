@@ -16,7 +16,8 @@ enum bar_cell {
   BAR_BLANK = 0,
   /* 1..8: thick, so many eighths from the left */
   BAR_FULL = 8,
-  BAR_RIGHT_HALF, /* thick, the right half */
+  BAR_RIGHT_HALF,   /* thick, the right half */
+  BAR_RIGHT_EIGHTH, /* thick, the last eighth */
   BAR_THIN
 };
 

@@ -50,14 +50,15 @@ static void find_parents(struct trace_set *set, const struct by_id *ids) {
 static void break_cycles(struct trace_set *set, uint8_t *state) {
   enum { NEW, ON_PATH, DONE };
   for (uint32_t i = 0; i < set->count; i++) {
-    uint32_t at = i;
+    uint32_t at = i, circle;
     while (at != TRACE_NONE && state[at] == NEW) {
       state[at] = ON_PATH;
       at = set->spans[at].parent;
     }
-    if (at != TRACE_NONE && state[at] == ON_PATH) set->spans[at].parent = TRACE_NONE;
+    circle = at != TRACE_NONE && state[at] == ON_PATH ? at : TRACE_NONE;
     for (at = i; at != TRACE_NONE && state[at] == ON_PATH; at = set->spans[at].parent)
       state[at] = DONE;
+    if (circle != TRACE_NONE) set->spans[circle].parent = TRACE_NONE;
   }
 }
 

@@ -17,7 +17,7 @@
 
 #define DURATION_COLUMNS 7
 #define MIN_NAME_COLUMNS 14
-#define MIN_BAR_COLUMNS 8
+#define MAX_LEVELS 60        /* row.last has 64 bits */
 #define DETAIL_FROM_WIDTH 90 /* narrower terminals have no room for details */
 #define TICK_COLUMNS 10      /* least distance of two marks on the ruler */
 #define MAX_SENTENCES 16     /* operations put into words per trace */
@@ -34,6 +34,14 @@ struct drawing {
   struct bar_window window;
 };
 
+static size_t min_size(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+static size_t max_size(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
 static void pad(FILE *out, size_t columns) {
   fprintf(out, "%*s", (int)columns, "");
 }
@@ -43,11 +51,9 @@ static void pad(FILE *out, size_t columns) {
 
 /* Levels of indentation that are drawn; deeper ones begin with an ellipsis. */
 static uint32_t levels_shown(const struct drawing *d, const struct row *row) {
-  uint32_t most =
-      (uint32_t)(d->name_columns > MIN_NAME_COLUMNS ? (d->name_columns - MIN_NAME_COLUMNS) / 2 + 2
-                                                    : 2);
-  if (most > 60) most = 60; /* row->last has 64 bits */
-  return row->depth < most ? row->depth : most;
+  size_t room = d->name_columns > MIN_NAME_COLUMNS ? d->name_columns - MIN_NAME_COLUMNS : 0;
+  size_t most = min_size(room / 2 + 2, MAX_LEVELS);
+  return row->depth < most ? row->depth : (uint32_t)most;
 }
 
 static void append(char *out, size_t size, const char *text) {
@@ -178,14 +184,6 @@ static void draw_row(const struct drawing *d, const struct row *row) {
 /* ---- layout -------------------------------------------------------------------------------------
  */
 
-static size_t min_size(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
-static size_t max_size(size_t a, size_t b) {
-  return a > b ? a : b;
-}
-
 /* The columns the texts would like to have. */
 static void measure(const struct drawing *d, const struct rows *rows, size_t *ret_name,
                     size_t *ret_detail) {
@@ -202,21 +200,18 @@ static void measure(const struct drawing *d, const struct rows *rows, size_t *re
   }
 }
 
+/* Two fifths for the names and three tenths for details at most; the bars get all that is left. */
 static void lay_out(struct drawing *d, const struct rows *rows) {
   size_t name, detail,
       width = d->term->width - 1; /* the last column would wrap on some terminals */
-  size_t fixed = 1 + DURATION_COLUMNS + 2;
   measure(d, rows, &name, &detail);
-  d->name_columns = min_size(name, max_size(MIN_NAME_COLUMNS, width * 2 / 5));
+  d->name_columns = min_size(name, width * 2 / 5);
   if (d->term->width >= DETAIL_FROM_WIDTH) d->detail_columns = min_size(detail, width * 3 / 10);
-  size_t taken = d->name_columns + fixed + (d->detail_columns ? d->detail_columns + 2 : 0);
-  size_t bar = width > taken ? width - taken : 0;
+  size_t taken =
+      d->name_columns + 1 + DURATION_COLUMNS + 2 + (d->detail_columns ? d->detail_columns + 2 : 0);
   d->window = (struct bar_window){.start_ns = d->trace->start_ns,
                                   .end_ns = d->trace->end_ns,
-                                  .columns = max_size(bar, MIN_BAR_COLUMNS)};
-  if (bar < MIN_BAR_COLUMNS)
-    d->name_columns =
-        max_size(6, d->name_columns - min_size(d->name_columns, MIN_BAR_COLUMNS - bar));
+                                  .columns = width > taken ? width - taken : 1};
 }
 
 /* ---- above and below ----------------------------------------------------------------------------

@@ -120,15 +120,18 @@ static void replay(void *user, int n, const char *text, struct script_reply *ret
   *ret_reply = s->replies[(size_t)n < s->reply_count ? (size_t)n : s->reply_count - 1];
 }
 
-static struct script_reply decide(struct script_server *s, const char *text) {
+/* Under the lock to the last byte sent, so that `answer` may use the same memory for each reply. */
+static enum script_after answer_request(struct connection *c, const char *text) {
+  struct script_server *s = c->server;
   struct script_reply reply = {0};
   pthread_mutex_lock(&s->lock);
   int n = s->request_count++;
   check(n < SCRIPT_MAX_REQUESTS, "too many requests");
   memcpy(s->requests[n], text, strlen(text) + 1);
   s->answer(s->user, n, text, &reply);
+  if (reply.data) send_all(c, reply.data, reply.size ? reply.size : strlen(reply.data));
   pthread_mutex_unlock(&s->lock);
-  return reply;
+  return reply.after;
 }
 
 static void close_with_reset(int fd) {
@@ -139,11 +142,10 @@ static void close_with_reset(int fd) {
 static void serve_requests(struct connection *c) {
   static _Thread_local char text[SCRIPT_REQUEST_SIZE];
   while (read_request(c, text)) {
-    struct script_reply reply = decide(c->server, text);
-    if (reply.data) send_all(c, reply.data, reply.size ? reply.size : strlen(reply.data));
-    if (reply.after == SCRIPT_RESET) close_with_reset(c->fd);
-    if (reply.after == SCRIPT_RESET || reply.after == SCRIPT_CLOSE) return;
-    if (reply.after == SCRIPT_STALL) {
+    enum script_after after = answer_request(c, text);
+    if (after == SCRIPT_RESET) close_with_reset(c->fd);
+    if (after == SCRIPT_RESET || after == SCRIPT_CLOSE) return;
+    if (after == SCRIPT_STALL) {
       (void)receive(c, text, 1);
       return;
     }

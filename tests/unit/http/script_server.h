@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#define SCRIPT_MAX_REQUESTS 64
+#define SCRIPT_MAX_REQUESTS 128
 #define SCRIPT_MAX_CONNECTIONS 64
 #define SCRIPT_REQUEST_SIZE 8192
 
@@ -26,7 +26,7 @@ struct script_reply {
 struct script_server;
 
 /** What to answer to request `n` (from 0, over all connections) with head and body `text`. One call
- * at a time. */
+ * at a time, and its reply has left before the next. */
 typedef void script_answer(void *user, int n, const char *text, struct script_reply *ret_reply);
 
 /** Listens on a free port of 127.0.0.1. With `tls`, speaks TLS with a certificate that nobody

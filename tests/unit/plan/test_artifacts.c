@@ -117,6 +117,17 @@ static void test_objects_may_come_as_strings_of_json(void **state) {
   assert_int_equal(a.multiclass, 0);
 }
 
+static void test_an_empty_list_of_class_names_leaves_the_word_to_the_class_map(void **state) {
+  struct fake_file files[] = {
+      {"class_names.txt", "\n", 0},
+      {"environment.json", "{\"PREPROCESSING\": {}, \"CLASS_MAP\": {\"0\": \"a\"}}", 0},
+      {NULL, NULL, 0}};
+  HOIST_AUTO(artifacts) struct artifacts a = {0};
+  assert_int_equal(parse(files, &a, NULL), HOIST_OK);
+  assert_int_equal(a.class_count, 1);
+  assert_string_equal(a.classes[0], "a");
+}
+
 static void test_a_step_that_is_off_leaves_only_the_input_size(void **state) {
   struct fake_file files[] = {
       {"environment.json",
@@ -259,6 +270,7 @@ int main(void) {
       cmocka_unit_test(test_a_plain_onnx_model_has_no_artifacts),
       cmocka_unit_test(test_a_complete_model_is_read_whole),
       cmocka_unit_test(test_objects_may_come_as_strings_of_json),
+      cmocka_unit_test(test_an_empty_list_of_class_names_leaves_the_word_to_the_class_map),
       cmocka_unit_test(test_a_step_that_is_off_leaves_only_the_input_size),
       cmocka_unit_test(test_malformed_files_are_corrupt_and_say_where),
       cmocka_unit_test(test_a_class_name_with_a_nul_byte_is_corrupt),

@@ -229,7 +229,7 @@ static bool matches(const char *pattern, const char *text) {
 }
 
 static bool second_is_raw(const char *id) {
-  return matches("^([a-z0-9._ -]{0,254}[a-z0-9_-])(/[a-z0-9._ -]{0,254}[a-z0-9_-])*$", id) &&
+  return matches("^[a-z0-9._ -]*[a-z0-9_-](/[a-z0-9._ -]*[a-z0-9_-])*$", id) &&
          !matches("(^|/)(aux|con|nul|prn|com[1-9]|lpt[1-9])(\\.|/|$)", id) &&
          !matches("^(_file_locks|auto-resolution-cache|hf_home|huggingface|lora-bases|models-cache|"
                   "owl-v2-serialized-data|shared-blobs|usage\\.db|workflow)(/|$)",
@@ -252,7 +252,7 @@ static void replace_all(const char *pattern, char *text) {
 }
 
 static void second_path(const char *id, char *out, size_t out_size) {
-  char slug[MODEL_ID_MAX + 1], hex[33];
+  char slug[128], hex[33];
   snprintf(slug, sizeof slug, "%s", id);
   replace_all("[^A-Za-z0-9_-]+", slug);
   replace_all("[_-]{2,}", slug);
@@ -311,7 +311,7 @@ static void make_random_id(uint64_t *seed, char out[128]) {
 static void test_random_ids_get_the_path_of_the_second_implementation(void **state) {
   uint64_t seed = 0x9e3779b97f4a7c15;
   int accepted = 0, raw = 0;
-  for (int i = 0; i < 4000; i++) {
+  for (int i = 0; i < 2000; i++) {
     char text[128], expected[MODEL_ID_MAX + 1];
     make_random_id(&seed, text);
     struct model_id id;
@@ -324,7 +324,7 @@ static void test_random_ids_get_the_path_of_the_second_implementation(void **sta
     accepted++;
     raw += strcmp(id.path, text) == 0;
   }
-  assert_true(accepted > 1000 && raw > 100 && accepted - raw > 100);
+  assert_true(accepted > 500 && raw > 100 && accepted - raw > 100);
 }
 
 int main(void) {

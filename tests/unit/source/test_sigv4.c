@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signatures against the examples that AWS publishes ("Examples: Signature Calculations" in the Amazon
- * S3 API reference). */
+/* Signatures against the examples that AWS publishes ("Examples: Signature Calculations" in the
+ * Amazon S3 API reference). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,17 +27,40 @@ static void test_the_published_examples_come_out(void **state) {
     size_t header_count;
     const char *signed_headers, *signature;
   } cases[] = {
-      {"GET", "/test.txt", {{0}}, 0, SIGV4_EMPTY_PAYLOAD, {{"range", "bytes=0-9"}}, 1,
+      {"GET",
+       "/test.txt",
+       {{0}},
+       0,
+       SIGV4_EMPTY_PAYLOAD,
+       {{"range", "bytes=0-9"}},
+       1,
        "host;range;x-amz-content-sha256;x-amz-date",
        "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"},
-      {"PUT", "/test%24file.text", {{0}}, 0, PAYLOAD,
+      {"PUT",
+       "/test%24file.text",
+       {{0}},
+       0,
+       PAYLOAD,
        {{"x-amz-storage-class", "REDUCED_REDUNDANCY"}, {"date", "Fri, 24 May 2013 00:00:00 GMT"}},
-       2, "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
-       "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ace108bd"},
-      {"GET", "/", {{"lifecycle", ""}}, 1, SIGV4_EMPTY_PAYLOAD, {{0}}, 0,
+       2,
+       "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
+       "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"},
+      {"GET",
+       "/",
+       {{"lifecycle", ""}},
+       1,
+       SIGV4_EMPTY_PAYLOAD,
+       {{0}},
+       0,
        "host;x-amz-content-sha256;x-amz-date",
        "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"},
-      {"GET", "/", {{"prefix", "J"}, {"max-keys", "2"}}, 2, SIGV4_EMPTY_PAYLOAD, {{0}}, 0,
+      {"GET",
+       "/",
+       {{"prefix", "J"}, {"max-keys", "2"}},
+       2,
+       SIGV4_EMPTY_PAYLOAD,
+       {{0}},
+       0,
        "host;x-amz-content-sha256;x-amz-date",
        "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"},
   };

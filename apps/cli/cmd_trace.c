@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hoist trace FILE: draws what a file of OTLP-JSON lines holds. What can be read of a damaged file
+ * is still drawn. Main thread. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli.h"
+#include "err.h"
+#include "trace.h"
+#include "trace_text.h"
+#include "waterfall.h"
+
+static enum hoist_status read_file(const char *path, struct trace_set *set,
+                                   struct hoist_error *err) {
+  if (strcmp(path, "-") == 0) return trace_read_json(set, stdin, "standard input", err);
+  FILE *in = fopen(path, "re");
+  if (!in) return hoist_fail_errno(err, errno, "%s", path);
+  enum hoist_status status = trace_read_json(set, in, path, err);
+  fclose(in);
+  return status;
+}
+
+static enum hoist_status show(struct cli *cli, const struct trace_set *set,
+                              struct hoist_error *err) {
+  if (cli->options.quiet) return HOIST_OK;
+  if (!cli->options.json) return waterfall_draw_all(cli->out, &cli->out_term, set, err);
+  for (size_t i = 0; i < set->trace_count; i++) {
+    trace_json(&cli->json, set, &set->traces[i]);
+    json_end(&cli->json);
+  }
+  return HOIST_OK;
+}
+
+enum hoist_status cmd_trace(struct cli *cli) {
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  struct hoist_error error, show_error;
+  enum hoist_status status = read_file(cli->args[0], &set, &error);
+  if (status == HOIST_OK && set.count == 0)
+    status = hoist_fail(&error, HOIST_NOT_FOUND, "%s: there are no spans in it", cli->args[0]);
+  enum hoist_status shown = trace_link(&set, &show_error);
+  if (shown == HOIST_OK) shown = show(cli, &set, &show_error);
+  fflush(cli->out);
+  if (status != HOIST_OK || shown != HOIST_OK)
+    cli_report(cli, NULL, NULL, status != HOIST_OK ? &error : &show_error);
+  return cli_worse(status, shown);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands there are: names, arguments, help. Data only. */
+#include "cli.h"
+
+static const struct command commands[] = {
+    {.name = "load",
+     .args = "ID…",
+     .summary = "fetch models as needed, verify them, open a session, show where the time went",
+     .text = "Loads each model as a server would: from the cache when it is there and whole, else\n"
+             "from the first source that has it; then creates an ONNX Runtime session. At the end\n"
+             "a waterfall of the load's spans shows where the time went.\n",
+     .min_args = 1,
+     .max_args = COMMAND_ANY_ARGS,
+     .waterfall = true,
+     .run = cmd_load},
+    {.name = "pull",
+     .args = "ID…",
+     .summary = "bring models into the cache and open no session",
+     .text =
+         "Fetches the models that are not in the cache yet and verifies the others. Needs no\n"
+         "ONNX Runtime: for image builds, init containers and machines without a network later.\n",
+     .min_args = 1,
+     .max_args = COMMAND_ANY_ARGS,
+     .waterfall = true,
+     .run = cmd_pull},
+    {.name = "ls",
+     .args = "",
+     .summary = "list the models in the cache",
+     .text = "Lists what is in the cache without reading the files; 'hoist verify' reads them.\n",
+     .run = cmd_ls},
+    {.name = "info",
+     .args = "ID",
+     .summary = "describe a model in the cache: task, classes, files, inputs and outputs",
+     .text = "Verifies the model and describes it. Inputs and outputs are known where an ONNX\n"
+             "Runtime is installed.\n",
+     .min_args = 1,
+     .max_args = 1,
+     .run = cmd_info},
+    {.name = "verify",
+     .args = "[ID…]",
+     .summary = "read models in the cache and check every file against its SHA-256",
+     .text = "Without an ID, verifies every model in the cache.\n",
+     .max_args = COMMAND_ANY_ARGS,
+     .run = cmd_verify},
+    {.name = "rm",
+     .args = "ID…",
+     .summary = "remove models from the cache",
+     .text = "Waits for downloads of the model that are in progress.\n",
+     .min_args = 1,
+     .max_args = COMMAND_ANY_ARGS,
+     .run = cmd_rm},
+    {.name = "config",
+     .args = "",
+     .summary = "show every setting, its value, and where it came from",
+     .text =
+         "A setting comes from an option, else from the first of its environment variables that\n"
+         "is set, else it has its default. Secrets are shown as 'set' only.\n",
+     .run = cmd_config},
+    {.name = "doctor",
+     .args = "",
+     .summary = "try out what a load needs: cache, sources, collector, ONNX Runtime",
+     .text = "Contacts every configured source and the telemetry collector, opens the cache and\n"
+             "ONNX Runtime, and says what to do about what does not work.\n",
+     .run = cmd_doctor},
+    {.name = "trace",
+     .args = "FILE",
+     .summary = "draw the traces of a file of OTLP-JSON lines ('-': standard input)",
+     .text =
+         "Draws traces that --trace-file, or an OpenTelemetry Collector's file exporter, wrote.\n",
+     .min_args = 1,
+     .max_args = 1,
+     .run = cmd_trace},
+    {.name = "version",
+     .args = "",
+     .summary = "show the version of hoist and of the libraries it runs on",
+     .text = "",
+     .run = cmd_version},
+    {.name = "help",
+     .args = "[COMMAND]",
+     .summary = "show what a command does; 'hoist help settings' lists the settings",
+     .text = "",
+     .max_args = 1,
+     .run = cmd_help},
+};
+
+const struct command *cli_commands(size_t *ret_count) {
+  *ret_count = sizeof commands / sizeof commands[0];
+  return commands;
+}

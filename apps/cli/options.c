@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command line parsing over getopt_long, whose table is made from ours and that of the settings.
+ * Called once, from the main thread (getopt keeps its state in globals). */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "err.h"
+#include "suggest.h"
+#include "text.h"
+
+/* Values of getopt_long beyond those of characters. */
+enum {
+  OPT_VERSION = 256,
+  OPT_JSON,
+  OPT_NO_COLOR,
+  OPT_TRACE_FILE,
+  OPT_TIMEOUT,
+  OPT_WATERFALL,
+  OPT_NO_WATERFALL,
+  OPT_SETTING /* and up: OPT_SETTING + position in the table */
+};
+
+static const struct option own[] = {
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"quiet", no_argument, NULL, 'q'},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"no-color", no_argument, NULL, OPT_NO_COLOR},
+    {"trace-file", required_argument, NULL, OPT_TRACE_FILE},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"waterfall", no_argument, NULL, OPT_WATERFALL},
+    {"no-waterfall", no_argument, NULL, OPT_NO_WATERFALL},
+};
+#define OWN_COUNT (sizeof own / sizeof own[0])
+
+static const struct option_help help[] = {
+    {"--json", "print JSON for programs on standard output"},
+    {"-q, --quiet", "print nothing but errors"},
+    {"--timeout SECONDS", "give up after so long"},
+    {"--waterfall", "show where the time went (load: unless told otherwise)"},
+    {"--no-waterfall", "do not"},
+    {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines"},
+    {"--no-color", "no colours, even on a terminal"},
+    {"-h, --help", "show what a command does"},
+    {"--version", "show the version"},
+};
+
+const struct option_help *options_help(size_t *ret_count) {
+  *ret_count = sizeof help / sizeof help[0];
+  return help;
+}
+
+void options_name(const struct setting *setting, char out[OPTION_NAME_SIZE]) {
+  snprintf(out, OPTION_NAME_SIZE, "--%s", setting->name);
+  for (char *p = out; *p; p++)
+    if (*p == '_') *p = '-';
+}
+
+/* ---- the table for getopt_long
+ * ------------------------------------------------------------------- */
+
+struct table {
+  struct option rows[OWN_COUNT + OPTIONS_MAX_SETTINGS + 1];
+  char names[OPTIONS_MAX_SETTINGS][OPTION_NAME_SIZE];
+  size_t count;
+};
+
+static void make_table(struct table *table) {
+  size_t setting_count;
+  const struct setting *settings = settings_table(&setting_count);
+  memcpy(table->rows, own, sizeof own);
+  table->count = OWN_COUNT;
+  for (size_t i = 0; i < setting_count && i < OPTIONS_MAX_SETTINGS; i++) {
+    if (settings[i].secret) continue;
+    options_name(&settings[i], table->names[i]);
+    table->rows[table->count++] = (struct option){
+        .name = table->names[i] + 2,
+        .has_arg = settings[i].type == SETTING_BOOL ? optional_argument : required_argument,
+        .val = OPT_SETTING + (int)i};
+  }
+  table->rows[table->count] = (struct option){0};
+}
+
+/* ---- errors -------------------------------------------------------------------------------------
+ */
+
+static bool is_secret_setting(const char *name) {
+  size_t count;
+  const struct setting *settings = settings_table(&count);
+  for (size_t i = 0; i < count; i++) {
+    char option[OPTION_NAME_SIZE];
+    options_name(&settings[i], option);
+    if (settings[i].secret && strcmp(option + 2, name) == 0) return true;
+  }
+  return false;
+}
+
+static enum hoist_status unknown_long(const struct table *table, const char *word,
+                                      struct hoist_error *err) {
+  const char *names[OWN_COUNT + OPTIONS_MAX_SETTINGS];
+  char name[OPTION_NAME_SIZE];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+  if (is_secret_setting(name))
+    return hoist_fail(err, HOIST_INVALID,
+                      "--%s: secrets are taken from the environment only, because others can read "
+                      "command lines; see 'hoist config'",
+                      name);
+  for (size_t i = 0; i < table->count; i++)
+    names[i] = table->rows[i].name;
+  const char *near = suggest(name, names, table->count);
+  if (near)
+    return hoist_fail(err, HOIST_INVALID, "unknown option '--%s': did you mean '--%s'?", name,
+                      near);
+  return hoist_fail(err, HOIST_INVALID, "unknown option '--%s': see 'hoist help'", name);
+}
+
+/* getopt_long answers '?' to an unknown option, to an ambiguous one and to an unwanted value;
+ * optopt is the letter of an unknown short option, and 0 or a value of ours for long ones. */
+static enum hoist_status refused(const struct table *table, const char *word,
+                                 struct hoist_error *err) {
+  if (optopt > 0 && optopt < 256 && optopt != 'h' && optopt != 'q')
+    return hoist_fail(err, HOIST_INVALID, "unknown option '-%c': see 'hoist help'", optopt);
+  size_t size = strcspn(word + 2, "="), matches = 0;
+  for (size_t i = 0; i < table->count; i++) {
+    if (strncmp(table->rows[i].name, word + 2, size) != 0) continue;
+    if (table->rows[i].name[size] == '\0')
+      return hoist_fail(err, HOIST_INVALID, "--%s takes no value", table->rows[i].name);
+    matches++;
+  }
+  if (matches > 1)
+    return hoist_fail(err, HOIST_INVALID, "option '%s' is ambiguous: write it out", word);
+  return unknown_long(table, word, err);
+}
+
+/* ---- parsing ------------------------------------------------------------------------------------
+ */
+
+static enum hoist_status parse_timeout(const char *text, uint32_t *ret_ms,
+                                       struct hoist_error *err) {
+  static const struct setting as_seconds = {
+      .type = SETTING_SECONDS, .offset = offsetof(struct hoist_config, stall_timeout_ms)};
+  struct hoist_config scratch;
+  enum hoist_status status = settings_set(&scratch, &as_seconds, text, "--timeout", err);
+  if (status == HOIST_OK) *ret_ms = scratch.stall_timeout_ms;
+  return status;
+}
+
+static enum hoist_status take(struct options *o, int value, struct hoist_error *err) {
+  switch (value) {
+  case 'h':
+    o->help = true;
+    return HOIST_OK;
+  case 'q':
+    o->quiet = true;
+    return HOIST_OK;
+  case OPT_VERSION:
+    o->version = true;
+    return HOIST_OK;
+  case OPT_JSON:
+    o->json = true;
+    return HOIST_OK;
+  case OPT_NO_COLOR:
+    o->no_color = true;
+    return HOIST_OK;
+  case OPT_TRACE_FILE:
+    o->trace_file = optarg;
+    return HOIST_OK;
+  case OPT_TIMEOUT:
+    return parse_timeout(optarg, &o->timeout_ms, err);
+  case OPT_WATERFALL:
+    o->waterfall = CHOICE_YES;
+    return HOIST_OK;
+  case OPT_NO_WATERFALL:
+    o->waterfall = CHOICE_NO;
+    return HOIST_OK;
+  default:
+    o->setting_texts[value - OPT_SETTING] = optarg ? optarg : "true";
+    return HOIST_OK;
+  }
+}
+
+enum hoist_status options_parse(int argc, char **argv, struct options *ret_options,
+                                struct hoist_error *err) {
+  struct options o = {0};
+  struct table table;
+  make_table(&table);
+  opterr = 0;
+  optind = 0; /* have getopt forget an earlier command line */
+  for (;;) {
+    int value = getopt_long(argc, argv, ":hq", table.rows, NULL);
+    if (value == -1) break;
+    const char *word = argv[optind - 1];
+    if (value == ':') return hoist_fail(err, HOIST_INVALID, "%s needs a value", word);
+    enum hoist_status status = value == '?' ? refused(&table, word, err) : take(&o, value, err);
+    if (status != HOIST_OK) return status;
+  }
+  o.words = argv + optind;
+  o.word_count = (size_t)(argc - optind);
+  *ret_options = o;
+  return HOIST_OK;
+}
+
+enum hoist_status options_configure(const struct options *options, settings_get_env get_env,
+                                    struct hoist_config *ret_config, struct hoist_error *err) {
+  size_t count;
+  const struct setting *settings = settings_table(&count);
+  hoist_config_init(ret_config);
+  enum hoist_status status = hoist_config_from_env(ret_config, get_env, err);
+  for (size_t i = 0; i < count && i < OPTIONS_MAX_SETTINGS && status == HOIST_OK; i++) {
+    char name[OPTION_NAME_SIZE];
+    options_name(&settings[i], name);
+    if (options->setting_texts[i])
+      status = settings_set(ret_config, &settings[i], options->setting_texts[i], name, err);
+  }
+  return status;
+}

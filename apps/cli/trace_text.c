@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Traces and shares of time as JSON, for programs that want what a waterfall shows. Main thread. */
+#include "trace_text.h"
+
+#include "breakdown.h"
+#include "text.h"
+
+static double seconds(uint64_t ns) {
+  return (double)ns / 1e9;
+}
+
+static void put_id(struct json *j, const char *key, const uint8_t *id, size_t size) {
+  char hex[33];
+  hex_encode(id, size, hex);
+  json_text(j, key, hex);
+}
+
+/* ---- shares -------------------------------------------------------------------------------------
+ */
+
+static const char *phase_name(const struct phase *phase) {
+  switch (phase->kind) {
+  case PHASE_WAIT:
+    return "lock_wait";
+  case PHASE_DOWNLOAD:
+    return "download";
+  case PHASE_VERIFY:
+    return "verify";
+  case PHASE_READ:
+    return "read";
+  case PHASE_SESSION:
+    return "session";
+  case PHASE_REST:
+    return "rest";
+  case PHASE_NONE:
+  case PHASE_SPAN:
+    return phase->name;
+  }
+  return phase->name;
+}
+
+static const struct trace_span *last_operation(const struct trace_set *set) {
+  for (size_t i = set->count; i > 0; i--)
+    if (breakdown_is_operation(&set->spans[i - 1])) return &set->spans[i - 1];
+  return NULL;
+}
+
+void trace_json_phases(struct json *j, const struct trace_set *set) {
+  const struct trace_span *span = last_operation(set);
+  if (!span) return;
+  struct breakdown b = breakdown_of(set, span);
+  put_id(j, "trace_id", span->trace_id, sizeof span->trace_id);
+  json_open(j, "phases", '[');
+  for (size_t i = 0; i < b.count; i++) {
+    json_open(j, NULL, '{');
+    json_text(j, "phase", phase_name(&b.phases[i]));
+    if (*b.phases[i].source) json_text(j, "source", b.phases[i].source);
+    json_number(j, "seconds", seconds(b.phases[i].ns));
+    if (b.phases[i].bytes >= 0) json_int(j, "bytes", b.phases[i].bytes);
+    if (b.phases[i].failed) json_bool(j, "failed", true);
+    json_close(j, '}');
+  }
+  json_close(j, ']');
+}
+
+/* ---- whole traces -------------------------------------------------------------------------------
+ */
+
+static void put_attr(struct json *j, const struct hoist_attr *attr) {
+  switch (attr->type) {
+  case HOIST_ATTR_STRING:
+    json_text(j, attr->key, attr->value.string);
+    break;
+  case HOIST_ATTR_INT:
+    json_int(j, attr->key, attr->value.integer);
+    break;
+  case HOIST_ATTR_DOUBLE:
+    json_number(j, attr->key, attr->value.number);
+    break;
+  case HOIST_ATTR_BOOL:
+    json_bool(j, attr->key, attr->value.integer != 0);
+    break;
+  }
+}
+
+static void put_span(struct json *j, const struct trace_set *set, const struct trace_span *span,
+                     const struct trace *trace) {
+  json_open(j, NULL, '{');
+  put_id(j, "span_id", span->span_id, sizeof span->span_id);
+  if (span->parent != TRACE_NONE)
+    put_id(j, "parent_id", set->spans[span->parent].span_id, sizeof span->span_id);
+  json_text(j, "name", span->name);
+  json_number(j, "start_s", seconds(span->start_ns - trace->start_ns));
+  json_number(j, "duration_s", seconds(trace_duration(span)));
+  if (span->unfinished) json_bool(j, "unfinished", true);
+  if (span->failed) {
+    json_bool(j, "failed", true);
+    json_text(j, "message", span->message);
+  }
+  json_open(j, "attributes", '{');
+  for (size_t i = 0; i < span->attr_count; i++)
+    put_attr(j, &span->attrs[i]);
+  json_close(j, '}');
+  json_close(j, '}');
+}
+
+void trace_json(struct json *j, const struct trace_set *set, const struct trace *trace) {
+  const struct trace_span *span = trace_root(set, trace, 0);
+  json_open(j, NULL, '{');
+  put_id(j, "trace_id", span->trace_id, sizeof span->trace_id);
+  json_uint(j, "start_unix_ns", trace->start_ns);
+  json_number(j, "duration_s", seconds(trace->end_ns - trace->start_ns));
+  json_open(j, "spans", '[');
+  for (; span; span = trace_next(set, trace, span))
+    put_span(j, set, span, trace);
+  json_close(j, ']');
+  json_close(j, '}');
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Traces as JSON. */
+#ifndef HOIST_CLI_TRACE_TEXT_H
+#define HOIST_CLI_TRACE_TEXT_H
+
+#include "json.h"
+#include "trace.h"
+
+/** Members "trace_id" and "phases" of an open object: the shares of the last operation in the set.
+ */
+void trace_json_phases(struct json *j, const struct trace_set *set);
+/** One object for a trace: its id, and its spans in the order of the tree. */
+void trace_json(struct json *j, const struct trace_set *set, const struct trace *trace);
+
+#endif

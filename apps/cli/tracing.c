@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens, taps and closes the telemetry of a command. Owns the captured spans, which the export
+ * thread adds and the main thread takes, under `lock`. */
+#include "tracing.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "breakdown.h"
+#include "text.h"
+
+#define COLLECT_MS 250   /* for exporters to be done, before looking at the spans anyway */
+#define CAPTURE_WAIT_S 2 /* for the spans to reach us, where an exporter holds the thread up */
+#define MAX_WARNINGS 8
+#define MAX_WARNING_BYTES 512
+
+struct tracing {
+  struct cli *cli;
+  struct hoist_telemetry_config config;
+  struct hoist_telemetry *telemetry;
+  bool capture, has_parent;
+  struct hoist_span_context parent;
+  uint64_t spans_seen; /* spans_ended when spans were last taken */
+  struct trace_set taken;
+  pthread_mutex_t lock;
+  pthread_cond_t arrived;
+  /* Under the lock: */
+  struct trace_set captured;
+  bool has_operation; /* the span of a whole operation, which ends last, is in `captured` */
+  char warnings[MAX_WARNINGS][MAX_WARNING_BYTES];
+  size_t warning_count;
+};
+
+static void keep_spans(void *user, const void *traces_data, size_t size) {
+  struct tracing *t = user;
+  pthread_mutex_lock(&t->lock);
+  size_t before = t->captured.count;
+  if (trace_read_otlp(&t->captured, traces_data, size, NULL) == HOIST_OK)
+    for (size_t i = before; i < t->captured.count; i++)
+      t->has_operation |= breakdown_is_operation(&t->captured.spans[i]);
+  pthread_cond_signal(&t->arrived);
+  pthread_mutex_unlock(&t->lock);
+}
+
+/* Kept until the end: a warning printed now would tear the progress bars. */
+static void keep_warning(void *user, const char *line) {
+  struct tracing *t = user;
+  pthread_mutex_lock(&t->lock);
+  if (t->warning_count < MAX_WARNINGS)
+    text_copy(t->warnings[t->warning_count++], MAX_WARNING_BYTES, line);
+  pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------
+ */
+
+static bool configure(struct tracing *t) {
+  struct hoist_telemetry_config *config = &t->config;
+  hoist_telemetry_config_init(config);
+  bool wanted = hoist_telemetry_config_from_env(config, t->cli->get_env) != 0;
+  if (!config->service_name) config->service_name = "hoist";
+  if (t->cli->options.trace_file) config->trace_file = t->cli->options.trace_file;
+  if (t->capture) {
+    config->on_spans = keep_spans;
+    config->on_spans_user = t;
+  }
+  config->on_warning = keep_warning;
+  config->on_warning_user = t;
+  return wanted || t->capture || config->trace_file;
+}
+
+/* What cannot be exported can still be drawn. */
+static void open_without_exports(struct tracing *t) {
+  struct hoist_telemetry_config bare;
+  hoist_telemetry_config_init(&bare);
+  bare.service_name = t->config.service_name;
+  bare.on_spans = t->config.on_spans;
+  bare.on_spans_user = t->config.on_spans_user;
+  bare.on_warning = keep_warning;
+  bare.on_warning_user = t;
+  if (t->capture && hoist_telemetry_open(&bare, &t->telemetry, NULL) != HOIST_OK)
+    t->telemetry = NULL;
+}
+
+static void read_parent(struct tracing *t) {
+  const char *text = t->cli->get_env ? t->cli->get_env("TRACEPARENT") : getenv("TRACEPARENT");
+  t->has_parent = text && *text && hoist_traceparent_parse(text, &t->parent) == HOIST_OK;
+}
+
+static void start(struct tracing *t) {
+  struct hoist_error error;
+  if (!configure(t)) return;
+  if (hoist_telemetry_open(&t->config, &t->telemetry, &error) != HOIST_OK) {
+    keep_warning(t, error.message);
+    open_without_exports(t);
+  }
+  read_parent(t);
+}
+
+void tracing_open(struct cli *cli, bool capture, struct tracing **ret_tracing) {
+  struct tracing *t = calloc(1, sizeof *t);
+  *ret_tracing = t;
+  if (!t) return;
+  t->cli = cli;
+  t->capture = capture;
+  pthread_mutex_init(&t->lock, NULL);
+  pthread_cond_init(&t->arrived, NULL);
+  start(t);
+}
+
+struct hoist_telemetry *tracing_telemetry(const struct tracing *t) {
+  return t ? t->telemetry : NULL;
+}
+
+const struct hoist_span_context *tracing_parent(const struct tracing *t) {
+  return t && t->has_parent ? &t->parent : NULL;
+}
+
+/* ---- taking the spans ---------------------------------------------------------------------------
+ */
+
+static void wait_for_operation(struct tracing *t) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += CAPTURE_WAIT_S;
+  while (!t->has_operation)
+    if (pthread_cond_timedwait(&t->arrived, &t->lock, &until) != 0) return;
+}
+
+const struct trace_set *tracing_spans(struct tracing *t) {
+  struct hoist_telemetry_status now;
+  if (!t || !t->telemetry || !t->capture) return NULL;
+  hoist_telemetry_get_status(t->telemetry, &now);
+  if (now.spans_ended == t->spans_seen) return NULL;
+  t->spans_seen = now.spans_ended;
+  /* Its verdict is about the exporters; the spans come to us before they go to those. */
+  enum hoist_status ignored = hoist_telemetry_flush(t->telemetry, COLLECT_MS, NULL);
+  (void)ignored;
+  trace_set_done(&t->taken);
+  pthread_mutex_lock(&t->lock);
+  wait_for_operation(t);
+  t->taken = t->captured;
+  t->captured = trace_set_make();
+  t->has_operation = false;
+  pthread_mutex_unlock(&t->lock);
+  if (t->taken.count == 0 || trace_link(&t->taken, NULL) != HOIST_OK) return NULL;
+  return &t->taken;
+}
+
+/* ---- closing ------------------------------------------------------------------------------------
+ */
+
+static void stop(struct tracing *t) {
+  struct hoist_telemetry_status status;
+  if (!t->telemetry) return;
+  hoist_telemetry_get_status(t->telemetry, &status);
+  hoist_telemetry_close(t->telemetry,
+                        status.spans_exported > 0 ? TRACING_LIVE_MS : TRACING_DEAD_MS);
+}
+
+void tracing_close(struct tracing *t) {
+  if (!t) return;
+  stop(t);
+  for (size_t i = 0; i < t->warning_count; i++)
+    cli_warn(t->cli, t->warnings[i]);
+  hoist_telemetry_config_done(&t->config);
+  trace_set_done(&t->taken);
+  trace_set_done(&t->captured);
+  pthread_mutex_destroy(&t->lock);
+  pthread_cond_destroy(&t->arrived);
+  free(t);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The telemetry of one command: exported as the environment and --trace-file say, and kept for the
+ * waterfall. Trouble with it is a warning, never a failure. */
+#ifndef HOIST_CLI_TRACING_H
+#define HOIST_CLI_TRACING_H
+
+#include "cli.h"
+#include "trace.h"
+
+struct tracing;
+
+/** Starts the telemetry that the environment and the options ask for; with `capture`, spans are
+ * also kept. Never fails: what cannot be had is done without, with a warning.
+ *  @param ret_tracing  NULL where nothing is wanted or possible; accepted by all calls here */
+void tracing_open(struct cli *cli, bool capture, struct tracing **ret_tracing);
+
+/** For hoist_config.telemetry; NULL: none. */
+struct hoist_telemetry *tracing_telemetry(const struct tracing *tracing);
+/** The parent that TRACEPARENT names; NULL: none. */
+const struct hoist_span_context *tracing_parent(const struct tracing *tracing);
+
+/** The spans of the operation that just ended, linked; waits a bounded time for them. NULL where
+ * there are none (not captured, not sampled). Valid until the next call of this or of
+ * tracing_close. */
+const struct trace_set *tracing_spans(struct tracing *tracing);
+
+/** Hands over what is left, within TRACING_LIVE_MS where exports have worked and TRACING_DEAD_MS
+ * where none has, and prints the warnings there were. All spans must have ended. NULL is fine. */
+void tracing_close(struct tracing *tracing);
+
+#define TRACING_LIVE_MS 5000
+#define TRACING_DEAD_MS 1500
+
+#endif

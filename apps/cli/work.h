@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command's hoist object with its telemetry: opened from the configuration, closed in the right
+ * order. */
+#ifndef HOIST_CLI_WORK_H
+#define HOIST_CLI_WORK_H
+
+#include "cli.h"
+#include "tracing.h"
+
+struct work {
+  struct cli *cli;
+  struct tracing *tracing; /* may be NULL */
+  struct hoist *hoist;
+};
+
+/** Reports its failure itself. Close with work_close whatever came of it. */
+HOIST_MUST_CHECK enum hoist_status work_open(struct cli *cli, bool capture_spans,
+                                             struct work *ret_work);
+void work_close(struct work *work);
+static inline void work_cleanup(struct work *work) {
+  work_close(work);
+}
+
+/** The timeout, the switch that Ctrl-C turns, and the parent that TRACEPARENT names. */
+struct hoist_call_options work_call_options(const struct work *work);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One round of exporting: queue → batches → exporters, and metrics → exporters. Runs in the worker
+ * only, so exports never overlap; takes the lock just to count. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "envelope.h"
+#include "pipeline.h"
+#include "text.h"
+#include "wire.h"
+
+#define WARN_INTERVAL_NS (300 * NS_PER_S)
+/* Room for the resource and the scope beside the items. */
+#define ITEMS_MAX (PIPELINE_MESSAGE_MAX - (1u << 20))
+
+static bool is_out_of_time(const struct pipeline *p) {
+  return clock_monotonic_ns() >= atomic_load(&p->stop_at_ns);
+}
+
+void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) {
+  char text[400], line[480];
+  uint64_t now = clock_monotonic_ns();
+  if (p->warned_ns[kind] && now - p->warned_ns[kind] < WARN_INTERVAL_NS) return;
+  pthread_mutex_lock(&p->lock);
+  bool is_abandoned = p->is_abandoned;
+  pthread_mutex_unlock(&p->lock);
+  if (is_abandoned) return;
+  p->warned_ns[kind] = now;
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  snprintf(line, sizeof line, "telemetry: %s", text);
+  if (p->on_warning)
+    p->on_warning(p->on_warning_user, line);
+  else
+    fprintf(stderr, "hoist: %s\n", line);
+}
+
+/* ---- what became of a batch ---------------------------------------------------------------------- */
+
+static void note_failure(struct pipeline *p, enum signal signal, size_t count,
+                         const struct hoist_error *error) {
+  pthread_mutex_lock(&p->lock);
+  p->exports_failed++;
+  text_copy(p->last_error, sizeof p->last_error, error->message);
+  pthread_mutex_unlock(&p->lock);
+  if (signal == SIGNAL_TRACES)
+    pipeline_warn(p, WARN_TRACES, "%s; %zu spans dropped; more of this is only counted",
+                  error->message, count);
+  else
+    pipeline_warn(p, WARN_METRICS, "%s; metrics not exported; more of this is only counted",
+                  error->message);
+}
+
+static void note_partial(struct pipeline *p, const struct batch *batch,
+                         const struct partial *partial) {
+  if (partial->rejected == 0 && !partial->message[0]) return;
+  pipeline_warn(p, WARN_REJECTED, "the collector rejected %" PRIu64 " of %zu %s%s%s",
+                partial->rejected, batch->count,
+                batch->signal == SIGNAL_TRACES ? "spans" : "data points",
+                partial->message[0] ? ": " : "", partial->message);
+}
+
+static void count_spans(struct pipeline *p, uint64_t exported, uint64_t dropped,
+                        const char *reason) {
+  pthread_mutex_lock(&p->lock);
+  p->exported += exported;
+  p->dropped += dropped;
+  pthread_mutex_unlock(&p->lock);
+  recorder_count_dropped(&p->recorder, reason, dropped);
+}
+
+static void set_in_io(struct pipeline *p, bool is_in_io) {
+  pthread_mutex_lock(&p->lock);
+  p->is_in_io = is_in_io;
+  pthread_cond_broadcast(&p->to_waiters);
+  pthread_mutex_unlock(&p->lock);
+}
+
+/* To every exporter that wants it; one failing does not keep it from the others. */
+static enum hoist_status deliver(struct pipeline *p, const struct batch *batch,
+                                 uint64_t *ret_rejected, struct hoist_error *err) {
+  enum hoist_status result = HOIST_OK;
+  uint64_t rejected = 0;
+  for (size_t i = 0; i < p->exporter_count; i++) {
+    struct exporter *exporter = p->exporters[i];
+    struct partial partial = {0};
+    struct hoist_error error = {0};
+    if (!(exporter->signals & batch->signal)) continue;
+    set_in_io(p, true);
+    enum hoist_status status = exporter->ops->deliver(exporter, batch, &partial, &error);
+    set_in_io(p, false);
+    if (status == HOIST_OK) {
+      note_partial(p, batch, &partial);
+      if (partial.rejected > rejected) rejected = partial.rejected;
+    } else {
+      note_failure(p, batch->signal, batch->count, &error);
+      if (result == HOIST_OK && err) *err = error;
+      result = result == HOIST_OK ? status : result;
+    }
+  }
+  *ret_rejected = rejected < batch->count ? rejected : batch->count;
+  return result;
+}
+
+/* ---- spans --------------------------------------------------------------------------------------- */
+
+/* Chunks of the queue, taken apart into frames. */
+struct drain {
+  struct queue *queue;
+  size_t chunks_left;
+  struct chunk *chunk; /* being read; NULL: none */
+  size_t offset;
+};
+
+static bool open_chunk(struct drain *d) {
+  if (d->chunk && d->offset < d->chunk->size) return true;
+  if (d->chunk) queue_release(d->queue, d->chunk);
+  d->chunk = d->chunks_left > 0 ? queue_take(d->queue) : NULL;
+  d->offset = 0;
+  if (!d->chunk) return false;
+  d->chunks_left--;
+  return true;
+}
+
+/* The next frame as it stands in the chunk: tag, length, message. False at the end. */
+static bool next_frame(struct drain *d, const uint8_t **ret_frame, size_t *ret_size) {
+  struct wire_field field;
+  if (!open_chunk(d)) return false;
+  const uint8_t *frame = d->chunk->data + d->offset;
+  struct wire_reader reader = wire_read(frame, d->chunk->size - d->offset);
+  if (wire_next(&reader, &field) != WIRE_FIELD) return false; /* the recorder wrote it: never */
+  *ret_frame = frame;
+  *ret_size = (size_t)(reader.at - frame);
+  d->offset += *ret_size;
+  return true;
+}
+
+/* Up to a batch's worth of frames into p->items. */
+static size_t gather(struct pipeline *p, struct drain *d) {
+  const uint8_t *frame;
+  size_t size, count = 0;
+  buf_clear(&p->items);
+  while (count < p->batch_spans_max && p->items.size + QUEUE_FRAME_MAX <= ITEMS_MAX &&
+         next_frame(d, &frame, &size)) {
+    if (buf_append(&p->items, frame, size, NULL) != HOIST_OK) {
+      count_spans(p, 0, 1, "no_memory");
+      continue;
+    }
+    count++;
+  }
+  return count;
+}
+
+static enum hoist_status wrap(struct pipeline *p, enum signal signal, size_t count,
+                              struct batch *ret_batch, struct hoist_error *err) {
+  struct hoist_error error = {0};
+  buf_clear(&p->message);
+  enum hoist_status status = envelope_wrap(&p->resource, &p->items, &p->message, &error);
+  if (status != HOIST_OK) {
+    note_failure(p, signal, count, &error);
+    if (err) *err = error;
+    return status;
+  }
+  *ret_batch = (struct batch){
+      .signal = signal, .data = p->message.data, .size = p->message.size, .count = count};
+  return HOIST_OK;
+}
+
+static enum hoist_status export_batch(struct pipeline *p, size_t count, struct hoist_error *err) {
+  struct batch batch;
+  uint64_t rejected = 0;
+  if (is_out_of_time(p)) {
+    count_spans(p, 0, count, "shutdown");
+    pipeline_warn(p, WARN_CLOSED, "closed before all spans were exported; the rest is dropped");
+    return hoist_fail(err, HOIST_TIMEOUT, "no time left to export %zu spans", count);
+  }
+  enum hoist_status status = wrap(p, SIGNAL_TRACES, count, &batch, err);
+  if (status == HOIST_OK) {
+    if (p->on_spans) p->on_spans(p->on_spans_user, batch.data, batch.size);
+    status = deliver(p, &batch, &rejected, err);
+  }
+  if (status == HOIST_OK)
+    count_spans(p, count - rejected, rejected, "rejected");
+  else
+    count_spans(p, 0, count, "export_failed");
+  return status;
+}
+
+static void warn_of_full_queue(struct pipeline *p) {
+  uint64_t accepted, refused;
+  queue_counts(&p->recorder.queue, &accepted, &refused);
+  if (refused > p->refused_seen)
+    pipeline_warn(p, WARN_QUEUE_FULL,
+                  "the span queue was full, %" PRIu64 " spans dropped; queue_bytes sets its size",
+                  refused - p->refused_seen);
+  p->refused_seen = refused;
+}
+
+static enum hoist_status export_spans(struct pipeline *p, struct hoist_error *err) {
+  struct queue *queue = &p->recorder.queue;
+  struct drain drain = {.queue = queue, .chunks_left = queue_seal(queue)};
+  enum hoist_status result = HOIST_OK;
+  for (size_t count; (count = gather(p, &drain)) > 0;) {
+    enum hoist_status status = export_batch(p, count, result == HOIST_OK ? err : NULL);
+    result = result == HOIST_OK ? status : result;
+  }
+  warn_of_full_queue(p);
+  return result;
+}
+
+/* ---- metrics ------------------------------------------------------------------------------------- */
+
+static bool wants_metrics(const struct pipeline *p) {
+  for (size_t i = 0; i < p->exporter_count; i++)
+    if (p->exporters[i]->signals & SIGNAL_METRICS) return true;
+  return false;
+}
+
+static enum hoist_status export_metrics(struct pipeline *p, struct hoist_error *err) {
+  struct batch batch;
+  uint64_t rejected;
+  size_t points = 0;
+  if (!wants_metrics(p) || is_out_of_time(p)) return HOIST_OK;
+  buf_clear(&p->items);
+  enum hoist_status status = recorder_encode_metrics(&p->recorder, &p->items, &points, err);
+  if (status != HOIST_OK) {
+    note_failure(p, SIGNAL_METRICS, 0, err);
+    return status;
+  }
+  if (points == 0) return HOIST_OK;
+  status = wrap(p, SIGNAL_METRICS, points, &batch, err);
+  return status == HOIST_OK ? deliver(p, &batch, &rejected, err) : status;
+}
+
+enum hoist_status pipeline_export(struct pipeline *p, bool with_metrics, struct hoist_error *err) {
+  struct hoist_error spans_error = {0}, metrics_error = {0};
+  enum hoist_status spans = export_spans(p, &spans_error), metrics = HOIST_OK;
+  if (with_metrics) metrics = export_metrics(p, &metrics_error);
+  if (spans == HOIST_OK && metrics == HOIST_OK) return HOIST_OK;
+  if (err) *err = spans != HOIST_OK ? spans_error : metrics_error;
+  return spans != HOIST_OK ? spans : metrics;
+}

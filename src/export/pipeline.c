@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The export thread and those who wait for it. The worker sleeps until the batch delay is over, the
+ * metric interval is, the queue presses, or somebody flushes or closes. It runs with all signals
+ * blocked, so a closed pipe is an error and not the end of the program. Owned by whoever opened it;
+ * where close ran out of time while an exporter hangs in the kernel or a resolver, by the worker. */
+#include "pipeline.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "resource.h"
+#include "text.h"
+
+/* What an exporter is granted to notice that time is up, before the worker is left to itself. */
+#define CLOSE_GRACE_NS (250 * NS_PER_MS)
+
+static struct pipeline *pipeline_of(struct hoist_telemetry *telemetry) {
+  return (struct pipeline *)telemetry;
+}
+
+void pipeline_init_locks(struct pipeline *p) {
+  pthread_condattr_t attr;
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_mutex_init(&p->lock, NULL);
+  pthread_cond_init(&p->to_worker, &attr);
+  pthread_cond_init(&p->to_waiters, &attr);
+  pthread_condattr_destroy(&attr);
+}
+
+void pipeline_free(struct pipeline *p) {
+  for (size_t i = 0; i < p->exporter_count; i++)
+    exporter_free(p->exporters[i]);
+  recorder_done(&p->recorder);
+  buf_done(&p->resource);
+  buf_done(&p->items);
+  buf_done(&p->message);
+  free(p->service_name);
+  free(p->resource_attributes);
+  pthread_cond_destroy(&p->to_worker);
+  pthread_cond_destroy(&p->to_waiters);
+  pthread_mutex_destroy(&p->lock);
+  free(p);
+}
+
+/* Waits on a condition until a monotonic time. */
+static void wait_until(struct pipeline *p, pthread_cond_t *condition, uint64_t until_ns) {
+  struct timespec t = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                       .tv_nsec = (long)(until_ns % NS_PER_S)};
+  pthread_cond_timedwait(condition, &p->lock, &t);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+/* ---- the worker ---------------------------------------------------------------------------------- */
+
+/* What one round is for. */
+struct round {
+  uint64_t flushes; /* flushes_wanted when it began */
+  bool is_last, with_metrics;
+};
+
+static struct round wait_for_work(struct pipeline *p) {
+  uint64_t due_ns = clock_monotonic_ns() + p->batch_delay_ms * NS_PER_MS;
+  pthread_mutex_lock(&p->lock);
+  while (!p->is_stopping && !p->is_pressed && p->flushes_wanted == p->flushes_done &&
+         clock_monotonic_ns() < earlier(due_ns, p->metrics_due_ns))
+    wait_until(p, &p->to_worker, earlier(due_ns, p->metrics_due_ns));
+  struct round round = {.flushes = p->flushes_wanted, .is_last = p->is_stopping};
+  bool is_flush = p->flushes_wanted != p->flushes_done || p->is_stopping;
+  p->is_pressed = false;
+  pthread_mutex_unlock(&p->lock);
+  round.with_metrics = is_flush || clock_monotonic_ns() >= p->metrics_due_ns;
+  return round;
+}
+
+static void schedule_metrics(struct pipeline *p) {
+  p->metrics_due_ns = clock_monotonic_ns() + p->metric_interval_ms * NS_PER_MS;
+}
+
+static void report_round(struct pipeline *p, const struct round *round,
+                         const struct hoist_error *result) {
+  pthread_mutex_lock(&p->lock);
+  if (round->flushes != p->flushes_done) p->flush_result = *result;
+  p->flushes_done = round->flushes;
+  pthread_cond_broadcast(&p->to_waiters);
+  pthread_mutex_unlock(&p->lock);
+}
+
+static void *work(void *arg) {
+  struct pipeline *p = arg;
+  schedule_metrics(p);
+  for (;;) {
+    struct hoist_error result = {.status = HOIST_OK};
+    struct round round = wait_for_work(p);
+    result.status = pipeline_export(p, round.with_metrics, &result);
+    if (round.with_metrics) schedule_metrics(p);
+    report_round(p, &round, &result);
+    if (round.is_last) break;
+  }
+  pthread_mutex_lock(&p->lock);
+  p->is_running = false;
+  bool is_abandoned = p->is_abandoned;
+  pthread_cond_broadcast(&p->to_waiters);
+  pthread_mutex_unlock(&p->lock);
+  if (is_abandoned) pipeline_free(p);
+  return NULL;
+}
+
+static enum hoist_status make_resource(struct pipeline *p, struct hoist_error *err) {
+  struct hoist_error list_error = {0};
+  p->resource = buf_make(RESOURCE_MAX);
+  enum hoist_status status =
+      resource_encode(p->service_name, p->resource_attributes, &p->resource, &list_error, err);
+  if (status == HOIST_OK && list_error.status != HOIST_OK)
+    pipeline_warn(p, WARN_RESOURCE, "resource attributes ignored: %s", list_error.message);
+  return status;
+}
+
+enum hoist_status pipeline_start(struct pipeline *p, struct hoist_error *err) {
+  sigset_t all, before;
+  enum hoist_status status = make_resource(p, err);
+  if (status != HOIST_OK) return status;
+  p->items = buf_make(PIPELINE_MESSAGE_MAX);
+  p->message = buf_make(PIPELINE_MESSAGE_MAX);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = pthread_create(&p->worker, NULL, work, p);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (failed) return hoist_fail_errno(err, failed, "starting the telemetry export thread");
+  p->is_running = true;
+  return HOIST_OK;
+}
+
+void pipeline_on_pressure(void *user) {
+  struct pipeline *p = user;
+  pthread_mutex_lock(&p->lock);
+  p->is_pressed = true;
+  pthread_cond_signal(&p->to_worker);
+  pthread_mutex_unlock(&p->lock);
+}
+
+/* The parent's worker does not exist here, and its buffers may be half-written: they are left. */
+void pipeline_on_fork(void *user) {
+  struct pipeline *p = user;
+  pipeline_init_locks(p);
+  p->is_running = p->is_pressed = p->is_stopping = p->is_in_io = false;
+  p->flushes_wanted = p->flushes_done = 0;
+  p->exported = p->dropped = p->exports_failed = 0;
+  p->last_error[0] = '\0';
+  p->refused_seen = 0;
+  for (size_t i = 0; i < p->exporter_count; i++)
+    if (p->exporters[i]->ops->after_fork) p->exporters[i]->ops->after_fork(p->exporters[i]);
+  struct hoist_error error;
+  if (pipeline_start(p, &error) != HOIST_OK)
+    pipeline_warn(p, WARN_TRACES, "nothing is exported from this forked process: %s",
+                  error.message);
+}
+
+/* ---- those who wait ------------------------------------------------------------------------------ */
+
+static enum hoist_status flush(struct hoist_telemetry *telemetry, uint32_t timeout_ms,
+                               struct hoist_error *err) {
+  struct pipeline *p = pipeline_of(telemetry);
+  uint64_t until_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+  if (!recorder_is_ours(&p->recorder))
+    return hoist_fail(err, HOIST_UNAVAILABLE, "telemetry is just starting in this forked process");
+  pthread_mutex_lock(&p->lock);
+  if (!p->is_running || pthread_equal(p->worker, pthread_self())) {
+    bool is_running = p->is_running;
+    pthread_mutex_unlock(&p->lock);
+    return is_running ? hoist_fail(err, HOIST_INVALID, "flush was called from the export thread")
+                      : hoist_fail(err, HOIST_UNAVAILABLE, "there is no telemetry export thread");
+  }
+  uint64_t ticket = ++p->flushes_wanted;
+  pthread_cond_signal(&p->to_worker);
+  while (p->flushes_done < ticket && clock_monotonic_ns() < until_ns)
+    wait_until(p, &p->to_waiters, until_ns);
+  bool is_done = p->flushes_done >= ticket;
+  struct hoist_error result = p->flush_result;
+  pthread_mutex_unlock(&p->lock);
+  if (!is_done)
+    return hoist_fail(err, HOIST_TIMEOUT, "telemetry was not exported within %u ms", timeout_ms);
+  if (result.status == HOIST_OK) return HOIST_OK;
+  if (err) *err = result;
+  if (err) err->status = HOIST_UNAVAILABLE;
+  return HOIST_UNAVAILABLE;
+}
+
+/* Under the lock. True when the worker has ended; false when it hangs in an exporter. */
+static bool wait_for_end(struct pipeline *p, uint64_t give_up_ns) {
+  while (p->is_running) {
+    uint64_t now = clock_monotonic_ns();
+    if (now >= give_up_ns && p->is_in_io) return false;
+    /* Past that time only the worker itself can end the wait: a callback of the user's is running. */
+    wait_until(p, &p->to_waiters, now < give_up_ns ? give_up_ns : now + NS_PER_S);
+  }
+  return true;
+}
+
+static void stop(struct pipeline *p, uint32_t timeout_ms) {
+  uint64_t stop_at_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+  atomic_store(&p->stop_at_ns, stop_at_ns);
+  for (size_t i = 0; i < p->exporter_count; i++)
+    if (p->exporters[i]->ops->wake) p->exporters[i]->ops->wake(p->exporters[i]);
+  pthread_mutex_lock(&p->lock);
+  p->is_stopping = true;
+  pthread_cond_signal(&p->to_worker);
+  pthread_t worker = p->worker;
+  bool has_ended = wait_for_end(p, stop_at_ns + CLOSE_GRACE_NS);
+  p->is_abandoned = !has_ended;
+  pthread_mutex_unlock(&p->lock);
+  if (has_ended) {
+    pthread_join(worker, NULL);
+    pipeline_free(p);
+  } else {
+    pthread_detach(worker);
+  }
+}
+
+static void close_pipeline(struct hoist_telemetry *telemetry, uint32_t timeout_ms) {
+  struct pipeline *p = pipeline_of(telemetry);
+  /* In a forked child that recorded nothing there is nothing to flush and no worker to stop, but this
+   * starts one: it then stops at once, and everything is freed in one way only. */
+  if (recorder_is_ours(&p->recorder) && p->is_running)
+    stop(p, timeout_ms);
+  else
+    pipeline_free(p);
+}
+
+static void get_status(const struct hoist_telemetry *telemetry,
+                       struct hoist_telemetry_status *ret_status) {
+  struct pipeline *p = pipeline_of((struct hoist_telemetry *)(uintptr_t)telemetry);
+  uint64_t refused;
+  if (!recorder_is_ours(&p->recorder)) return;
+  queue_counts(&p->recorder.queue, &ret_status->spans_ended, &refused);
+  pthread_mutex_lock(&p->lock);
+  ret_status->spans_exported = p->exported;
+  ret_status->spans_dropped = p->dropped + refused;
+  ret_status->exports_failed = p->exports_failed;
+  text_copy(ret_status->last_error, sizeof ret_status->last_error, p->last_error);
+  pthread_mutex_unlock(&p->lock);
+}
+
+const struct lifetime_ops pipeline_lifetime = {
+    .flush = flush, .close = close_pipeline, .get_status = get_status};
