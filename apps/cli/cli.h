@@ -25,7 +25,7 @@ struct cli {
 
 struct command {
   const char *name;
-  const char *args;    /* "ID…" */
+  const char *args;    /* "ID..." */
   const char *summary; /* one line for the list of commands */
   const char *text;    /* paragraphs for its own page */
   size_t min_args, max_args;

@@ -4,7 +4,7 @@
 
 static const struct command commands[] = {
     {.name = "load",
-     .args = "ID…",
+     .args = "ID...",
      .summary = "fetch models as needed, verify them, open a session, show where the time went",
      .text = "Loads each model as a server would: from the cache when it is there and whole, else\n"
              "from the first source that has it; then creates an ONNX Runtime session. At the end\n"
@@ -14,7 +14,7 @@ static const struct command commands[] = {
      .waterfall = true,
      .run = cmd_load},
     {.name = "pull",
-     .args = "ID…",
+     .args = "ID...",
      .summary = "bring models into the cache and open no session",
      .text =
          "Fetches the models that are not in the cache yet and verifies the others. Needs no\n"
@@ -37,13 +37,13 @@ static const struct command commands[] = {
      .max_args = 1,
      .run = cmd_info},
     {.name = "verify",
-     .args = "[ID…]",
+     .args = "[ID...]",
      .summary = "read models in the cache and check every file against its SHA-256",
      .text = "Without an ID, verifies every model in the cache.\n",
      .max_args = COMMAND_ANY_ARGS,
      .run = cmd_verify},
     {.name = "rm",
-     .args = "ID…",
+     .args = "ID...",
      .summary = "remove models from the cache",
      .text = "Waits for downloads of the model that are in progress.\n",
      .min_args = 1,

@@ -13,6 +13,9 @@
 
 #define COLLECT_MS 250   /* for exporters to be done, before looking at the spans anyway */
 #define CAPTURE_WAIT_S 2 /* for the spans to reach us, where an exporter holds the thread up */
+/* Spans leave when an operation has ended. Earlier, an export to a dead collector could still be under way
+ * then, and hold up the spans for the waterfall. */
+#define BATCH_DELAY_MS (3600 * 1000)
 #define MAX_WARNINGS 8
 #define MAX_WARNING_BYTES 512
 
@@ -65,6 +68,7 @@ static bool configure(struct tracing *t) {
   if (t->capture) {
     config->on_spans = keep_spans;
     config->on_spans_user = t;
+    config->batch_delay_ms = BATCH_DELAY_MS;
   }
   config->on_warning = keep_warning;
   config->on_warning_user = t;
@@ -130,7 +134,7 @@ static void wait_for_operation(struct tracing *t) {
 }
 
 const struct trace_set *tracing_spans(struct tracing *t) {
-  struct hoist_telemetry_status now;
+  struct hoist_telemetry_status now = {0};
   if (!t || !t->telemetry || !t->capture) return NULL;
   hoist_telemetry_get_status(t->telemetry, &now);
   if (now.spans_ended == t->spans_seen) return NULL;
@@ -153,7 +157,7 @@ const struct trace_set *tracing_spans(struct tracing *t) {
  */
 
 static void stop(struct tracing *t) {
-  struct hoist_telemetry_status status;
+  struct hoist_telemetry_status status = {0};
   if (!t->telemetry) return;
   hoist_telemetry_get_status(t->telemetry, &status);
   hoist_telemetry_close(t->telemetry,

@@ -156,6 +156,22 @@ static enum hoist_status get_environment(const struct call *call, struct roboflo
   return roboflow_add_environment(answer, buf_str(&response.body), response.body.size, err);
 }
 
+/* The answer and, where it hands out a URL for it, environment.json. That URL may expire before it is
+ * used, as any of them: then the API is asked for a fresh one, once. */
+static enum hoist_status ask_whole(const struct call *call, struct roboflow *r,
+                                   const struct model_id *id, struct roboflow_answer *answer,
+                                   struct hoist_error *err) {
+  enum hoist_status status = ask(call, r, id, answer, err);
+  if (status != HOIST_OK || !answer->environment_url) return status;
+  status = get_environment(call, r, answer, err);
+  if (status != HOIST_DENIED) return status;
+  roboflow_answer_done(answer);
+  *answer = (struct roboflow_answer){0};
+  status = ask(call, r, id, answer, err);
+  if (status != HOIST_OK || !answer->environment_url) return status;
+  return get_environment(call, r, answer, err);
+}
+
 /* What is wanted of the API: a whole description, or only fresh URLs. */
 enum wanted { WANT_ALL, WANT_URLS };
 
@@ -163,9 +179,8 @@ static enum hoist_status ask_for(enum wanted wanted, const struct call *call, st
                                  const struct model_id *id, struct manifest *ret_manifest,
                                  struct hoist_error *err) {
   HOIST_AUTO(roboflow_answer) struct roboflow_answer answer = {0};
-  enum hoist_status status = ask(call, r, id, &answer, err);
-  if (status == HOIST_OK && wanted == WANT_ALL && answer.environment_url)
-    status = get_environment(call, r, &answer, err);
+  enum hoist_status status = wanted == WANT_ALL ? ask_whole(call, r, id, &answer, err)
+                                                : ask(call, r, id, &answer, err);
   if (status != HOIST_OK) return status;
   answer.manifest.source = strdup(r->base.name);
   if (!answer.manifest.source) return hoist_fail_memory(err, "a manifest");

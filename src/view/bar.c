@@ -28,7 +28,7 @@ static void blank(enum bar_cell *cells, size_t columns) {
 
 /* The part of a column from `left` to `right`, both 0..1. */
 static enum bar_cell thick_cell(double left, double right) {
-  if (left >= 0.4 && right > 0.95) return BAR_RIGHT_HALF;
+  if (left >= 0.4 && right > 0.95) return left > 0.75 ? BAR_RIGHT_EIGHTH : BAR_RIGHT_HALF;
   double eighths = round((right - (right > 0.95 ? 0 : left)) * 8);
   return eighths < 1 ? 1 : (enum bar_cell)eighths;
 }

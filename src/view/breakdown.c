@@ -10,8 +10,6 @@
 #include "human.h"
 #include "text.h"
 
-#define MESSAGE_COLUMNS 400
-
 bool breakdown_is_operation(const struct trace_span *span) {
   static const char *const names[] = {"model.load", "model.pull", "model.inspect", "model.verify",
                                       "model.remove"};
@@ -107,22 +105,6 @@ struct breakdown breakdown_of(const struct trace_set *set, const struct trace_sp
   return b;
 }
 
-const struct trace_span *breakdown_origin(const struct trace_set *set,
-                                          const struct trace_span *span) {
-  if (!span->failed) return NULL;
-  for (bool deeper = true; deeper;) {
-    deeper = false;
-    for (uint32_t i = span->child_count; i > 0 && !deeper; i--) {
-      const struct trace_span *child = trace_child(set, span, i - 1);
-      if (child->failed) {
-        span = child;
-        deeper = true;
-      }
-    }
-  }
-  return span;
-}
-
 /* ---- words --------------------------------------------------------------------------------------
  */
 
@@ -164,7 +146,7 @@ static void write_phase(FILE *out, const struct term *term, const struct phase *
 
 static void write_phases(FILE *out, const struct term *term, const struct breakdown *b) {
   uint64_t total = trace_duration(b->span);
-  const char *separator = b->span->failed ? "\n  " : term->unicode ? " — " : " - ";
+  const char *separator = term->unicode ? " — " : " - ";
   if (b->count == 1 && b->phases[0].kind == PHASE_REST) return;
   for (size_t i = 0; i < b->count && total > 0; i++) {
     double percent = (double)b->phases[i].ns * 100.0 / (double)total;
@@ -194,26 +176,14 @@ static void write_title(FILE *out, const struct term *term, const struct trace_s
   fputs(": ", out);
 }
 
-static void write_failure(FILE *out, const struct term *term, const struct trace_set *set,
-                          const struct trace_span *span) {
-  const struct trace_span *origin = breakdown_origin(set, span);
-  const char *message = *span->message ? span->message : origin->message;
-  char text[GLYPH_FIT_SIZE(MESSAGE_COLUMNS)];
-  glyph_fit(text, sizeof text, message, MESSAGE_COLUMNS, term->unicode);
-  if (!*text) return;
-  fputs(": ", out);
-  term_print(out, term, TERM_RED, text);
-}
-
-void breakdown_write(FILE *out, const struct term *term, const struct trace_set *set,
-                     const struct breakdown *b) {
+void breakdown_write(FILE *out, const struct term *term, const struct breakdown *b) {
   const struct hoist_attr *hit = trace_attr(b->span, "model.artifacts.cache_hit", HOIST_ATTR_BOOL);
   char duration[HUMAN_SIZE];
   write_title(out, term, b->span);
-  fprintf(out, "%s%s", b->span->failed ? "failed after " : "",
-          human_duration(duration, trace_duration(b->span), term->unicode));
+  human_duration(duration, trace_duration(b->span), term->unicode);
+  if (b->span->failed) term_print(out, term, TERM_RED, "failed after ");
+  fputs(duration, out);
   if (!b->span->failed && hit && hit->value.integer) fputs(" from the cache", out);
-  if (b->span->failed) write_failure(out, term, set, b->span);
   write_phases(out, term, b);
   fputs("\n", out);
 }

@@ -45,14 +45,8 @@ enum term_color phase_color(enum phase_kind kind);
 /** Splits the time of a span among its children. */
 struct breakdown breakdown_of(const struct trace_set *set, const struct trace_span *span);
 
-/** The failed span furthest down, below or equal to `span`: where the trouble began; NULL: none. */
-const struct trace_span *breakdown_origin(const struct trace_set *set,
-                                          const struct trace_span *span);
-
-/** Writes one line: "faces/1: 412 ms — 61 % downloading from s3 (442 KB), 22 % creating the
- * session". */
-void breakdown_write(FILE *out, const struct term *term, const struct trace_set *set,
-                     const struct breakdown *breakdown);
+/** Writes one line: "faces/1: 412 ms — 61 % downloading from s3 (442 KB), 22 % creating the session". */
+void breakdown_write(FILE *out, const struct term *term, const struct breakdown *breakdown);
 
 /** Whether the span is one of hoist's own operations on a model (model.load, model.pull, …). */
 bool breakdown_is_operation(const struct trace_span *span);

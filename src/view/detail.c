@@ -102,7 +102,7 @@ void detail_format(char out[DETAIL_SIZE], const struct trace_span *span, uint64_
   out[0] = '\0';
   if (span->unfinished) append(out, dot, NULL, "unfinished");
   if (error_type(span)) append(out, dot, NULL, error_type(span));
+  if (self_ns > 0) append(out, dot, "self", human_duration(self, self_ns, term->unicode));
   for (size_t i = 0; i < sizeof details / sizeof details[0]; i++)
     if (value_of(span, i, value, sizeof value)) append(out, dot, details[i].lead, value);
-  if (self_ns > 0) append(out, dot, "self", human_duration(self, self_ns, term->unicode));
 }

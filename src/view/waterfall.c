@@ -21,7 +21,8 @@
 #define DETAIL_FROM_WIDTH 90 /* narrower terminals have no room for details */
 #define TICK_COLUMNS 10      /* least distance of two marks on the ruler */
 #define MAX_SENTENCES 16     /* operations put into words per trace */
-#define SENTENCE_DEPTH 12    /* how far down operations are looked for */
+#define MAX_MESSAGE_LINES 6
+#define SENTENCE_DEPTH 12 /* how far down operations are looked for */
 #define NAME_SIZE GLYPH_FIT_SIZE(TERM_MAX_WIDTH)
 #define SELF_WORTH_MENTIONING 10 /* percent of the trace */
 
@@ -100,7 +101,7 @@ static enum term_color name_color(const struct row *row) {
 }
 
 static void draw_name(const struct drawing *d, const struct row *row) {
-  char prefix[NAME_SIZE], name[TRACE_MAX_NAME_BYTES], fitted[NAME_SIZE];
+  char prefix[NAME_SIZE], name[TRACE_MAX_NAME_BYTES + 1], fitted[NAME_SIZE];
   format_prefix(d, row, prefix, sizeof prefix);
   format_name(d, row, name, sizeof name);
   size_t used = glyph_columns(prefix);
@@ -147,16 +148,35 @@ static void draw_detail(const struct drawing *d, const struct row *row, size_t b
   term_print(d->out, d->term, TERM_DIM, fitted);
 }
 
+/* Bytes of `text` that make up its first line of at most `columns`, at a space where there is one. */
+static size_t wrap(const char *text, size_t columns) {
+  char fitted[NAME_SIZE];
+  if (glyph_columns(text) <= columns) return strlen(text);
+  glyph_fit(fitted, sizeof fitted, text, columns + 1, true);
+  size_t size = strlen(fitted) - strlen("…");
+  for (size_t i = size; i > size / 2; i--)
+    if (text[i] == ' ') return i;
+  return size ? size : strlen(text);
+}
+
+/* The whole message, because it is the reason; up to MAX_MESSAGE_LINES. */
 static void draw_message(const struct drawing *d, const struct row *row) {
-  char prefix[NAME_SIZE], fitted[NAME_SIZE], text[TRACE_MAX_VALUE_BYTES + 8];
+  char prefix[NAME_SIZE], part[TRACE_MAX_VALUE_BYTES + 1], fitted[NAME_SIZE];
   format_prefix(d, row, prefix, sizeof prefix);
-  snprintf(text, sizeof text, "%s %s", d->term->unicode ? "✗" : "!", row->span->message);
-  size_t used = glyph_columns(prefix);
-  size_t room = d->term->width > used + 1 ? d->term->width - used - 1 : 0;
-  glyph_fit(fitted, sizeof fitted, text, room, d->term->unicode);
-  term_print(d->out, d->term, TERM_DIM, prefix);
-  term_print(d->out, d->term, TERM_RED, fitted);
-  fputc('\n', d->out);
+  size_t used = glyph_columns(prefix) + 3; /* the mark, a space, the last column */
+  size_t room = d->term->width > used ? d->term->width - used : 1;
+  const char *text = row->span->message, *mark = d->term->unicode ? "✗ " : "! ";
+  for (int line = 0; *text && line < MAX_MESSAGE_LINES; line++, mark = "  ") {
+    size_t size = line + 1 < MAX_MESSAGE_LINES ? wrap(text, room) : strlen(text);
+    snprintf(part, sizeof part, "%.*s", (int)size, text);
+    glyph_fit(fitted, sizeof fitted, part, room, d->term->unicode);
+    term_print(d->out, d->term, TERM_DIM, prefix);
+    term_set(d->out, d->term, TERM_RED);
+    fprintf(d->out, "%s%s", mark, fitted);
+    term_set(d->out, d->term, TERM_PLAIN);
+    fputc('\n', d->out);
+    text += size + strspn(text + size, " ");
+  }
 }
 
 static void draw_row(const struct drawing *d, const struct row *row) {
@@ -191,7 +211,7 @@ static void measure(const struct drawing *d, const struct rows *rows, size_t *re
   *ret_detail = 0;
   for (size_t i = 0; i < rows->count; i++) {
     const struct row *row = &rows->items[i];
-    char name[TRACE_MAX_NAME_BYTES], detail[DETAIL_SIZE];
+    char name[TRACE_MAX_NAME_BYTES + 1], detail[DETAIL_SIZE];
     if (row->kind == ROW_MESSAGE) continue;
     format_name(d, row, name, sizeof name);
     format_detail(d, row, detail);
@@ -285,7 +305,7 @@ static size_t draw_sentences(const struct drawing *d, const struct trace_span *s
   if (most == 0 || depth == SENTENCE_DEPTH) return 0;
   if (breakdown_is_operation(span)) {
     struct breakdown b = breakdown_of(d->set, span);
-    breakdown_write(d->out, d->term, d->set, &b);
+    breakdown_write(d->out, d->term, &b);
     return 1;
   }
   size_t written = 0;
@@ -303,7 +323,7 @@ static void draw_foot(const struct drawing *d, const struct rows *rows) {
     written += draw_sentences(d, trace_root(d->set, d->trace, i), 0, MAX_SENTENCES - written);
   if (written > 0) return;
   struct breakdown b = breakdown_of(d->set, trace_root(d->set, d->trace, 0));
-  breakdown_write(d->out, d->term, d->set, &b);
+  breakdown_write(d->out, d->term, &b);
 }
 
 enum hoist_status waterfall_draw(FILE *out, const struct term *term, const struct trace_set *set,

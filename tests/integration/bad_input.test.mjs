@@ -5,7 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertNoSecrets, assertSoundTrace, hoist, listTree, tempDir } from '../lib/harness.mjs';
@@ -58,8 +59,8 @@ const rows = [
   ['a wrong API key', 4, ['401', 'ROBOFLOW_API_KEY'], ['load', modelId], { ...api, ROBOFLOW_API_KEY: `${marker}-wrong` }],
   ['an API that is down', 5, ['127.0.0.1:9'], ['load', modelId], { ...api, API_BASE_URL: 'http://127.0.0.1:9' }],
   ['a host that does not exist', 5, ['nowhere.invalid'], ['load', modelId], { ...api, API_BASE_URL: 'http://nowhere.invalid' }],
-  ['an API URL that is none', 2, ['not a url'], ['load', modelId], { ...api, API_BASE_URL: 'not a url' }],
-  ['a listing of a million keys', 7, ['s3://huge', '4096'], ['load', modelId], { ...s3, INFER_BUCKET: 'huge' }],
+  ['an API URL that is none', 2, ['API_BASE_URL', 'https://'], ['load', modelId], { ...api, API_BASE_URL: 'not a url' }, null, { noSpan: true }], // nothing is loaded yet
+  ['a listing of a million keys', 7, ['s3://huge', 'more than 16384 objects'], ['load', modelId], { ...s3, INFER_BUCKET: 'huge' }],
   ['a file name with ..', 7, ['..'], ['load', 'name0/1'], { ...s3, INFER_BUCKET: 'evil' }],
   ['a file name with .. further down', 7, ['..'], ['load', 'name1/1'], { ...s3, INFER_BUCKET: 'evil' }],
   ['a file name with an empty segment', 7, ['abs.onnx'], ['load', 'name2/1'], { ...s3, INFER_BUCKET: 'evil' }],
@@ -123,7 +124,7 @@ for (const [title, rc, says, args, env, script, options = {}] of rows) {
     assert.ok([rc].flat().includes(result.rc), `exit status ${result.rc}, expected ${rc}\n${result.output}`);
     for (const text of says) assert.ok(errorLines(result)[0]?.includes(text), `"${text}" is not in: ${result.output}`);
     assertClean(result, cache, options);
-    assertFailedSpan();
+    if (!options.noSpan) assertFailedSpan();
   });
 }
 
@@ -141,11 +142,17 @@ test('a certificate nobody vouches for, and then one that is trusted', async (t)
   assert.equal(trusted.rc, 0, trusted.output);
 });
 
+/** A small file system of its own, gone when the test ends. */
+function mountSmall(t, size) {
+  const mount = mkdtempSync(join(tmpdir(), 'hoist-mount-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mount]);
+  t.after(() => { execFileSync('umount', ['-l', mount]); rmdirSync(mount); });
+  return mount;
+}
+
 test('a full disk: a clean error, nothing left', async (t) => {
   world.receiver.reset();
-  const mount = tempDir(t);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount]);
-  t.after(() => execFileSync('umount', ['-l', mount]));
+  const mount = mountSmall(t, '256k');
   const result = await hoist(['load', modelId], { env: world.env(join(mount, 'cache'), s3) });
   assert.equal(result.rc, 9, result.output);
   assert.match(errorLines(result)[0], /space|free/);
@@ -155,10 +162,8 @@ test('a full disk: a clean error, nothing left', async (t) => {
 
 test('a read-only cache serves what it has and says why it cannot fetch', async (t) => {
   world.receiver.reset();
-  const mount = tempDir(t);
+  const mount = mountSmall(t, '8m');
   const cache = join(mount, 'cache');
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', mount]);
-  t.after(() => execFileSync('umount', ['-l', mount]));
   const env = world.env(cache, s3);
   assert.equal((await hoist(['pull', modelId, '-q'], { env })).rc, 0);
   execFileSync('mount', ['-o', 'remount,ro', mount]);

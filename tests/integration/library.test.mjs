@@ -51,8 +51,12 @@ test('an installed hoist is found by pkg-config and links, shared and static', a
   const source = join(projectRoot, 'examples/zeros.c');
   const shared = join(dest, 'zeros-shared');
   execFileSync('cc', ['-o', shared, source, ...flags('--cflags', '--libs')]);
+  // Our archive with the distribution's shared libraries below it: what Requires.private is for.
   const fixed = join(dest, 'zeros-static');
-  execFileSync('cc', ['-o', fixed, source, ...flags('--cflags'), find('libhoist.a'), ...flags('--static', '--libs').filter((flag) => flag !== '-lhoist')]);
+  const below = execFileSync('pkg-config', ['--print-requires-private', 'hoist'], { env: { ...process.env, PKG_CONFIG_PATH: join(pc, '..') } })
+    .toString().trim().split('\n').map((line) => line.split(/\s/)[0]);
+  const libs = execFileSync('pkg-config', ['--libs', ...below]).toString().trim().split(/\s+/);
+  execFileSync('cc', ['-o', fixed, source, ...flags('--cflags'), find('libhoist.a'), ...libs, '-lpthread', '-ldl', '-lm']);
   const libraries = join(find('libhoist.so.0'), '..');
   for (const [bin, more] of [[shared, { LD_LIBRARY_PATH: libraries }], [fixed, {}]]) {
     const result = await start([modelId], { bin, env: env(t, more) }).done;

@@ -350,20 +350,6 @@ static void test_more_phases_than_fit_end_up_in_the_rest(void **state) {
   assert_int_equal(b.phases[0].ns, 29000000);
 }
 
-static void test_the_origin_of_a_failure_is_the_last_failed_span_furthest_down(void **state) {
-  static const struct sample samples[] = {
-      {1, 1, 0, "load", 0, 10, "outer", NULL},
-      {1, 2, 1, "first source", 0, 1, "not here", NULL},
-      {1, 3, 1, "second source", 2, 9, "wrapped", NULL},
-      {1, 4, 3, "request", 3, 8, "403", NULL},
-      {1, 5, 3, "worked", 8, 9, NULL, NULL},
-  };
-  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
-  sample_read(&set, samples, COUNT(samples));
-  assert_string_equal(breakdown_origin(&set, find(&set, "load"))->name, "request");
-  assert_null(breakdown_origin(&set, find(&set, "worked")));
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_span_is_read_with_all_that_a_waterfall_needs),
@@ -384,7 +370,6 @@ int main(void) {
       cmocka_unit_test(test_an_empty_set_is_linked_to_nothing),
       cmocka_unit_test(test_shares_add_up_to_the_whole_even_where_children_overlap),
       cmocka_unit_test(test_more_phases_than_fit_end_up_in_the_rest),
-      cmocka_unit_test(test_the_origin_of_a_failure_is_the_last_failed_span_furthest_down),
   };
   return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
 }

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Aggregation, read back from its own encoding. */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "metrics.h"
+#include "wire.h"
+
+#define START 1000
+#define NOW 2000
+
+static const struct hoist_instrument counter = {
+    .name = "test.count", .unit = "{thing}", .description = "Things.", .kind = HOIST_COUNTER};
+static const struct hoist_instrument gauge = {.name = "test.level", .kind = HOIST_UP_DOWN_COUNTER};
+static const double bounds[] = {1, 10};
+static const struct hoist_instrument histogram = {
+    .name = "test.size", .kind = HOIST_HISTOGRAM, .bounds = bounds, .bound_count = 2};
+static const struct hoist_instrument duration = {.name = "test.time", .kind = HOIST_HISTOGRAM};
+
+/* Field `number` of a message: the nth occurrence, of any type. */
+static bool find(struct wire_field in, uint32_t number, size_t nth, struct wire_field *out) {
+  struct wire_reader reader = wire_read(in.data, in.size);
+  while (wire_next(&reader, out) == WIRE_FIELD)
+    if (out->number == number && nth-- == 0) return true;
+  return false;
+}
+
+static struct wire_field field(struct wire_field in, uint32_t number) {
+  struct wire_field out;
+  assert_true(find(in, number, 0, &out));
+  return out;
+}
+
+static bool is_text(struct wire_field f, const char *text) {
+  return f.size == strlen(text) && memcmp(f.data, text, f.size) == 0;
+}
+
+struct encoded {
+  struct buf bytes;
+  size_t points;
+};
+
+static void encode(struct metrics *m, struct encoded *e) {
+  buf_clear(&e->bytes);
+  assert_int_equal(metrics_encode(m, START, NOW, &e->bytes, &e->points, NULL), HOIST_OK);
+}
+
+static struct wire_field metric_named(const struct encoded *e, const char *name) {
+  struct wire_field all = {.data = (const uint8_t *)e->bytes.data, .size = e->bytes.size}, metric;
+  for (size_t i = 0; find(all, 2, i, &metric); i++)
+    if (is_text(field(metric, 1), name)) return metric;
+  fail_msg("no metric %s", name);
+  return metric;
+}
+
+/* The point whose attribute `key` has string `value`; the first point where key is NULL. */
+static struct wire_field point_with(struct wire_field data, uint32_t attr_field, const char *key,
+                                    const char *value) {
+  struct wire_field point, attr;
+  for (size_t i = 0; find(data, 1, i, &point); i++) {
+    if (!key) return point;
+    for (size_t j = 0; find(point, attr_field, j, &attr); j++)
+      if (is_text(field(attr, 1), key) && is_text(field(field(attr, 2), 1), value)) return point;
+  }
+  fail_msg("no point with %s=%s", key, value);
+  return point;
+}
+
+static double number(struct wire_field point, uint32_t field_number) {
+  return wire_as_double(field(point, field_number).value);
+}
+
+static void add_with(struct metrics *m, const char *model, double value) {
+  struct hoist_attr attr = {
+      .key = "model.id", .type = HOIST_ATTR_STRING, .value = {.string = model}};
+  metrics_add(m, &counter, value, &attr, 1);
+}
+
+static int set_up(void **state) {
+  static struct metrics m;
+  metrics_init(&m);
+  *state = &m;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  metrics_done(*state);
+  return 0;
+}
+
+static void test_a_counter_sums_per_attribute_set(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  add_with(*state, "coins/1", 1);
+  add_with(*state, "coins/1", 2);
+  add_with(*state, "coins/2", 5);
+  encode(*state, &e);
+  struct wire_field metric = metric_named(&e, "test.count"), sum = field(metric, 7);
+  assert_true(is_text(field(metric, 2), "Things."));
+  assert_true(is_text(field(metric, 3), "{thing}"));
+  assert_int_equal(field(sum, 2).value, 2); /* cumulative */
+  assert_int_equal(field(sum, 3).value, 1); /* monotonic */
+  struct wire_field point = point_with(sum, 7, "model.id", "coins/1");
+  assert_true(number(point, 4) == 3);
+  assert_int_equal(field(point, 2).value, START);
+  assert_int_equal(field(point, 3).value, NOW);
+  assert_true(number(point_with(sum, 7, "model.id", "coins/2"), 4) == 5);
+  assert_int_equal(e.points, 2);
+  buf_done(&e.bytes);
+}
+
+static void test_values_go_on_from_one_export_to_the_next(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  add_with(*state, "a", 1);
+  encode(*state, &e);
+  add_with(*state, "a", 1);
+  encode(*state, &e);
+  assert_true(number(point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL), 4) == 2);
+  buf_done(&e.bytes);
+}
+
+static void test_an_up_down_counter_falls_and_a_counter_does_not(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  metrics_add(*state, &gauge, 2, NULL, 0);
+  metrics_add(*state, &gauge, -3, NULL, 0);
+  metrics_add(*state, &counter, 2, NULL, 0);
+  metrics_add(*state, &counter, -3, NULL, 0);
+  metrics_add(*state, &counter, NAN, NULL, 0);
+  metrics_add(*state, &counter, INFINITY, NULL, 0);
+  encode(*state, &e);
+  struct wire_field sum = field(metric_named(&e, "test.level"), 7), unused;
+  assert_true(number(field(sum, 1), 4) == -1);
+  assert_false(find(sum, 3, 0, &unused));
+  assert_true(number(field(field(metric_named(&e, "test.count"), 7), 1), 4) == 2);
+  buf_done(&e.bytes);
+}
+
+static uint64_t bucket(struct wire_field point, size_t index) {
+  struct wire_field buckets = field(point, 6);
+  uint64_t count;
+  assert_true(8 * (index + 1) <= buckets.size);
+  memcpy(&count, buckets.data + 8 * index, sizeof count);
+  return wire_le64(count);
+}
+
+static void test_histogram_bounds_are_inclusive_above(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  static const double values[] = {-1, 0.5, 1, 1.5, 10, 10.5, 1e9};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+    metrics_add(*state, &histogram, values[i], NULL, 0);
+  encode(*state, &e);
+  struct wire_field data = field(metric_named(&e, "test.size"), 9), point = field(data, 1);
+  assert_int_equal(field(data, 2).value, 2);
+  assert_int_equal(field(point, 4).value, 7);
+  assert_int_equal(field(point, 6).size, 8 * 3);
+  assert_int_equal(bucket(point, 0), 3);
+  assert_int_equal(bucket(point, 1), 2);
+  assert_int_equal(bucket(point, 2), 2);
+  assert_true(number(point, 11) == -1);
+  assert_true(number(point, 12) == 1e9);
+  assert_true(number(point, 5) == -1 + 0.5 + 1 + 1.5 + 10 + 10.5 + 1e9);
+  buf_done(&e.bytes);
+}
+
+static void test_durations_have_bounds_up_to_ten_minutes(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  metrics_add(*state, &duration, 0.3, NULL, 0);
+  encode(*state, &e);
+  struct wire_field point = field(field(metric_named(&e, "test.time"), 9), 1);
+  struct wire_field edges = field(point, 7);
+  double first, last;
+  memcpy(&first, edges.data, 8);
+  memcpy(&last, edges.data + edges.size - 8, 8);
+  assert_int_equal(edges.size, 19 * 8);
+  assert_true(first == 0.005 && last == 600);
+  assert_int_equal(bucket(point, 7), 1); /* (0.25, 0.5] */
+  buf_done(&e.bytes);
+}
+
+static void test_attribute_sets_are_equal_in_any_order_and_the_last_value_wins(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  struct hoist_attr one[] = {{.key = "a", .type = HOIST_ATTR_STRING, .value = {.string = "1"}},
+                             {.key = "b", .type = HOIST_ATTR_INT, .value = {.integer = 2}}};
+  struct hoist_attr two[] = {{.key = "b", .type = HOIST_ATTR_INT, .value = {.integer = 9}},
+                             {.key = "b", .type = HOIST_ATTR_INT, .value = {.integer = 2}},
+                             {.key = "a", .type = HOIST_ATTR_STRING, .value = {.string = "1"}}};
+  metrics_add(*state, &counter, 1, one, 2);
+  metrics_add(*state, &counter, 1, two, 3);
+  encode(*state, &e);
+  assert_int_equal(e.points, 1);
+  buf_done(&e.bytes);
+}
+
+static void test_beyond_the_cap_values_go_to_the_overflow_point(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  char id[16];
+  for (int i = 0; i < METRICS_POINTS_MAX + 500; i++) {
+    snprintf(id, sizeof id, "%d", i);
+    add_with(*state, id, 1);
+  }
+  add_with(*state, "0", 1); /* known ones still count by themselves */
+  encode(*state, &e);
+  assert_int_equal(e.points, METRICS_POINTS_MAX);
+  struct wire_field sum = field(metric_named(&e, "test.count"), 7), point;
+  assert_true(find(sum, 1, METRICS_POINTS_MAX - 1, &point));
+  struct wire_field attr = field(point, 7);
+  assert_true(is_text(field(attr, 1), "otel.metric.overflow"));
+  assert_int_equal(field(field(attr, 2), 2).value, 1);
+  assert_true(number(point, 4) == 501);
+  assert_true(number(point_with(sum, 7, "model.id", "0"), 4) == 2);
+  buf_done(&e.bytes);
+}
+
+static void test_nothing_measured_is_nothing_encoded(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20), .points = 7};
+  encode(*state, &e);
+  assert_int_equal(e.points, 0);
+  assert_int_equal(e.bytes.size, 0);
+}
+
+static void test_too_much_for_the_buffer_is_an_error(void **state) {
+  struct buf small = buf_make(16);
+  size_t points = 7;
+  add_with(*state, "a", 1);
+  assert_int_equal(metrics_encode(*state, START, NOW, &small, &points, NULL), HOIST_CORRUPT);
+  assert_int_equal(points, 7);
+  buf_done(&small);
+}
+
+static void *add_many(void *arg) {
+  for (int i = 0; i < 10000; i++)
+    add_with(arg, i % 2 ? "odd" : "even", 1);
+  return NULL;
+}
+
+static void test_threads_lose_no_value(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  pthread_t threads[3];
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, add_many, *state), 0);
+  encode(*state, &e);
+  for (int i = 0; i < 3; i++)
+    pthread_join(threads[i], NULL);
+  encode(*state, &e);
+  struct wire_field sum = field(metric_named(&e, "test.count"), 7);
+  assert_true(number(point_with(sum, 7, "model.id", "odd"), 4) == 15000);
+  buf_done(&e.bytes);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+  const struct CMUnitTest tests[] = {
+      TEST(test_a_counter_sums_per_attribute_set),
+      TEST(test_values_go_on_from_one_export_to_the_next),
+      TEST(test_an_up_down_counter_falls_and_a_counter_does_not),
+      TEST(test_histogram_bounds_are_inclusive_above),
+      TEST(test_durations_have_bounds_up_to_ten_minutes),
+      TEST(test_attribute_sets_are_equal_in_any_order_and_the_last_value_wins),
+      TEST(test_beyond_the_cap_values_go_to_the_overflow_point),
+      TEST(test_nothing_measured_is_nothing_encoded),
+      TEST(test_too_much_for_the_buffer_is_an_error),
+      TEST(test_threads_lose_no_value),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Spans, recorded and read back. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "recording.h"
+
+static struct hoist_span_context context_of(const struct hoist_span *span) {
+  struct hoist_span_context context;
+  hoist_span_get_context(span, &context);
+  return context;
+}
+
+static void test_without_telemetry_nothing_is_touched(void **state) {
+  struct hoist_span span, child, before;
+  struct hoist_span_context zero = {0}, context;
+  memset(&span, 0x5a, sizeof span);
+  before = span;
+  before.telemetry = NULL;
+  hoist_span_start_root(NULL, "root", HOIST_SPAN_INTERNAL, NULL, &span);
+  assert_memory_equal(&span, &before, sizeof span);
+  hoist_span_start(&span, "child", HOIST_SPAN_INTERNAL, &child);
+  assert_null(child.telemetry);
+  hoist_span_start(NULL, "child", HOIST_SPAN_INTERNAL, &child);
+  assert_null(child.telemetry);
+  hoist_span_set_string(&span, "key", "value");
+  hoist_span_set_int(NULL, "key", 1);
+  hoist_span_add_event(&span, "event", NULL, 0);
+  hoist_span_set_error(&span, "type", "text");
+  hoist_span_record_error(&span, NULL);
+  hoist_span_get_context(&span, &context);
+  assert_memory_equal(&context, &zero, sizeof zero);
+  hoist_span_get_context(NULL, &context);
+  hoist_span_end(&span);
+  hoist_span_end(NULL);
+  assert_memory_equal(&span, &before, sizeof span);
+}
+
+static void test_children_carry_the_trace_and_the_parent(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span root, child;
+  hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_SERVER, NULL, &root);
+  hoist_span_start(&root, "child", HOIST_SPAN_CLIENT, &child);
+  struct hoist_span_context root_context = context_of(&root), child_context = context_of(&child);
+  hoist_span_end(&child);
+  hoist_span_end(&root);
+  hoist_span_end(&root); /* nothing more */
+  recording_read(r);
+  assert_int_equal(r->count, 2);
+  const struct otlp_span *a = recording_span(r, "root"), *b = recording_span(r, "child");
+  static const uint8_t none[8];
+  assert_memory_equal(a->trace_id, root_context.trace_id, 16);
+  assert_memory_equal(a->span_id, root_context.span_id, 8);
+  assert_memory_equal(a->parent_id, none, 8);
+  assert_int_equal(a->kind, HOIST_SPAN_SERVER);
+  assert_memory_equal(b->trace_id, root_context.trace_id, 16);
+  assert_memory_equal(b->span_id, child_context.span_id, 8);
+  assert_memory_equal(b->parent_id, root_context.span_id, 8);
+  assert_int_equal(b->kind, HOIST_SPAN_CLIENT);
+  assert_true(a->start_unix_ns <= b->start_unix_ns && b->end_unix_ns <= a->end_unix_ns);
+  assert_true(b->start_unix_ns <= b->end_unix_ns);
+  assert_int_equal(a->flags, 0x103);
+  assert_int_equal(b->flags, 0x103);
+  assert_int_equal(root_context.flags, 0x03);
+  recording_stop(r);
+}
+
+static void test_a_remote_parent_is_continued_and_marked(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span_context remote, invalid = {0};
+  struct hoist_span span, child;
+  assert_int_equal(
+      hoist_traceparent_parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &remote),
+      HOIST_OK);
+  hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_INTERNAL, &remote, &span);
+  hoist_span_start(&span, "child", HOIST_SPAN_INTERNAL, &child);
+  hoist_span_end(&child);
+  hoist_span_end(&span);
+  hoist_span_start_root(recording_telemetry(r), "new", HOIST_SPAN_INTERNAL, &invalid, &span);
+  hoist_span_end(&span);
+  recording_read(r);
+  const struct otlp_span *root = recording_span(r, "root");
+  assert_memory_equal(root->trace_id, remote.trace_id, 16);
+  assert_memory_equal(root->parent_id, remote.span_id, 8);
+  assert_int_equal(root->flags, 0x301); /* the caller did not say its id was random */
+  assert_int_equal(recording_span(r, "child")->flags, 0x101);
+  assert_int_equal(recording_span(r, "new")->flags, 0x103);
+  recording_stop(r);
+}
+
+static void test_an_unsampled_span_is_not_recorded_but_passes_its_context_on(void **state) {
+  struct recording *r = recording_start("always_off", 1024);
+  struct hoist_span span, child;
+  hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_INTERNAL, NULL, &span);
+  assert_ptr_equal(span.telemetry, recording_telemetry(r));
+  hoist_span_set_string(&span, "key", "value");
+  hoist_span_add_event(&span, "event", NULL, 0);
+  hoist_span_set_error(&span, "type", "text");
+  hoist_span_start(&span, "child", HOIST_SPAN_INTERNAL, &child);
+  struct hoist_span_context context = context_of(&span), child_context = context_of(&child);
+  char text[HOIST_TRACEPARENT_SIZE];
+  hoist_traceparent_format(&context, text);
+  assert_int_equal(strlen(text), 55);
+  assert_int_equal(context.flags, 0x02);
+  assert_memory_equal(context.trace_id, child_context.trace_id, 16);
+  assert_memory_not_equal(context.span_id, child_context.span_id, 8);
+  hoist_span_end(&child);
+  hoist_span_end(&span);
+  recording_read(r);
+  assert_int_equal(r->count, 0);
+  recording_stop(r);
+}
+
+static void test_values_of_every_type_come_back(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_set_string(&span, "string", "text");
+  hoist_span_set_string(&span, "empty", "");
+  hoist_span_set_string(&span, "null", NULL);
+  hoist_span_set_int(&span, "int", INT64_MIN);
+  hoist_span_set_double(&span, "double", 0.125);
+  hoist_span_set_bool(&span, "true", 7);
+  hoist_span_set_bool(&span, "false", 0);
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  assert_int_equal(r->attr_count, 6);
+  assert_string_equal(recording_attr(r, "string")->text, "text");
+  assert_string_equal(recording_attr(r, "empty")->text, "");
+  assert_null(recording_attr(r, "null"));
+  assert_true(recording_attr(r, "int")->integer == INT64_MIN);
+  assert_true(recording_attr(r, "double")->number == 0.125);
+  assert_int_equal(recording_attr(r, "true")->type, OTLP_BOOL);
+  assert_int_equal(recording_attr(r, "true")->integer, 1);
+  assert_int_equal(recording_attr(r, "false")->integer, 0);
+  assert_int_equal(recording_span(r, "s")->dropped_attributes, 0);
+  recording_stop(r);
+}
+
+static void test_the_last_value_of_a_key_wins(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  for (int i = 0; i < 5; i++) {
+    hoist_span_set_int(&span, "first", i);
+    hoist_span_add_event(&span, "between", NULL, 0);
+    hoist_span_set_string(&span, "second", i % 2 ? "odd" : "a longer value than the other");
+    hoist_span_set_int(&span, "third", 2 * i);
+  }
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  assert_int_equal(r->attr_count, 3);
+  assert_int_equal(r->event_count, 5);
+  assert_int_equal(recording_attr(r, "first")->integer, 4);
+  assert_string_equal(recording_attr(r, "second")->text, "a longer value than the other");
+  assert_int_equal(recording_attr(r, "third")->integer, 8);
+  recording_stop(r);
+}
+
+static void test_keys_with_the_same_fingerprint_stay_apart(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  char key[16];
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  for (int round = 0; round < 2; round++)
+    for (int i = 0; i < 100; i++) {
+      snprintf(key, sizeof key, "k%02dx", i);
+      hoist_span_set_int(&span, key, 1000 * round + i);
+    }
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  assert_int_equal(r->attr_count, 100);
+  assert_int_equal(recording_attr(r, "k00x")->integer, 1000);
+  assert_int_equal(recording_attr(r, "k99x")->integer, 1099);
+  recording_stop(r);
+}
+
+static void test_long_values_are_cut_at_a_character(void **state) {
+  struct recording *r = recording_start(NULL, 8);
+  struct hoist_span span;
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_set_string(&span, "ascii", "0123456789");
+  hoist_span_set_string(&span, "exact", "01234567");
+  hoist_span_set_string(&span, "euro", "012345\xe2\x82\xac");
+  hoist_span_set_string(&span, "fits", "01234\xe2\x82\xac");
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  assert_string_equal(recording_attr(r, "ascii")->text, "01234567");
+  assert_string_equal(recording_attr(r, "exact")->text, "01234567");
+  assert_string_equal(recording_attr(r, "euro")->text, "012345");
+  assert_string_equal(recording_attr(r, "fits")->text, "01234\xe2\x82\xac");
+  recording_stop(r);
+}
+
+static void test_text_that_is_not_utf8_is_repaired(void **state) {
+  static const struct {
+    const char *text, *repaired;
+  } cases[] = {
+      {"a\xff"
+       "b",
+       "a\xef\xbf\xbd"
+       "b"},
+      {"\xc3\xa9\x80", "\xc3\xa9\xef\xbf\xbd"},
+      {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
+      {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                 /* overlong */
+      {"end\xe2\x82", "end\xef\xbf\xbd\xef\xbf\xbd"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct recording *r = recording_start(NULL, 1024);
+    struct hoist_span span;
+    hoist_span_start_root(recording_telemetry(r), cases[i].text, HOIST_SPAN_INTERNAL, NULL, &span);
+    hoist_span_set_string(&span, "key", cases[i].text);
+    hoist_span_set_string(&span, cases[i].text, "a key must be UTF-8");
+    hoist_span_end(&span);
+    recording_read(r);
+    recording_open_span(r, cases[i].repaired);
+    assert_int_equal(r->attr_count, 1);
+    assert_string_equal(recording_attr(r, "key")->text, cases[i].repaired);
+    assert_int_equal(recording_span(r, cases[i].repaired)->dropped_attributes, 1);
+    recording_stop(r);
+  }
+}
+
+static void test_what_does_not_fit_is_dropped_and_counted(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  char value[1025], key[16];
+  memset(value, 'v', 1024);
+  value[1024] = '\0';
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  for (int i = 0; i < 5; i++) {
+    snprintf(key, sizeof key, "key%d", i);
+    hoist_span_set_string(&span, key, value);
+    hoist_span_add_event(&span, value, NULL, 0);
+  }
+  hoist_span_set_string(&span, "small", "still fits");
+  hoist_span_set_int(&span, "", 1);
+  hoist_span_set_int(&span, value, 1);
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  assert_non_null(recording_attr(r, "key0"));
+  assert_non_null(recording_attr(r, "small"));
+  assert_int_equal(recording_span(r, "s")->dropped_attributes + r->attr_count, 8);
+  assert_true(r->event_count >= 1 && r->event_count < 5);
+  recording_stop(r);
+}
+
+static void test_no_more_than_128_attributes_are_kept(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  char key[16];
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  for (int i = 0; i < 130; i++) {
+    snprintf(key, sizeof key, "%d", i);
+    hoist_span_set_bool(&span, key, 1);
+  }
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  assert_int_equal(r->attr_count, 128);
+  assert_int_equal(recording_span(r, "s")->dropped_attributes, 2);
+  recording_stop(r);
+}
+
+static void test_an_error_is_a_status_a_type_and_an_exception(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  struct hoist_error err = {.status = HOIST_NOT_FOUND, .message = "coins/1: no such model"};
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_set_error(&span, "first", "another text, replaced by the next");
+  hoist_span_record_error(&span, &err);
+  hoist_span_set_string(&span, "later", "attribute");
+  hoist_span_end(&span);
+  recording_read(r);
+  const struct otlp_span *s = recording_span(r, "s");
+  assert_int_equal(s->status_code, 2);
+  assert_int_equal(s->status_message.size, strlen(err.message));
+  assert_memory_equal(s->status_message.data, err.message, strlen(err.message));
+  recording_open_span(r, "s");
+  assert_string_equal(recording_attr(r, "error.type")->text, "not_found");
+  assert_non_null(recording_attr(r, "later"));
+  assert_int_equal(r->event_count, 1);
+  assert_memory_equal(r->events[0].name.data, "exception", 9);
+  assert_true(r->events[0].time_unix_ns >= s->start_unix_ns &&
+              r->events[0].time_unix_ns <= s->end_unix_ns);
+  recording_open_event(r, 0);
+  assert_string_equal(recording_attr(r, "exception.type")->text, "not_found");
+  assert_string_equal(recording_attr(r, "exception.message")->text, err.message);
+  recording_stop(r);
+}
+
+static void test_a_full_span_still_has_room_for_its_failure(void **state) {
+  struct recording *r = recording_start(NULL, 4096);
+  struct hoist_span span;
+  struct hoist_error err = {.status = HOIST_CORRUPT};
+  char key[16];
+  memset(err.message, 'e', sizeof err.message - 1);
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  for (int i = 0; i < 120; i++) {
+    snprintf(key, sizeof key, "key%d", i);
+    hoist_span_set_string(&span, key, "a value that takes up some room");
+  }
+  hoist_span_record_error(&span, &err);
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  assert_true(recording_span(r, "s")->dropped_attributes > 0);
+  assert_int_equal(recording_span(r, "s")->status_message.size, sizeof err.message - 1);
+  assert_string_equal(recording_attr(r, "error.type")->text, "corrupt");
+  assert_int_equal(r->event_count, 1);
+  recording_stop(r);
+}
+
+static void test_an_ok_error_record_changes_nothing(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  struct hoist_error ok = {.status = HOIST_OK};
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_record_error(&span, &ok);
+  hoist_span_end(&span);
+  recording_read(r);
+  assert_int_equal(recording_span(r, "s")->status_code, 0);
+  recording_stop(r);
+}
+
+static void test_event_attributes_are_unique_too(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  const struct hoist_attr attrs[] = {
+      {.key = "a", .type = HOIST_ATTR_INT, .value = {.integer = 1}},
+      {.key = "b", .type = HOIST_ATTR_STRING, .value = {.string = NULL}},
+      {.key = "a", .type = HOIST_ATTR_INT, .value = {.integer = 2}},
+      {.key = NULL, .type = HOIST_ATTR_INT, .value = {.integer = 3}},
+  };
+  hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_add_event(&span, "event", attrs, 4);
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "s");
+  recording_open_event(r, 0);
+  assert_int_equal(r->attr_count, 1);
+  assert_int_equal(recording_attr(r, "a")->integer, 2);
+  recording_stop(r);
+}
+
+static void test_times_of_the_caller_are_kept_and_never_run_backwards(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span root, a, b;
+  hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_INTERNAL, NULL, &root);
+  hoist_span_start_at(&root, "a", HOIST_SPAN_INTERNAL, 1000, &a);
+  hoist_span_end_at(&a, 2000);
+  hoist_span_start_at(&root, "b", HOIST_SPAN_INTERNAL, 5000, &b);
+  hoist_span_end_at(&b, 10);
+  hoist_span_end(&root);
+  recording_read(r);
+  assert_int_equal(recording_span(r, "a")->start_unix_ns, 1000);
+  assert_int_equal(recording_span(r, "a")->end_unix_ns, 2000);
+  assert_int_equal(recording_span(r, "b")->end_unix_ns, 5000);
+  recording_stop(r);
+}
+
+static void *start_and_end_child(void *arg) {
+  struct hoist_span child;
+  hoist_span_start(arg, "in another thread", HOIST_SPAN_INTERNAL, &child);
+  hoist_span_set_int(&child, "key", 1);
+  hoist_span_end(&child);
+  return NULL;
+}
+
+static void test_a_child_in_another_thread_hangs_under_its_parent(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span root;
+  pthread_t threads[4];
+  hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_INTERNAL, NULL, &root);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, start_and_end_child, &root), 0);
+  hoist_span_set_string(&root, "meanwhile", "written");
+  for (int i = 0; i < 4; i++)
+    pthread_join(threads[i], NULL);
+  struct hoist_span_context context = context_of(&root);
+  hoist_span_end(&root);
+  recording_read(r);
+  assert_int_equal(r->count, 5);
+  for (size_t i = 0; i < r->count; i++)
+    if (r->spans[i].name.size != 4) assert_memory_equal(r->spans[i].parent_id, context.span_id, 8);
+  recording_stop(r);
+}
+
+/* Runs in the child, where cmocka's assertions cannot report. */
+static int child_records_only_its_own(struct recording *r, struct hoist_span *inherited) {
+  struct hoist_span span;
+  hoist_span_start(inherited, "child's", HOIST_SPAN_INTERNAL, &span);
+  struct hoist_span_context mine = context_of(&span), parents = context_of(inherited);
+  hoist_span_end(&span);
+  hoist_span_end(inherited); /* the parent process reports it */
+  struct queue *queue = &r->recorder.queue;
+  uint64_t accepted, refused;
+  queue_counts(queue, &accepted, &refused);
+  if (accepted != 1 || queue_seal(queue) != 1) return 1;
+  return memcmp(mine.trace_id, parents.trace_id, 16) == 0 ? 0 : 2;
+}
+
+static void test_a_forked_child_drops_what_it_inherited(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span open, ended;
+  hoist_span_start_root(recording_telemetry(r), "open", HOIST_SPAN_INTERNAL, NULL, &open);
+  hoist_span_start(&open, "ended", HOIST_SPAN_INTERNAL, &ended);
+  hoist_span_end(&ended);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) _exit(child_records_only_its_own(r, &open));
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  hoist_span_end(&open);
+  recording_read(r);
+  assert_int_equal(r->count, 2);
+  recording_stop(r);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_without_telemetry_nothing_is_touched),
+      cmocka_unit_test(test_children_carry_the_trace_and_the_parent),
+      cmocka_unit_test(test_a_remote_parent_is_continued_and_marked),
+      cmocka_unit_test(test_an_unsampled_span_is_not_recorded_but_passes_its_context_on),
+      cmocka_unit_test(test_values_of_every_type_come_back),
+      cmocka_unit_test(test_the_last_value_of_a_key_wins),
+      cmocka_unit_test(test_keys_with_the_same_fingerprint_stay_apart),
+      cmocka_unit_test(test_long_values_are_cut_at_a_character),
+      cmocka_unit_test(test_text_that_is_not_utf8_is_repaired),
+      cmocka_unit_test(test_what_does_not_fit_is_dropped_and_counted),
+      cmocka_unit_test(test_no_more_than_128_attributes_are_kept),
+      cmocka_unit_test(test_an_error_is_a_status_a_type_and_an_exception),
+      cmocka_unit_test(test_a_full_span_still_has_room_for_its_failure),
+      cmocka_unit_test(test_an_ok_error_record_changes_nothing),
+      cmocka_unit_test(test_event_attributes_are_unique_too),
+      cmocka_unit_test(test_times_of_the_caller_are_kept_and_never_run_backwards),
+      cmocka_unit_test(test_a_child_in_another_thread_hangs_under_its_parent),
+      cmocka_unit_test(test_a_forked_child_drops_what_it_inherited),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
