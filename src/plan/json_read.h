@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON that nobody vouches for: a parse with caps, and getters whose errors name the document
  * and the way to the value ("environment.json: PREPROCESSING.resize.width: expected a whole number,
- * found a string"). Values are never printed, as they may be secrets; keys are. A null is an absent
+ * found a string"). Strings are never printed, as they may be secrets; keys are. A null is an absent
  * value, as the servers hoist reads from use it so. */
 #ifndef HOIST_PLAN_JSON_READ_H
 #define HOIST_PLAN_JSON_READ_H

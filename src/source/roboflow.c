@@ -140,8 +140,14 @@ static enum hoist_status get(const struct call *call, struct roboflow *r, const 
   return HOIST_CORRUPT;
 }
 
+/* 400 as well: that is how Google's storage says ExpiredToken. */
+static bool may_be_expired(int http_status) {
+  return http_status == 400 || http_status == 401 || http_status == 403;
+}
+
 static enum hoist_status get_environment(const struct call *call, struct roboflow *r,
-                                         struct roboflow_answer *answer, struct hoist_error *err) {
+                                         struct roboflow_answer *answer, int *ret_http_status,
+                                         struct hoist_error *err) {
   static const char name[] = "environment.json";
   struct http_request request = {.max_body = ROBOFLOW_MAX_ENVIRONMENT_BYTES,
                                  .timeout_ms = r->request_timeout_ms};
@@ -151,6 +157,7 @@ static enum hoist_status get_environment(const struct call *call, struct roboflo
     hoist_error_prepend(err, "%s", name);
     return status;
   }
+  *ret_http_status = response.status;
   status = check_file(&response, name, err);
   if (status != HOIST_OK) return status;
   return roboflow_add_environment(answer, buf_str(&response.body), response.body.size, err);
@@ -161,15 +168,15 @@ static enum hoist_status get_environment(const struct call *call, struct roboflo
 static enum hoist_status ask_whole(const struct call *call, struct roboflow *r,
                                    const struct model_id *id, struct roboflow_answer *answer,
                                    struct hoist_error *err) {
+  int http_status = 0;
   enum hoist_status status = ask(call, r, id, answer, err);
   if (status != HOIST_OK || !answer->environment_url) return status;
-  status = get_environment(call, r, answer, err);
-  if (status != HOIST_DENIED) return status;
+  status = get_environment(call, r, answer, &http_status, err);
+  if (!may_be_expired(http_status)) return status;
   roboflow_answer_done(answer);
-  *answer = (struct roboflow_answer){0};
   status = ask(call, r, id, answer, err);
   if (status != HOIST_OK || !answer->environment_url) return status;
-  return get_environment(call, r, answer, err);
+  return get_environment(call, r, answer, &http_status, err);
 }
 
 /* What is wanted of the API: a whole description, or only fresh URLs. */
@@ -179,8 +186,8 @@ static enum hoist_status ask_for(enum wanted wanted, const struct call *call, st
                                  const struct model_id *id, struct manifest *ret_manifest,
                                  struct hoist_error *err) {
   HOIST_AUTO(roboflow_answer) struct roboflow_answer answer = {0};
-  enum hoist_status status = wanted == WANT_ALL ? ask_whole(call, r, id, &answer, err)
-                                                : ask(call, r, id, &answer, err);
+  enum hoist_status status =
+      wanted == WANT_ALL ? ask_whole(call, r, id, &answer, err) : ask(call, r, id, &answer, err);
   if (status != HOIST_OK) return status;
   answer.manifest.source = strdup(r->base.name);
   if (!answer.manifest.source) return hoist_fail_memory(err, "a manifest");
@@ -321,11 +328,6 @@ static enum hoist_status get_file(const struct call *call, struct roboflow *r,
   enum hoist_status status = get(call, r, file->locator, &request, ret_response, err);
   if (status != HOIST_OK && !delivery.sink_failed) hoist_error_prepend(err, "%s", file->name);
   return status;
-}
-
-/* 400 as well: that is how Google's storage says ExpiredToken. */
-static bool may_be_expired(int http_status) {
-  return http_status == 400 || http_status == 401 || http_status == 403;
 }
 
 static enum hoist_status roboflow_fetch(const struct call *call, struct source *source,

@@ -78,7 +78,8 @@ struct roboflow_options {
   const char *weights_suffix;  /* INTERNAL_WEIGHTS_URL_SUFFIX; NULL: "" */
   const char *api_key;         /* NULL or "local": none */
   const char *extra_headers;   /* JSON object text; NULL: none */
-  const char *service_secret;  /* NULL: none */
+  const char *service_secret;  /* vouches for countinference=false; sent only with the suffix
+                                   "serverless"; NULL: none */
   const char *secure_gateway;  /* NULL: none */
   const char *device_id;       /* NULL: the host name */
   uint32_t request_timeout_ms; /* one API request (not the files); 0: none but the stall timeout */

@@ -206,6 +206,7 @@ static void test_links_that_leave_the_root_or_lead_elsewhere_are_refused(void **
   struct tree *t = *state;
   HOIST_AUTO(mem) char *outside = text_format("%s/../outside", t->root);
   HOIST_AUTO(fd) int fd = open(outside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  assert_true(fd >= 0);
   make_dir(t, "other");
   put(t, "m/weights.onnx", "x");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -54,6 +54,19 @@ static void test_an_expired_url_is_replaced_by_a_fresh_one(void **state) {
   }
 }
 
+static void test_an_environment_whose_url_expired_is_asked_for_again(void **state) {
+  static const int statuses[] = {400, 401, 403};
+  struct world *w = *state;
+  for (size_t i = 0; i < 3; i++) {
+    int asked = w->generation;
+    w->expired_below = asked + 2;
+    w->expired_status = statuses[i];
+    assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
+    assert_int_equal(w->generation, asked + 2);
+    assert_int_equal(w->m.file_count, 4);
+  }
+}
+
 static void test_files_that_expire_together_are_asked_for_once(void **state) {
   struct world *w = *state;
   struct received r = {0};
@@ -189,6 +202,7 @@ int main(void) {
       WORLD_TEST(test_a_file_is_streamed_with_what_the_host_promises),
       WORLD_TEST(test_promises_are_ignored_where_the_user_says_so),
       WORLD_TEST(test_an_expired_url_is_replaced_by_a_fresh_one),
+      WORLD_TEST(test_an_environment_whose_url_expired_is_asked_for_again),
       WORLD_TEST(test_files_that_expire_together_are_asked_for_once),
       WORLD_TEST(test_fresh_urls_that_are_refused_too_are_denied),
       WORLD_TEST(test_an_api_that_fails_when_asked_again_fails_the_file),
