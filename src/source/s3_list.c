@@ -217,11 +217,10 @@ static enum hoist_status parse(struct s3_page *p, const void *data, size_t size,
   if (p->status == HOIST_OK && XML_Parse(p->parser, data, (int)size, last) == XML_STATUS_ERROR &&
       p->status == HOIST_OK) {
     enum XML_Error code = XML_GetErrorCode(p->parser);
-    p->status =
-        code == XML_ERROR_NO_MEMORY
-            ? hoist_fail_memory(err, "an XML parser")
-            : hoist_fail(err, HOIST_CORRUPT, "not an S3 listing: XML error: %s in line %lu",
-                         XML_ErrorString(code), (unsigned long)XML_GetCurrentLineNumber(p->parser));
+    p->status = code == XML_ERROR_NO_MEMORY
+                    ? hoist_fail_memory(err, "an XML parser")
+                    : hoist_fail(err, HOIST_CORRUPT, "not an S3 listing: XML error: %s",
+                                 XML_ErrorString(code));
   }
   return p->status;
 }
