@@ -6,7 +6,11 @@
  * transfer_run. */
 #include "transfer.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "headers.h"
@@ -114,8 +118,8 @@ static bool set_connection(CURL *easy, const struct http_options *o) {
   /* A cancel does not wait for getaddrinfo: the resolver's thread ends by itself. */
   (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-  /* libcurl 7.88 refuses this on a handle whose last transfer ended while it was looking up the host:
-   * its buffer is still there, so what is asked for is what it has. */
+  /* libcurl 7.88 refuses this on a handle whose last transfer ended while it was looking up the
+   * host: its buffer is still there, so what is asked for is what it has. */
   (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
   bool ok = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
   ok = ok && curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
@@ -205,6 +209,27 @@ static enum hoist_status fail_multi(struct transfer *t, CURLMcode code) {
                     curl_multi_strerror(code));
 }
 
+/* A server that writes the head and the body of a small answer apart, and leaves Nagle's algorithm
+ * on (radosgw does), holds the body back until the head is acknowledged, which Linux puts off by 40
+ * ms unless told otherwise once the head is there. */
+static void acknowledge_head(struct transfer *t, CURLM *multi) {
+#ifdef TCP_QUICKACK
+  fd_set readable, writable, failed;
+  int last = -1;
+  if (!t->headers_complete || t->acknowledged) return;
+  t->acknowledged = true;
+  FD_ZERO(&readable);
+  FD_ZERO(&writable);
+  FD_ZERO(&failed);
+  if (curl_multi_fdset(multi, &readable, &writable, &failed, &last) != CURLM_OK) return;
+  for (int fd = 0; fd <= last; fd++)
+    if (FD_ISSET(fd, &readable))
+      (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
+#else
+  (void)t, (void)multi;
+#endif
+}
+
 /* Runs to the end of the transfer, however it ends. OK: `ret_code` is curl's verdict. */
 static enum hoist_status drive(struct transfer *t, struct handle *h, CURLcode *ret_code) {
   for (;;) {
@@ -216,6 +241,7 @@ static enum hoist_status drive(struct transfer *t, struct handle *h, CURLcode *r
       *ret_code = message->data.result;
       return HOIST_OK;
     }
+    acknowledge_head(t, h->multi);
     enum hoist_status status = watch(t, h->easy, &wait_ms);
     if (status != HOIST_OK) return status;
     code = curl_multi_poll(h->multi, NULL, 0, wait_ms, NULL);
@@ -229,11 +255,16 @@ static enum hoist_status finish_well(struct transfer *t) {
   return status == HOIST_OK ? HOIST_OK : stop(t, status);
 }
 
+/* How curl says that one header line is longer than it reads: CURLE_TOO_LARGE (100)
+ * since 8.6, out of memory before. */
+static bool is_too_large(CURLcode code) {
+  return code == CURLE_OUT_OF_MEMORY || (int)code == 100;
+}
+
 static enum hoist_status finish(struct transfer *t, struct handle *h, CURLcode code) {
   if (t->status != HOIST_OK) return t->status;
   if (code == CURLE_OK || t->cut) return finish_well(t);
-  /* How curl says that one header line is longer than it reads; its version decides the code. */
-  if (t->connected && !t->headers_complete && code == CURLE_OUT_OF_MEMORY) {
+  if (t->connected && !t->headers_complete && is_too_large(code)) {
     stop(t, HOIST_CORRUPT);
     return hoist_fail(t->err, HOIST_CORRUPT, "%s: a response header is too long",
                       t->target->authority);

@@ -27,6 +27,7 @@ struct transfer {
   uint64_t last_progress_ns;
   bool connected;
   bool headers_complete;
+  bool acknowledged;
   bool begun;
   bool cut; /* an error body was longer than what is kept; the rest is not waited for */
 };

@@ -149,6 +149,24 @@ static void test_a_refused_connection_is_unavailable(void **state) {
   fixture_done(&f);
 }
 
+/* A label of over 63 characters is refused before anybody is asked for it. */
+#define NO_SUCH_HOST                                                                               \
+  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid"
+
+static void test_a_host_that_cannot_be_resolved_is_unavailable(void **state) {
+  (void)state;
+  static const struct script_reply replies[] = {{.data = OK_REPLY}};
+  struct fixture f;
+  const struct http_request request = {.method = "GET", .url = "http://" NO_SUCH_HOST "/"};
+  fixture_init(&f);
+  FIXTURE_REPLAY(&f, replies);
+  assert_int_equal(fixture_get(&f, "/"), HOIST_OK);
+  assert_int_equal(http_perform(&f.call, f.http, &request, &f.response, &f.err), HOIST_UNAVAILABLE);
+  assert_message(&f, NO_SUCH_HOST ":80: the host name cannot be resolved");
+  assert_int_equal(fixture_get(&f, "/"), HOIST_OK);
+  fixture_done(&f);
+}
+
 static void test_a_silent_server_is_given_up(void **state) {
   (void)state;
   static const struct script_reply replies[] = {
@@ -419,6 +437,7 @@ int main(void) {
       cmocka_unit_test(test_an_interrupted_body_starts_over),
       cmocka_unit_test(test_lost_connections_are_unavailable_in_the_end),
       cmocka_unit_test(test_a_refused_connection_is_unavailable),
+      cmocka_unit_test(test_a_host_that_cannot_be_resolved_is_unavailable),
       cmocka_unit_test(test_a_silent_server_is_given_up),
       cmocka_unit_test(test_an_attempt_may_have_a_time_limit),
       cmocka_unit_test(test_a_waiting_request_is_cancelled_at_once),
