@@ -65,8 +65,7 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
   if (status == HOIST_OK)
     status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
                          a->op->hoist->connections, &a->bytes, err);
-  if (status == HOIST_OK)
-    status = check_metadata(txn, err);
+  if (status == HOIST_OK) status = check_metadata(txn, err);
   if (status != HOIST_OK) return status;
   operation_report(a->op, (struct hoist_progress){
                               .kind = HOIST_PROGRESS_COMMIT,

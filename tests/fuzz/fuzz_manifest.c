@@ -32,6 +32,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (manifest_from_json((const char *)data, size, &m, &id, &created, &err) != HOIST_OK) return 0;
   write_and_read(&m, id, created);
   if (model_id_parse("a/1", &model, NULL) != HOIST_OK) abort();
-  (void)plan_make(&model, &m, &err);
-  return 0;
+  return plan_make(&model, &m, &err) == HOIST_OK && m.file_count == 0 ? (abort(), 0) : 0;
 }

@@ -272,8 +272,7 @@ static void test_the_cache_directory_follows_xdg(void **state) {
   }
 }
 
-/* ---- docs/configuration.md --------------------------------------------------------------------
- */
+/* ---- docs/configuration.md ------------------------------------------------------------------- */
 
 static const char *const type_words[] = {"text", "path", "URL", NULL, "true or false", "seconds"};
 

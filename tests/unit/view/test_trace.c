@@ -28,8 +28,7 @@ static const char *parent_name(const struct trace_set *set, const char *name) {
   return span->parent == TRACE_NONE ? "(root)" : set->spans[span->parent].name;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 #define SPAN_LINE(members) "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{" members "}]}]}]}\n"
 
@@ -190,8 +189,7 @@ static void test_spans_are_read_from_protobuf_too(void **state) {
   assert_int_equal(set.spans[0].end_ns, 30);
 }
 
-/* ---- putting together ---------------------------------------------------------------------------
- */
+/* ---- putting together ------------------------------------------------------------------------ */
 
 static void test_children_follow_their_parents_by_start(void **state) {
   static const struct sample samples[] = {
@@ -308,8 +306,7 @@ static void test_an_empty_set_is_linked_to_nothing(void **state) {
   assert_int_equal(set.trace_count, 0);
 }
 
-/* ---- shares -------------------------------------------------------------------------------------
- */
+/* ---- shares ---------------------------------------------------------------------------------- */
 
 static void test_shares_add_up_to_the_whole_even_where_children_overlap(void **state) {
   static const struct sample samples[] = {

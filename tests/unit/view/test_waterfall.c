@@ -222,8 +222,7 @@ static void test_colours_tell_failures_and_phases_apart(void **state) {
   assert_non_null(strstr(text, "\033[1mfaces/1\033[0m"));
 }
 
-/* ---- bars ---------------------------------------------------------------------------------------
- */
+/* ---- bars ------------------------------------------------------------------------------------ */
 
 static void bar_text(const struct trace_set *set, const struct trace_span *span, size_t columns,
                      char *out, size_t size) {

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any bytes as a file of OTLP-JSON lines: read, linked, walked and drawn. What comes out must never hold
+ * a control character but our own newlines. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace.h"
+#include "waterfall.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_drawing(const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (((unsigned char)text[i] < 0x20 && text[i] != '\n') || text[i] == 0x7f) abort();
+}
+
+static void draw(const struct trace_set *set) {
+  const struct term term = {.unicode = true, .width = 80};
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return;
+  enum hoist_status status = waterfall_draw_all(out, &term, set, NULL);
+  fclose(out);
+  if (status == HOIST_OK) check_drawing(text, size);
+  free(text);
+}
+
+static void check_walk(const struct trace_set *set) {
+  size_t visited = 0;
+  for (size_t i = 0; i < set->trace_count; i++) {
+    const struct trace *trace = &set->traces[i];
+    const struct trace_span *span = trace_root(set, trace, 0);
+    for (; span; span = trace_next(set, trace, span))
+      visited++;
+  }
+  if (visited != set->count) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  FILE *in = size > 0 ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
+  if (!in) return 0;
+  enum hoist_status ignored = trace_read_json(&set, in, "fuzz", NULL);
+  (void)ignored; /* what was read before the damage is drawn too */
+  fclose(in);
+  if (trace_link(&set, NULL) != HOIST_OK) return 0;
+  check_walk(&set);
+  draw(&set);
+  return 0;
+}

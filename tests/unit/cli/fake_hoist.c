@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_hoist.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "err.h"
+#include "text.h"
+
+struct fake_hoist fake_hoist;
+
+struct hoist {
+  struct hoist_telemetry *telemetry;
+};
+
+struct hoist_model {
+  struct hoist_info info;
+};
+
+static struct hoist object;
+
+void fake_hoist_reset(void) {
+  fake_hoist = (struct fake_hoist){0};
+}
+
+const char *hoist_version(void) {
+  return "9.8.7";
+}
+
+void hoist_cancel(struct hoist_cancel *cancel) {
+  cancel->private_ = 1;
+}
+
+enum hoist_status hoist_open(const struct hoist_config *config, struct hoist **ret_hoist,
+                             struct hoist_error *err) {
+  if (fake_hoist.open_status != HOIST_OK)
+    return hoist_fail(err, fake_hoist.open_status, "/cache: read-only");
+  fake_hoist.opened++;
+  text_copy(fake_hoist.cache_dir, sizeof fake_hoist.cache_dir,
+            config->cache_dir ? config->cache_dir : "");
+  text_copy(fake_hoist.sources, sizeof fake_hoist.sources, config->sources ? config->sources : "");
+  object.telemetry = config->telemetry;
+  *ret_hoist = &object;
+  return HOIST_OK;
+}
+
+void hoist_close(struct hoist *hoist) {
+  if (hoist) fake_hoist.closed++;
+}
+
+/* ---- models -------------------------------------------------------------------------------------- */
+
+static void note_options(const struct hoist_call_options *options) {
+  fake_hoist.timeout_ms = options->timeout_ms;
+  fake_hoist.has_cancel = options->cancel != NULL;
+  fake_hoist.parent =
+      options->remote_parent ? *options->remote_parent : (struct hoist_span_context){0};
+}
+
+static enum hoist_status verdict(const char *id, struct hoist_error *err) {
+  for (int status = HOIST_INVALID; status <= HOIST_INTERNAL; status++) {
+    const char *name = hoist_status_name((enum hoist_status)status);
+    if (!text_starts_with(id, name)) continue;
+    hoist_fail(err, (enum hoist_status)status, "%s: it is %s", id, name);
+    if (err && status == HOIST_DENIED) err->http_status = 403;
+    return (enum hoist_status)status;
+  }
+  return HOIST_OK;
+}
+
+static void child(const struct hoist_span *parent, const char *name, uint64_t from_ns,
+                  uint64_t to_ns, const struct hoist_error *failure) {
+  struct hoist_span span;
+  hoist_span_start_at(parent, name, HOIST_SPAN_INTERNAL, from_ns, &span);
+  hoist_span_set_string(&span, "model.artifacts.source", "s3");
+  hoist_span_set_int(&span, "model.artifacts.bytes", 442000);
+  if (failure) hoist_span_record_error(&span, failure);
+  hoist_span_end_at(&span, to_ns);
+}
+
+static void record(struct hoist *hoist, const char *name, const char *id,
+                   const struct hoist_call_options *options, const struct hoist_error *failure) {
+  struct hoist_span span;
+  hoist_span_start_root(hoist->telemetry, name, HOIST_SPAN_INTERNAL, options->remote_parent, &span);
+  uint64_t now = clock_realtime_ns();
+  hoist_span_set_string(&span, "model.id", id);
+  child(&span, "model.artifacts.download", now, now + 60 * NS_PER_MS, failure);
+  if (!failure)
+    child(&span, "model.session.create", now + 60 * NS_PER_MS, now + 100 * NS_PER_MS, NULL);
+  if (failure) hoist_span_record_error(&span, failure);
+  hoist_span_end_at(&span, now + 100 * NS_PER_MS);
+}
+
+static void tell_progress(const struct hoist_call_options *options, const char *id) {
+  static const enum hoist_progress_kind kinds[] = {HOIST_PROGRESS_SOURCE, HOIST_PROGRESS_FILE,
+                                                   HOIST_PROGRESS_DONE};
+  for (size_t i = 0; options->progress && i < 3; i++) {
+    const struct hoist_progress event = {.kind = kinds[i],
+                                         .model_id = id,
+                                         .source = "s3",
+                                         .file = "weights.onnx",
+                                         .bytes = 442000,
+                                         .file_bytes = 442000,
+                                         .file_done = 1,
+                                         .file_count = 1,
+                                         .files_done = 1,
+                                         .total_done = 442000,
+                                         .total_bytes = 442000};
+    options->progress(options->progress_user, &event);
+  }
+}
+
+static const struct hoist_file the_file = {"weights.onnx", 442000, "ab"};
+
+static struct hoist_info *info_new(const char *id, int loaded) {
+  struct hoist_info *info = calloc(1, sizeof *info);
+  if (!info) abort();
+  *info = (struct hoist_info){.model_id = text_dup(id),
+                              .directory = "/cache/x",
+                              .source = "s3",
+                              .total_bytes = 442000,
+                              .files = &the_file,
+                              .file_count = 1,
+                              .weights = "weights.onnx",
+                              .downloaded_bytes = 442000,
+                              .load_time_s = 0.1,
+                              .onnxruntime_version = loaded ? "1.30.0" : NULL};
+  fake_hoist.models_held++;
+  return info;
+}
+
+void hoist_info_free(struct hoist_info *info) {
+  if (!info) return;
+  free((char *)(uintptr_t)info->model_id);
+  free(info);
+  fake_hoist.models_held--;
+}
+
+static enum hoist_status bring(struct hoist *hoist, const char *span_name, const char *id,
+                               const struct hoist_call_options *options, struct hoist_error *err) {
+  struct hoist_error failure;
+  enum hoist_status status = verdict(id, &failure);
+  note_options(options);
+  tell_progress(options, id);
+  record(hoist, span_name, id, options, status == HOIST_OK ? NULL : &failure);
+  if (status != HOIST_OK && err) *err = failure;
+  return status;
+}
+
+enum hoist_status hoist_load(struct hoist *hoist, const char *model_id,
+                             const struct hoist_call_options *options,
+                             struct hoist_model **ret_model, struct hoist_error *err) {
+  fake_hoist.loads++;
+  enum hoist_status status = bring(hoist, "model.load", model_id, options, err);
+  if (status == HOIST_OK) *ret_model = (struct hoist_model *)info_new(model_id, 1);
+  return status;
+}
+
+void hoist_model_unref(struct hoist_model *model) {
+  hoist_info_free((struct hoist_info *)model);
+}
+
+const struct hoist_info *hoist_model_info(const struct hoist_model *model) {
+  return &model->info;
+}
+
+enum hoist_status hoist_pull(struct hoist *hoist, const char *model_id,
+                             const struct hoist_call_options *options, struct hoist_info **ret_info,
+                             struct hoist_error *err) {
+  fake_hoist.pulls++;
+  enum hoist_status status = bring(hoist, "model.pull", model_id, options, err);
+  if (status == HOIST_OK) *ret_info = info_new(model_id, 0);
+  return status;
+}
+
+/* ---- the cache ----------------------------------------------------------------------------------- */
+
+enum hoist_status hoist_inspect(struct hoist *hoist, const char *model_id,
+                                const struct hoist_call_options *options,
+                                struct hoist_info **ret_info, struct hoist_error *err) {
+  enum hoist_status status = verdict(model_id, err);
+  if (status == HOIST_OK) *ret_info = info_new(model_id, 1);
+  return status;
+}
+
+enum hoist_status hoist_verify(struct hoist *hoist, const char *model_id,
+                               const struct hoist_call_options *options, uint64_t *ret_bytes,
+                               struct hoist_error *err) {
+  fake_hoist.verifies++;
+  enum hoist_status status = verdict(model_id, err);
+  if (status == HOIST_OK) *ret_bytes = 442000;
+  return status;
+}
+
+enum hoist_status hoist_remove(struct hoist *hoist, const char *model_id,
+                               const struct hoist_call_options *options, uint64_t *ret_freed_bytes,
+                               struct hoist_error *err) {
+  fake_hoist.removes++;
+  enum hoist_status status = verdict(model_id, err);
+  if (status == HOIST_OK) *ret_freed_bytes = 442000;
+  return status;
+}
+
+enum hoist_status hoist_list(struct hoist *hoist,
+                             int (*visit)(void *user, const struct hoist_list_item *item),
+                             void *user, struct hoist_error *err) {
+  if (fake_hoist.list_status != HOIST_OK)
+    return hoist_fail(err, fake_hoist.list_status, "/cache cannot be read");
+  for (int i = 0; i < fake_hoist.list_count; i++) {
+    char id[32];
+    snprintf(id, sizeof id, "m%d/1", i);
+    const struct hoist_list_item item = {.model_id = id,
+                                         .directory = "/cache/x",
+                                         .source = "s3",
+                                         .size_bytes = 442000,
+                                         .file_count = 3,
+                                         .problem = i == 0 ? fake_hoist.list_problem : NULL};
+    if (visit(user, &item)) break;
+  }
+  return HOIST_OK;
+}
+
+enum hoist_status hoist_diagnose(struct hoist *hoist, const struct hoist_call_options *options,
+                                 void (*report)(void *user, const struct hoist_finding *finding),
+                                 void *user, struct hoist_error *err) {
+  const struct hoist_finding findings[] = {
+      {"cache", HOIST_OK, "/cache, writable"},
+      {"source s3", fake_hoist.finding_status, "bucket models"},
+  };
+  for (size_t i = 0; i < 2; i++)
+    report(user, &findings[i]);
+  if (fake_hoist.diagnose_status != HOIST_OK)
+    return hoist_fail(err, fake_hoist.diagnose_status, "out of time");
+  return HOIST_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stand-in for the loader behind hoist.h. Models fail by their name: "not_found/1" is not found,
+ * "denied/1" is denied with HTTP 403, and so on for every status; any other name works. Loads record the
+ * spans that the real one records, through the telemetry in the configuration. */
+#ifndef HOIST_TESTS_CLI_FAKE_HOIST_H
+#define HOIST_TESTS_CLI_FAKE_HOIST_H
+
+#include <hoist/hoist.h>
+
+/** What the command handed over, for tests to look at. */
+struct fake_hoist {
+  int opened, closed;
+  int loads, pulls, verifies, removes;
+  int models_held;
+  char cache_dir[256], sources[256];
+  uint32_t timeout_ms;
+  int has_cancel;
+  struct hoist_span_context parent; /* zero: none was given */
+  /* What to do: */
+  int list_count;           /* models in the cache: "m0/1", "m1/1", … */
+  const char *list_problem; /* of the first one */
+  enum hoist_status open_status, list_status;
+  enum hoist_status finding_status; /* of "source s3" */
+  enum hoist_status diagnose_status;
+};
+extern struct fake_hoist fake_hoist;
+
+void fake_hoist_reset(void);
+
+#endif

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole command lines: what is printed where, and the exit code. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "capture.h"
+#include "cli.h"
+#include "fake_hoist.h"
+#include "fs.h"
+#include "text.h"
+
+#define MAX_WORDS 16
+
+static const char *const *environment;
+
+static const char *fake_env(const char *name) {
+  for (size_t i = 0; environment && environment[i]; i += 2)
+    if (strcmp(environment[i], name) == 0) return environment[i + 1];
+  return NULL;
+}
+
+/* One run of the command; freed at the end of the test. */
+struct run {
+  struct capture out, err;
+  int code;
+};
+
+static struct run run;
+
+static int reset(void **state) {
+  fake_hoist_reset();
+  environment = NULL;
+  run = (struct run){0};
+  return 0;
+}
+
+static int free_run(void **state) {
+  capture_free(&run.out);
+  capture_free(&run.err);
+  assert_int_equal(fake_hoist.opened, fake_hoist.closed);
+  assert_int_equal(fake_hoist.models_held, 0);
+  return 0;
+}
+
+/* Runs a command line, split at spaces. */
+static void run_line(const char *line) {
+  char text[512], *argv[MAX_WORDS], *rest = text;
+  int argc = 0;
+  assert_true(text_copy(text, sizeof text, line));
+  for (char *word; (word = strsep(&rest, " "));)
+    argv[argc++] = word;
+  argv[argc] = NULL;
+  capture_free(&run.out);
+  capture_free(&run.err);
+  capture_begin(&run.out);
+  capture_begin(&run.err);
+  run.code = cli_run(argc, argv, run.out.stream, run.err.stream, fake_env);
+  capture_end(&run.out);
+  capture_end(&run.err);
+}
+
+static void assert_says(const struct capture *c, const char *text) {
+  if (!strstr(c->text, text)) fail_msg("'%s' is not in: %s", text, c->text);
+}
+
+/* The JSON object on line `number` (from 0; negative: from the end) of standard output. */
+static json_t *json_line(int number) {
+  int lines = 0;
+  for (const char *p = run.out.text; *p; p++)
+    lines += *p == '\n';
+  const char *line = run.out.text;
+  for (int i = 0; i < (number < 0 ? lines + number : number); i++)
+    line = strchr(line, '\n') + 1;
+  json_error_t error;
+  json_t *json = json_loadb(line, strcspn(line, "\n"), 0, &error);
+  if (!json) fail_msg("%s: %s", error.text, line);
+  return json;
+}
+
+static const char *text_at(const json_t *json, const char *key) {
+  const char *text = json_string_value(json_object_get(json, key));
+  return text ? text : "(none)";
+}
+
+/* ---- exit codes, errors --------------------------------------------------------------------------- */
+
+static void test_every_status_has_its_exit_code_and_one_line(void **state) {
+  static const struct {
+    const char *id;
+    int code;
+  } cases[] = {{"fine/1", 0},      {"internal/1", 1},   {"invalid/1", 2},
+               {"not_found/1", 3}, {"denied/1", 4},     {"unavailable/1", 5},
+               {"timeout/1", 6},   {"corrupt/1", 7},    {"unsupported/1", 8},
+               {"no_space/1", 9},  {"no_memory/1", 10}, {"cancelled/1", 130}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char line[128], message[128];
+    snprintf(line, sizeof line, "hoist rm %s", cases[i].id);
+    run_line(line);
+    assert_int_equal(run.code, cases[i].code);
+    if (cases[i].code == 0) {
+      assert_string_equal(run.err.text, "");
+      continue;
+    }
+    snprintf(message, sizeof message, "hoist: %s: it is %.*s\n", cases[i].id,
+             (int)strcspn(cases[i].id, "/"), cases[i].id);
+    assert_string_equal(run.err.text, message);
+  }
+}
+
+static void test_all_ids_are_tried_and_the_first_failure_decides(void **state) {
+  static const char *const commands[] = {"load", "pull", "verify", "rm"};
+  for (size_t i = 0; i < 4; i++) {
+    char line[128];
+    snprintf(line, sizeof line, "hoist %s -q a/1 denied/1 b/1 not_found/1", commands[i]);
+    run_line(line);
+    assert_int_equal(run.code, 4);
+    assert_string_equal(run.err.text,
+                        "hoist: denied/1: it is denied\nhoist: not_found/1: it is not_found\n");
+    assert_string_equal(run.out.text, "");
+  }
+  assert_int_equal(fake_hoist.loads, 4);
+  assert_int_equal(fake_hoist.removes, 4);
+}
+
+static void test_a_cancelled_command_tries_no_further(void **state) {
+  run_line("hoist load cancelled/1 b/1");
+  assert_int_equal(run.code, 130);
+  assert_int_equal(fake_hoist.loads, 1);
+}
+
+static void test_wrong_command_lines_are_refused(void **state) {
+  static const struct {
+    const char *line, *says;
+  } cases[] = {
+      {"hoist", "no command was given"},
+      {"hoist lod x", "unknown command 'lod': did you mean 'load'?"},
+      {"hoist frobnicate", "unknown command 'frobnicate': see 'hoist help'"},
+      {"hoist load", "load: too few arguments: usage is 'hoist load ID...'"},
+      {"hoist ls extra", "ls: unexpected argument 'extra'"},
+      {"hoist info a b", "info: unexpected argument 'b'"},
+      {"hoist ls --waterfall", "ls draws no waterfall"},
+      {"hoist ls --bogus", "unknown option '--bogus'"},
+      {"hoist ls --connections many", "--connections is 'many'"},
+      {"hoist pull s3://bucket/prefix DIR", "s3://bucket/prefix is a place, not a model id"},
+      {"hoist help frobnicate", "there is no command 'frobnicate'"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    run_line(cases[i].line);
+    assert_int_equal(run.code, 2);
+    assert_memory_equal(run.err.text, "hoist: ", 7);
+    assert_says(&run.err, cases[i].says);
+    assert_int_equal(fake_hoist.opened, 0);
+  }
+}
+
+static void test_a_wrong_variable_is_named(void **state) {
+  static const char *const variables[] = {"OFFLINE_MODE", "maybe", NULL};
+  environment = variables;
+  run_line("hoist ls");
+  assert_int_equal(run.code, 2);
+  assert_string_equal(run.err.text,
+                      "hoist: OFFLINE_MODE is 'maybe': expected true or false (also 1, 0, yes, "
+                      "no)\n");
+  run_line("hoist help"); /* help must work whatever the environment is */
+  assert_int_equal(run.code, 0);
+}
+
+static void test_with_json_a_failure_is_an_object_besides_the_line(void **state) {
+  run_line("hoist rm --json denied/1");
+  assert_string_equal(run.err.text, "hoist: denied/1: it is denied\n");
+  assert_string_equal(run.out.text,
+                      "{\"model_id\":\"denied/1\",\"status\":\"denied\",\"error\":{\"status\":"
+                      "\"denied\",\"message\":\"denied/1: it is denied\",\"http_status\":403}}\n");
+  fake_hoist.open_status = HOIST_DENIED;
+  run_line("hoist ls --json");
+  assert_int_equal(run.code, 4);
+  assert_string_equal(run.out.text, "{\"status\":\"denied\",\"error\":{\"status\":\"denied\","
+                                    "\"message\":\"/cache: read-only\"}}\n");
+}
+
+/* ---- load and pull -------------------------------------------------------------------------------- */
+
+static void test_load_draws_where_the_time_went(void **state) {
+  run_line("hoist load faces/1");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "model.load");
+  assert_says(&run.out, "`-model.session.create");
+  assert_says(&run.out,
+              "\nfaces/1: 100 ms - 60 % downloading from s3 (442 KB), 40 % creating the session\n");
+  assert_string_equal(run.err.text, "faces/1: weights.onnx is complete (1 of 1 files)\n");
+}
+
+static void test_each_model_gets_its_own_waterfall(void **state) {
+  run_line("hoist load a/1 denied/1 b/1");
+  assert_int_equal(run.code, 4);
+  const char *a = strstr(run.out.text, "\na/1: 100 ms - ");
+  const char *d = strstr(run.out.text, "\ndenied/1: failed after 100 ms - 60 % trying s3, ");
+  const char *b = strstr(run.out.text, "\nb/1: 100 ms - ");
+  assert_non_null(a);
+  assert_true(d > a && b > d);
+}
+
+static void test_without_a_waterfall_one_line_is_left(void **state) {
+  run_line("hoist load --no-waterfall faces/1");
+  assert_string_equal(run.out.text, "faces/1: loaded from s3 (442 KB) in 100 ms\n");
+  run_line("hoist pull faces/1");
+  assert_string_equal(run.out.text, "faces/1: ready from s3 (442 KB) in 100 ms\n");
+  run_line("hoist pull --waterfall faces/1");
+  assert_says(&run.out, "model.pull");
+  run_line("hoist load -q faces/1");
+  assert_string_equal(run.out.text, "");
+  assert_string_equal(run.err.text, "");
+}
+
+static void test_json_ends_with_a_result_that_has_the_phases(void **state) {
+  run_line("hoist load --json faces/1");
+  assert_int_equal(run.code, 0);
+  assert_string_equal(run.err.text, "");
+  json_t *first = json_line(0), *last = json_line(-1);
+  assert_string_equal(text_at(first, "event"), "progress");
+  assert_string_equal(text_at(first, "kind"), "source");
+  assert_string_equal(text_at(last, "event"), "result");
+  assert_string_equal(text_at(last, "model_id"), "faces/1");
+  assert_string_equal(text_at(last, "status"), "ok");
+  assert_int_equal(strlen(text_at(last, "trace_id")), 32);
+  json_t *phases = json_object_get(last, "phases");
+  assert_in_range(json_array_size(phases), 2, 3); /* the rest may be too short to count */
+  assert_string_equal(text_at(json_array_get(phases, 0), "phase"), "download");
+  assert_string_equal(text_at(json_array_get(phases, 0), "source"), "s3");
+  assert_int_equal(json_integer_value(json_object_get(json_array_get(phases, 0), "bytes")), 442000);
+  assert_string_equal(text_at(json_array_get(phases, 1), "phase"), "session");
+  json_decref(first);
+  json_decref(last);
+}
+
+static void test_json_of_a_failed_load_ends_with_its_error(void **state) {
+  run_line("hoist load --json denied/1");
+  assert_int_equal(run.code, 4);
+  json_t *last = json_line(-1);
+  assert_string_equal(text_at(last, "event"), "result");
+  assert_string_equal(text_at(last, "status"), "denied");
+  assert_int_equal(
+      json_integer_value(json_object_get(json_object_get(last, "error"), "http_status")), 403);
+  json_decref(last);
+}
+
+static void test_options_reach_the_library(void **state) {
+  run_line("hoist load -q --timeout 2.5 --cache-dir /c --sources dir:/m faces/1");
+  assert_int_equal(fake_hoist.timeout_ms, 2500);
+  assert_true(fake_hoist.has_cancel);
+  assert_string_equal(fake_hoist.cache_dir, "/c");
+  assert_string_equal(fake_hoist.sources, "dir:/m");
+}
+
+static void test_traceparent_is_the_parent(void **state) {
+  static const char *const variables[] = {
+      "TRACEPARENT", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", NULL};
+  environment = variables;
+  run_line("hoist load faces/1");
+  assert_int_equal(fake_hoist.parent.trace_id[0], 0x4b);
+  assert_int_equal(fake_hoist.parent.span_id[7], 0xb7);
+  assert_says(&run.out, "trace 4bf92f3577b34da6a3ce929d0e0e4736");
+}
+
+static void test_a_malformed_traceparent_is_ignored(void **state) {
+  static const char *const variables[] = {"TRACEPARENT", "nonsense", NULL};
+  environment = variables;
+  run_line("hoist load faces/1");
+  assert_int_equal(run.code, 0);
+  assert_int_equal(fake_hoist.parent.trace_id[0], 0);
+}
+
+static void test_a_trace_file_can_be_drawn_again(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  close(fd);
+  snprintf(line, sizeof line, "hoist pull -q --trace-file %s faces/1", path);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  snprintf(line, sizeof line, "hoist trace %s", path);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "\nfaces/1: 100 ms - 60 % downloading from s3 (442 KB), ");
+  snprintf(line, sizeof line, "hoist trace --json %s", path);
+  run_line(line);
+  json_t *trace = json_line(0);
+  json_t *spans = json_object_get(trace, "spans");
+  assert_int_equal(json_array_size(spans), 3);
+  assert_string_equal(text_at(json_array_get(spans, 0), "name"), "model.pull");
+  assert_string_equal(text_at(json_array_get(spans, 1), "parent_id"),
+                      text_at(json_array_get(spans, 0), "span_id"));
+  json_decref(trace);
+  unlink(path);
+}
+
+static void test_telemetry_trouble_is_a_warning_only(void **state) {
+  run_line("hoist load --trace-file /nonexistent/dir/t.json faces/1");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.err, "hoist: warning: ");
+  assert_says(&run.err, "/nonexistent/dir/t.json");
+  assert_says(&run.out, "\nfaces/1: 100 ms - "); /* the waterfall is still drawn */
+  static const char *const variables[] = {"OTEL_TRACES_SAMPLER", "always_off", NULL};
+  environment = variables;
+  run_line("hoist load faces/1");
+  assert_int_equal(run.code, 0);
+  assert_string_equal(run.out.text, "faces/1: loaded from s3 (442 KB) in 100 ms\n");
+}
+
+/* ---- the cache ------------------------------------------------------------------------------------ */
+
+static void test_ls_is_a_table_with_a_total(void **state) {
+  fake_hoist.list_count = 2;
+  run_line("hoist ls");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "MODEL              SIZE   FILES  SOURCE            AGE\n");
+  assert_says(&run.out, "m1/1             442 KB       3  s3                ");
+  assert_says(&run.out, "\n2 models, 884 KB\n");
+  fake_hoist.list_problem = "the manifest is damaged";
+  run_line("hoist ls");
+  assert_says(&run.out, "m0/1          the manifest is damaged\n");
+  fake_hoist.list_count = 0;
+  run_line("hoist ls");
+  assert_string_equal(run.out.text, "0 models, 0 B\n");
+}
+
+static void test_ls_is_one_object_for_programs(void **state) {
+  fake_hoist.list_count = 2;
+  run_line("hoist ls --json");
+  json_t *json = json_line(0);
+  assert_int_equal(json_array_size(json_object_get(json, "models")), 2);
+  assert_int_equal(json_integer_value(json_object_get(json, "total_bytes")), 884000);
+  json_decref(json);
+}
+
+static void test_verify_without_ids_verifies_all(void **state) {
+  fake_hoist.list_count = 3;
+  run_line("hoist verify");
+  assert_int_equal(run.code, 0);
+  assert_int_equal(fake_hoist.verifies, 3);
+  assert_says(&run.out, "ok m2/1  442 KB in ");
+  fake_hoist.list_status = HOIST_DENIED;
+  run_line("hoist verify");
+  assert_int_equal(run.code, 4);
+  fake_hoist.list_status = HOIST_OK;
+  fake_hoist.list_count = 0;
+  run_line("hoist verify");
+  assert_string_equal(run.out.text, "there are no models in the cache\n");
+}
+
+static void test_info_describes_or_says_what_is_wrong(void **state) {
+  run_line("hoist info faces/1");
+  assert_says(&run.out, "faces/1\n");
+  assert_says(&run.out, "weights.onnx    442 KB  sha256 ab\n");
+  run_line("hoist info --json faces/1");
+  json_t *json = json_line(0);
+  assert_string_equal(text_at(json, "model_id"), "faces/1");
+  json_decref(json);
+  run_line("hoist info corrupt/1");
+  assert_int_equal(run.code, 7);
+}
+
+/* ---- config, doctor, trace, version, help ---------------------------------------------------------- */
+
+static void test_config_shows_values_origins_and_no_secret(void **state) {
+  static const char *const variables[] = {"ROBOFLOW_API_KEY",
+                                          "hunter2",
+                                          "INFER_BUCKET",
+                                          "models",
+                                          "HOME",
+                                          "/home/a",
+                                          "SECURE_GATEWAY",
+                                          "https://user:hunter2@gate/?token=hunter2",
+                                          NULL};
+  environment = variables;
+  run_line("hoist config --connections 3");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "/home/a/.cache/hoist");
+  assert_says(&run.out, "bucket              models ");
+  assert_says(&run.out, " INFER_BUCKET\n");
+  assert_says(&run.out, "api_key             set ");
+  assert_says(&run.out, " ROBOFLOW_API_KEY\n");
+  assert_says(&run.out, "connections         3 ");
+  assert_says(&run.out, " --connections\n");
+  assert_null(strstr(run.out.text, "hunter2"));
+  run_line("hoist config --json");
+  assert_null(strstr(run.out.text, "hunter2"));
+  json_t *json = json_line(0), *settings = json_object_get(json, "settings");
+  size_t count;
+  settings_table(&count);
+  assert_int_equal(json_array_size(settings), count);
+  json_decref(json);
+}
+
+static void test_doctor_exits_with_the_first_failure(void **state) {
+  run_line("hoist doctor");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "ok   cache                 /cache, writable\n");
+  assert_says(&run.out, "not exported: set OTEL_EXPORTER_OTLP_ENDPOINT");
+  assert_says(&run.out, "hoist 9.8.7, libcurl ");
+  fake_hoist.finding_status = HOIST_DENIED;
+  run_line("hoist doctor");
+  assert_int_equal(run.code, 4);
+  assert_says(&run.out, "FAIL source s3             bucket models\n");
+  run_line("hoist doctor --json");
+  assert_int_equal(run.code, 4);
+  json_t *json = json_line(0);
+  assert_int_equal(json_array_size(json_object_get(json, "findings")), 3);
+  assert_string_equal(text_at(json, "hoist"), "9.8.7");
+  json_decref(json);
+  fake_hoist.diagnose_status = HOIST_TIMEOUT;
+  fake_hoist.finding_status = HOIST_OK;
+  run_line("hoist doctor");
+  assert_int_equal(run.code, 6);
+}
+
+static void test_doctor_finds_out_that_nobody_collects(void **state) {
+  static const char *const variables[] = {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1",
+                                          NULL};
+  environment = variables;
+  run_line("hoist doctor");
+  assert_int_equal(run.code, 5);
+  assert_says(&run.out, "FAIL telemetry ");
+  assert_says(&run.out, "127.0.0.1");
+}
+
+static void test_trace_draws_what_can_be_read_of_a_damaged_file(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  static const char text[] = "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"good\","
+                             "\"startTimeUnixNano\":\"1000000\",\"endTimeUnixNano\":\"3000000\"}]}"
+                             "]}]}\n{\"resourceSpans\":";
+  int fd = mkstemp(path);
+  assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+  close(fd);
+  snprintf(line, sizeof line, "hoist trace %s", path);
+  run_line(line);
+  unlink(path);
+  assert_int_equal(run.code, 7);
+  assert_says(&run.out, "\ngood: 2.00 ms\n");
+  assert_says(&run.err, ":2: not JSON");
+  run_line("hoist trace /nonexistent.json");
+  assert_int_equal(run.code, 3);
+  assert_says(&run.err, "hoist: /nonexistent.json: No such file or directory\n");
+  run_line("hoist trace /dev/null");
+  assert_int_equal(run.code, 3);
+  assert_says(&run.err, "there are no spans in it");
+}
+
+static void test_version_and_help(void **state) {
+  run_line("hoist version");
+  assert_memory_equal(run.out.text, "hoist 9.8.7\nlibcurl ", 20);
+  run_line("hoist --version -q");
+  assert_string_equal(run.out.text, "hoist 9.8.7\n");
+  run_line("hoist version --json");
+  json_t *json = json_line(0);
+  assert_string_equal(text_at(json, "hoist"), "9.8.7");
+  json_decref(json);
+  size_t count;
+  const struct command *commands = cli_commands(&count);
+  run_line("hoist --help");
+  assert_int_equal(run.code, 0);
+  for (size_t i = 0; i < count; i++) {
+    char line[64];
+    assert_says(&run.out, commands[i].summary);
+    snprintf(line, sizeof line, "hoist help %s", commands[i].name);
+  }
+  run_line("hoist load --help");
+  assert_memory_equal(run.out.text, "Usage: hoist load [OPTIONS] ID...\n", 34);
+  assert_int_equal(fake_hoist.loads, 0);
+  run_line("hoist help settings");
+  assert_says(&run.out, "--cache-dir");
+  assert_null(strstr(run.out.text, "--secret-key"));
+}
+
+static void test_output_that_cannot_be_written_is_a_failure(void **state) {
+  char word[] = "hoist", help[] = "help", *argv[] = {word, help, NULL};
+  FILE *full = fopen("/dev/full", "w");
+  if (!full) skip();
+  capture_begin(&run.err);
+  capture_begin(&run.out);
+  assert_int_equal(cli_run(2, argv, full, run.err.stream, fake_env), 9);
+  capture_end(&run.err);
+  assert_says(&run.err, "hoist: standard output cannot be written: No space left");
+  fclose(full);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, reset, free_run)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_every_status_has_its_exit_code_and_one_line),
+      TEST(test_all_ids_are_tried_and_the_first_failure_decides),
+      TEST(test_a_cancelled_command_tries_no_further),
+      TEST(test_wrong_command_lines_are_refused),
+      TEST(test_a_wrong_variable_is_named),
+      TEST(test_with_json_a_failure_is_an_object_besides_the_line),
+      TEST(test_load_draws_where_the_time_went),
+      TEST(test_each_model_gets_its_own_waterfall),
+      TEST(test_without_a_waterfall_one_line_is_left),
+      TEST(test_json_ends_with_a_result_that_has_the_phases),
+      TEST(test_json_of_a_failed_load_ends_with_its_error),
+      TEST(test_options_reach_the_library),
+      TEST(test_traceparent_is_the_parent),
+      TEST(test_a_malformed_traceparent_is_ignored),
+      TEST(test_a_trace_file_can_be_drawn_again),
+      TEST(test_telemetry_trouble_is_a_warning_only),
+      TEST(test_ls_is_a_table_with_a_total),
+      TEST(test_ls_is_one_object_for_programs),
+      TEST(test_verify_without_ids_verifies_all),
+      TEST(test_info_describes_or_says_what_is_wrong),
+      TEST(test_config_shows_values_origins_and_no_secret),
+      TEST(test_doctor_exits_with_the_first_failure),
+      TEST(test_doctor_finds_out_that_nobody_collects),
+      TEST(test_trace_draws_what_can_be_read_of_a_damaged_file),
+      TEST(test_version_and_help),
+      TEST(test_output_that_cannot_be_written_is_a_failure),
+  };
+  return cmocka_run_group_tests_name("commands", tests, NULL, NULL);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The OTLP/HTTP exporter against a server with a script. Retries wait a millisecond here; nothing is
+ * decided by how long anything takes, but that what must not wait for ever does not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "clock.h"
+#include "exporter.h"
+#include "script_server.h"
+
+#define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define STATUS(code) "HTTP/1.1 " code " X\r\nContent-Length: 0\r\n\r\n"
+#define REPLY(text)                                                                                \
+  { .data = text, .size = sizeof text - 1 }
+
+static stop_time never = UINT64_MAX;
+static const char payload[] = "not really protobuf";
+
+static struct exporter *exporter_to(const char *url, const char *headers, uint32_t timeout_ms,
+                                    const stop_time *stop) {
+  struct otlp_http_config config = {.signal = SIGNAL_TRACES,
+                                    .url = url,
+                                    .headers = headers,
+                                    .timeout_ms = timeout_ms,
+                                    .backoff_ms = 1,
+                                    .stop_at_ns = stop};
+  struct exporter *exporter;
+  struct hoist_error err;
+  if (otlp_http_new(&config, &exporter, &err) != HOIST_OK) fail_msg("%s", err.message);
+  return exporter;
+}
+
+static enum hoist_status deliver(struct exporter *exporter, struct partial *partial,
+                                 struct hoist_error *err) {
+  struct batch batch = {SIGNAL_TRACES, payload, sizeof payload - 1, 3};
+  memset(partial, 0, sizeof *partial);
+  memset(err, 0, sizeof *err);
+  return exporter->ops->deliver(exporter, &batch, partial, err);
+}
+
+struct outcome {
+  enum hoist_status status;
+  struct partial partial;
+  struct hoist_error err;
+  int requests;
+};
+
+/* One delivery to a server that answers with these replies. */
+static struct outcome run(const struct script_reply *replies, size_t count, uint32_t timeout_ms) {
+  struct outcome o;
+  struct script_server *server = script_server_replay(replies, count);
+  assert_non_null(server);
+  struct exporter *exporter =
+      exporter_to(script_server_url(server), "authorization=Bearer hunter22", timeout_ms, &never);
+  o.status = deliver(exporter, &o.partial, &o.err);
+  o.requests = script_server_requests(server);
+  exporter_free(exporter);
+  script_server_stop(server);
+  return o;
+}
+
+static void test_a_request_is_what_the_specification_says(void **state) {
+  struct script_reply ok = REPLY(OK_EMPTY);
+  struct script_server *server = script_server_replay(&ok, 1);
+  char url[128];
+  struct partial partial;
+  struct hoist_error err;
+  snprintf(url, sizeof url, "%s/otlp/v1/traces?tenant=1", script_server_url(server));
+  struct exporter *exporter = exporter_to(url, "x-a=one,x-b=t%20wo,x-empty=", 5000, &never);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(deliver(exporter, &partial, &err), HOIST_OK);
+  const char *text = script_server_request(server, 0);
+  assert_non_null(strstr(text, "POST /otlp/v1/traces?tenant=1 HTTP/1.1\r\n"));
+  assert_non_null(strstr(text, "\r\nContent-Type: application/x-protobuf\r\n"));
+  assert_non_null(strstr(text, "\r\nUser-Agent: OTel-OTLP-Exporter-C/" HOIST_VERSION
+                               " hoist/" HOIST_VERSION "\r\n"));
+  assert_non_null(strstr(text, "\r\nContent-Length: 19\r\n"));
+  assert_non_null(strstr(text, "\r\nx-a: one\r\n"));
+  assert_non_null(strstr(text, "\r\nx-b: t wo\r\n"));
+  assert_non_null(strstr(text, "\r\nx-empty:\r\n"));
+  assert_null(strstr(text, "Expect"));
+  assert_non_null(strstr(text, "\r\n\r\nnot really protobuf"));
+  assert_int_equal(script_server_connections(server), 1); /* kept alive */
+  exporter_free(exporter);
+  script_server_stop(server);
+}
+
+static void test_only_the_listed_answers_are_retried(void **state) {
+  static const struct {
+    const char *reply;
+    bool retried;
+  } cases[] = {
+      {STATUS("429"), true},  {STATUS("502"), true},  {STATUS("503"), true},
+      {STATUS("504"), true},  {STATUS("400"), false}, {STATUS("401"), false},
+      {STATUS("404"), false}, {STATUS("408"), false}, {STATUS("413"), false},
+      {STATUS("500"), false}, {STATUS("501"), false}, {STATUS("301"), false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct script_reply replies[] = {{.data = cases[i].reply}, REPLY(OK_EMPTY)};
+    struct outcome o = run(replies, 2, 5000);
+    assert_int_equal(o.status, cases[i].retried ? HOIST_OK : HOIST_UNAVAILABLE);
+    assert_int_equal(o.requests, cases[i].retried ? 2 : 1);
+    if (!cases[i].retried) {
+      assert_int_equal(o.err.http_status, atoi(cases[i].reply + 9));
+      assert_non_null(strstr(o.err.message, "HTTP status"));
+    }
+  }
+}
+
+static void test_a_connection_that_breaks_before_the_answer_is_retried(void **state) {
+  static const struct script_reply breaks[] = {{.after = SCRIPT_CLOSE}, {.after = SCRIPT_RESET}};
+  for (size_t i = 0; i < 2; i++) {
+    struct script_reply replies[] = {breaks[i], breaks[i], REPLY(OK_EMPTY)};
+    struct outcome o = run(replies, 3, 5000);
+    assert_int_equal(o.status, HOIST_OK);
+    assert_int_equal(o.requests, 3);
+  }
+}
+
+static void test_an_answer_that_is_not_http_is_final(void **state) {
+  struct script_reply replies[] = {{.data = "SSH-2.0-OpenSSH_9.2\r\n", .after = SCRIPT_CLOSE},
+                                   REPLY(OK_EMPTY)};
+  struct outcome o = run(replies, 2, 5000);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_int_equal(o.requests, 1);
+}
+
+static void test_a_body_over_the_cap_is_refused(void **state) {
+  static char reply[64 + (5 << 20)];
+  int head = snprintf(reply, 64, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", 5 << 20);
+  memset(reply + head, 0, 5 << 20);
+  struct script_reply replies[] = {
+      {.data = reply, .size = (size_t)head + (5 << 20), .after = SCRIPT_CLOSE}};
+  struct outcome o = run(replies, 1, 5000);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_int_equal(o.requests, 1);
+}
+
+static void test_retry_after_is_waited_for_in_either_form(void **state) {
+  static char dated[200];
+  char date[64];
+  time_t soon = time(NULL) + 1;
+  struct tm tm;
+  strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&soon, &tm));
+  snprintf(dated, sizeof dated, "HTTP/1.1 503 X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+           date);
+  const char *const forms[] = {"HTTP/1.1 429 X\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
+                               dated};
+  for (size_t i = 0; i < 2; i++) {
+    struct script_reply replies[] = {{.data = forms[i]}, REPLY(OK_EMPTY)};
+    uint64_t before = clock_monotonic_ns();
+    struct outcome o = run(replies, 2, 10000);
+    assert_int_equal(o.status, HOIST_OK);
+    assert_int_equal(o.requests, 2);
+    /* a date may be over by the time the answer is read; a number of seconds cannot */
+    if (i == 0) assert_true(clock_monotonic_ns() - before >= NS_PER_S);
+  }
+}
+
+static void test_a_retry_beyond_the_deadline_is_given_up_at_once(void **state) {
+  struct script_reply replies[] = {
+      REPLY("HTTP/1.1 503 X\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"), REPLY(OK_EMPTY)};
+  struct outcome o = run(replies, 2, 30000);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_int_equal(o.requests, 1);
+  assert_int_equal(o.err.http_status, 503);
+}
+
+static void test_retries_end_at_the_deadline(void **state) {
+  struct script_reply replies[] = {REPLY(STATUS("503"))};
+  struct outcome o = run(replies, 1, 50);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_true(o.requests >= 1);
+}
+
+static void test_a_partial_success_is_counted_and_never_retried(void **state) {
+  /* {1: {1: 2, 2: "span names too long: Bearer hunter22"}}; the receiver repeats our secret */
+  static const char reply[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
+                              "Content-Length: 42\r\n\r\n"
+                              "\x0a\x28\x08\x02\x12\x24span names too long: Bearer hunter22";
+  struct script_reply replies[] = {REPLY(reply), REPLY(STATUS("500"))};
+  struct outcome o = run(replies, 2, 5000);
+  assert_int_equal(o.status, HOIST_OK);
+  assert_int_equal(o.requests, 1);
+  assert_int_equal(o.partial.rejected, 2);
+  assert_non_null(strstr(o.partial.message, "span names too long"));
+  assert_null(strstr(o.partial.message, "hunter22"));
+}
+
+static void test_an_odd_body_of_a_success_is_ignored(void **state) {
+  struct script_reply replies[] = {
+      REPLY("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\xff\xff\xff")};
+  struct outcome o = run(replies, 1, 5000);
+  assert_int_equal(o.status, HOIST_OK);
+  assert_int_equal(o.partial.rejected, 0);
+}
+
+static void test_an_error_shows_what_the_receiver_said_without_secrets(void **state) {
+  struct script_reply replies[] = {REPLY("HTTP/1.1 401 X\r\nContent-Length: 21\r\n\r\n"
+                                         "\x08\x10\x12\x11"
+                                         "bad key: hunter22")};
+  struct outcome o = run(replies, 1, 5000);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_non_null(strstr(o.err.message, "HTTP status 401: bad key: "));
+  assert_null(strstr(o.err.message, "hunter22"));
+}
+
+static void test_a_refused_connection_is_retried_until_the_deadline(void **state) {
+  struct script_reply ok = REPLY(OK_EMPTY);
+  struct script_server *server = script_server_replay(&ok, 1);
+  char url[128];
+  struct partial partial;
+  struct hoist_error err;
+  snprintf(url, sizeof url, "http://me:hunter22@127.0.0.1:%u/v1/traces?key=hunter22",
+           script_server_port(server));
+  script_server_stop(server); /* its port is free now */
+  struct exporter *exporter = exporter_to(url, NULL, 50, &never);
+  assert_int_equal(deliver(exporter, &partial, &err), HOIST_UNAVAILABLE);
+  assert_null(strstr(err.message, "hunter22"));
+  assert_non_null(strstr(err.message, "127.0.0.1"));
+  assert_null(strstr(err.message, "(attempt 1)"));
+  exporter_free(exporter);
+}
+
+static void test_a_collector_that_hangs_is_left_at_the_deadline_or_the_stop(void **state) {
+  struct script_reply stall = {.after = SCRIPT_STALL};
+  struct outcome o = run(&stall, 1, 50);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_non_null(strstr(o.err.message, "no answer in time"));
+
+  stop_time stop = clock_monotonic_ns() + 50 * NS_PER_MS;
+  struct script_server *server = script_server_replay(&stall, 1);
+  struct exporter *exporter = exporter_to(script_server_url(server), NULL, 0, &stop);
+  assert_int_equal(deliver(exporter, &o.partial, &o.err), HOIST_UNAVAILABLE);
+  exporter_free(exporter);
+  script_server_stop(server);
+}
+
+static void test_a_bad_url_or_header_list_is_invalid(void **state) {
+  static const struct {
+    const char *url, *headers;
+  } cases[] = {
+      {"", NULL},
+      {"localhost:4318", NULL},
+      {"ftp://host/", NULL},
+      {"http://", NULL},
+      {"http://h:99999", NULL},
+      {"http://h/", "novalue"},
+      {"http://h/", "bad name=x"},
+      {"http://h/", "a=%0d%0ainjected"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct otlp_http_config config = {.signal = SIGNAL_TRACES,
+                                      .url = cases[i].url,
+                                      .headers = cases[i].headers,
+                                      .stop_at_ns = &never};
+    struct exporter *exporter = NULL;
+    struct hoist_error err;
+    assert_int_equal(otlp_http_new(&config, &exporter, &err), HOIST_INVALID);
+    assert_null(exporter);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_a_request_is_what_the_specification_says),
+      cmocka_unit_test(test_only_the_listed_answers_are_retried),
+      cmocka_unit_test(test_a_connection_that_breaks_before_the_answer_is_retried),
+      cmocka_unit_test(test_an_answer_that_is_not_http_is_final),
+      cmocka_unit_test(test_a_body_over_the_cap_is_refused),
+      cmocka_unit_test(test_retry_after_is_waited_for_in_either_form),
+      cmocka_unit_test(test_a_retry_beyond_the_deadline_is_given_up_at_once),
+      cmocka_unit_test(test_retries_end_at_the_deadline),
+      cmocka_unit_test(test_a_partial_success_is_counted_and_never_retried),
+      cmocka_unit_test(test_an_odd_body_of_a_success_is_ignored),
+      cmocka_unit_test(test_an_error_shows_what_the_receiver_said_without_secrets),
+      cmocka_unit_test(test_a_refused_connection_is_retried_until_the_deadline),
+      cmocka_unit_test(test_a_collector_that_hangs_is_left_at_the_deadline_or_the_stop),
+      cmocka_unit_test(test_a_bad_url_or_header_list_is_invalid),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
