@@ -39,6 +39,15 @@ test('the example with its own tracer gets every span, nested', async (t) => {
   assert.match(failed.stdout.split('\n').filter(Boolean).at(-1), /^model\.load .* ERROR /);
 });
 
+test('the public headers are C11 and C++', () => {
+  const headers = ['error.h', 'hoist.h', 'telemetry.h'];
+  for (const header of headers) {
+    const include = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only', `-I${join(projectRoot, 'include')}`, '-include', `hoist/${header}`, '-'];
+    execFileSync('cc', ['-std=c11', '-x', 'c', ...include], { input: 'int main(void) { return 0; }\n' });
+    execFileSync('c++', ['-std=c++11', '-x', 'c++', ...include], { input: 'int main() { return 0; }\n' });
+  }
+});
+
 test('an installed hoist is found by pkg-config and links, shared and static', async (t) => {
   const dest = tempDir(t);
   execFileSync('meson', ['install', '-C', build, '--no-rebuild', '--destdir', dest], { stdio: 'pipe' });

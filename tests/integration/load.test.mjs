@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import {
   assertNoSecrets, assertSoundTrace, assertTree, hoist, hoistOk, jsonLines, listTree, named, tempDir,
 } from '../lib/harness.mjs';
-import { startCeph } from '../servers/servers.mjs';
+import { startCeph, startSwift } from '../servers/servers.mjs';
 import { makeWorld, marker, modelFiles, modelId, totalBytes, writeModel } from './world.mjs';
 
 const world = await makeWorld(after);
@@ -91,6 +91,18 @@ test('an S3 miss is downloaded from Ceph, then a hit comes from the cache', asyn
   const hit = await load(env);
   assertTree(hit.spans, loaded(true, [fromCache('sha256')]));
   assert.notEqual(hit.spans[0].traceId, miss.spans[0].traceId);
+});
+
+test('Swift, the second real server, delivers the same files', async (t) => {
+  const swift = await startSwift();
+  t.after(() => swift.stop());
+  await swift.createBucket('models');
+  for (const [name, data] of Object.entries(modelFiles)) await swift.upload('models', `${modelId}/${name}`, data);
+  const env = world.env(tempDir(t), { ...swift.env('models'), AWS_SESSION_TOKEN: '', HOIST_SOURCES: 's3' });
+  world.receiver.reset();
+  await hoistOk(['load', modelId], { env });
+  assertTree(world.receiver.spans(), loaded(false, [fromS3, fromCache('sha256_on_download')]));
+  for (const [name, data] of Object.entries(modelFiles)) assert.deepEqual(readFileSync(join(env.MODEL_CACHE_DIR, modelId, name)), Buffer.from(data));
 });
 
 test('an API miss asks the API, fetches the file URLs, and honours the contract', async (t) => {
