@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,8 +46,7 @@ int cli_exit_code(enum hoist_status status) {
   return 1;
 }
 
-/* ---- saying things ------------------------------------------------------------------------------
- */
+/* ---- saying things --------------------------------------------------------------------------- */
 
 size_t cli_put(FILE *out, const char *text) {
   char clean[PUT_MAX_BYTES];
@@ -100,8 +100,7 @@ enum hoist_status cli_configure(struct cli *cli, struct hoist_config *ret_config
   return status;
 }
 
-/* ---- finding the command ------------------------------------------------------------------------
- */
+/* ---- finding the command --------------------------------------------------------------------- */
 
 const struct command *cli_command(const char *name) {
   size_t count;
@@ -158,8 +157,7 @@ static enum hoist_status find_command(struct cli *cli, struct hoist_error *err) 
   return o->help ? HOIST_OK : check_args(cli, err);
 }
 
-/* ---- running ------------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static enum hoist_status run_command(struct cli *cli) {
   if (cli->options.help && strcmp(cli->command->name, "help") != 0) {
@@ -169,13 +167,20 @@ static enum hoist_status run_command(struct cli *cli) {
   return cli->command->run(cli);
 }
 
-/* Output that did not arrive is a failure, except where the reader wanted no more. */
+static bool reader_is_gone(FILE *out) {
+  struct pollfd end = {.fd = fileno(out), .events = POLLOUT};
+  return end.fd >= 0 && poll(&end, 1, 0) == 1 && (end.revents & POLLERR);
+}
+
+/* Output that did not arrive is a failure, except where the reader wanted no more. The errno of a
+ * write long ago is gone by now; EIO stands for it. */
 static enum hoist_status check_output(struct cli *cli, enum hoist_status status) {
   errno = 0;
   if (fflush(cli->out) == 0 && !ferror(cli->out)) return status;
-  if (errno == EPIPE) signals_die_of_broken_pipe();
+  int cause = errno ? errno : EIO;
+  if (reader_is_gone(cli->out)) signals_die_of_broken_pipe();
   struct hoist_error error;
-  hoist_fail_errno(&error, errno ? errno : EIO, "standard output cannot be written");
+  hoist_fail_errno(&error, cause, "standard output cannot be written");
   cli_report(cli, NULL, NULL, &error);
   return cli_worse(status, error.status);
 }

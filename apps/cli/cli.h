@@ -57,8 +57,7 @@ void cli_print_help(struct cli *cli, const struct command *command);
  *  @param get_env  NULL: getenv */
 int cli_run(int argc, char **argv, FILE *out, FILE *err, settings_get_env get_env);
 
-/* ---- for the commands ---------------------------------------------------------------------------
- */
+/* ---- for the commands ------------------------------------------------------------------------ */
 
 /** Says what went wrong: one line on standard error, and with --json an object on standard output:
  *  {"event":…,"model_id":…,"status":…,"error":{…}}, whose `event` and `model_id` may be NULL: left

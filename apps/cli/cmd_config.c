@@ -85,21 +85,27 @@ static void put_settings(struct cli *cli, const struct hoist_config *config) {
   }
 }
 
-/* ---- telemetry ----------------------------------------------------------------------------------
- */
+/* ---- telemetry ------------------------------------------------------------------------------- */
+
+static const char *shown_url(const char *url, char out[SETTING_TEXT_SIZE]) {
+  if (!url) return NULL;
+  settings_show_url(url, out, SETTING_TEXT_SIZE);
+  return out;
+}
 
 static void put_telemetry(struct cli *cli) {
   struct hoist_telemetry_config config;
   hoist_telemetry_config_init(&config);
   bool wanted = hoist_telemetry_config_from_env(&config, cli->get_env) != 0;
   const char *file = cli->options.trace_file ? cli->options.trace_file : config.trace_file;
+  char traces_url[SETTING_TEXT_SIZE], metrics_url[SETTING_TEXT_SIZE];
   const struct {
     const char *name, *value, *fallback;
   } rows[] = {
       {"telemetry", wanted || file ? "on" : NULL, "off: no OTEL_* variable asks for it"},
       {"service_name", config.service_name, "hoist"},
-      {"traces_endpoint", config.traces_endpoint, "none"},
-      {"metrics_endpoint", config.metrics_endpoint, "none"},
+      {"traces_endpoint", shown_url(config.traces_endpoint, traces_url), "none"},
+      {"metrics_endpoint", shown_url(config.metrics_endpoint, metrics_url), "none"},
       {"headers", config.headers && *config.headers ? "set" : NULL, "none"},
       {"sampler", config.sampler, "parentbased_always_on"},
       {"console", config.console ? "on" : NULL, "off"},
@@ -121,7 +127,7 @@ static void put_telemetry(struct cli *cli) {
 enum hoist_status cmd_config(struct cli *cli) {
   struct hoist_config config;
   enum hoist_status status = cli_configure(cli, &config);
-  if (status != HOIST_OK || cli->options.quiet) return status;
+  if (status != HOIST_OK) return status;
   if (cli->options.json) {
     json_open(&cli->json, NULL, '{');
     json_open(&cli->json, "settings", '[');
@@ -134,6 +140,7 @@ enum hoist_status cmd_config(struct cli *cli) {
     json_end(&cli->json);
     return HOIST_OK;
   }
+  if (cli->options.quiet) return HOIST_OK;
   put_settings(cli, &config);
   fputc('\n', cli->out);
   put_telemetry(cli);

@@ -7,7 +7,8 @@
 #include "versions.h"
 #include "work.h"
 
-#define COLLECTOR_WAIT_MS 3000
+#define COLLECTOR_TIMEOUT_MS 2000
+#define COLLECTOR_WAIT_MS 3000 /* longer, so that the exporter gets to say why */
 
 struct examination {
   struct cli *cli;
@@ -39,8 +40,7 @@ static void take_finding(void *user, const struct hoist_finding *f) {
   }
 }
 
-/* ---- the collector ------------------------------------------------------------------------------
- */
+/* ---- the collector --------------------------------------------------------------------------- */
 
 static void ignore_warning(void *user, const char *line) {
 }
@@ -62,7 +62,7 @@ static enum hoist_status probe_collector(const struct hoist_telemetry_config *co
 static void examine_collector(struct examination *x) {
   struct hoist_telemetry_config config;
   struct hoist_error error = {.status = HOIST_OK};
-  char works[512];
+  char url[400], works[512];
   hoist_telemetry_config_init(&config);
   bool wanted = hoist_telemetry_config_from_env(&config, x->cli->get_env) != 0;
   const char *endpoint = config.traces_endpoint ? config.traces_endpoint : config.metrics_endpoint;
@@ -71,17 +71,19 @@ static void examine_collector(struct examination *x) {
     finding.detail = "not exported: set OTEL_EXPORTER_OTLP_ENDPOINT to a collector's URL";
   } else {
     config.sampler = "always_on";
+    if (config.traces_endpoint) config.metrics_endpoint = NULL; /* one answer is enough */
+    config.export_timeout_ms = config.metrics_export_timeout_ms = COLLECTOR_TIMEOUT_MS;
     config.on_warning = ignore_warning;
     finding.status = probe_collector(&config, &error);
-    snprintf(works, sizeof works, "%.400s takes our spans", endpoint);
+    settings_show_url(endpoint, url, sizeof url);
+    snprintf(works, sizeof works, "%s takes our spans", url);
     if (finding.status != HOIST_OK) finding.detail = error.message;
   }
   take_finding(x, &finding);
   hoist_telemetry_config_done(&config);
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static enum hoist_status examine(struct examination *x, const struct work *work) {
   struct hoist_call_options options = work_call_options(work);
@@ -100,7 +102,7 @@ static enum hoist_status examine(struct examination *x, const struct work *work)
 /* A hoist that cannot be opened is the first thing a doctor should be able to talk about. */
 static enum hoist_status examine_everything(struct examination *x) {
   HOIST_AUTO(work) struct work work = {0};
-  enum hoist_status status = work_open(x->cli, false, &work);
+  enum hoist_status status = work_open(x->cli, TRACING_NONE, &work);
   return status == HOIST_OK ? examine(x, &work) : status;
 }
 
@@ -114,7 +116,7 @@ enum hoist_status cmd_doctor(struct cli *cli) {
     return status;
   }
   HOIST_AUTO(work) struct work work = {0};
-  enum hoist_status status = work_open(cli, false, &work);
+  enum hoist_status status = work_open(cli, TRACING_NONE, &work);
   if (status != HOIST_OK) return status;
   json_open(&cli->json, NULL, '{');
   json_open(&cli->json, "findings", '[');

@@ -7,7 +7,7 @@
 enum hoist_status cmd_info(struct cli *cli) {
   HOIST_AUTO(work) struct work work = {0};
   struct hoist_error error;
-  enum hoist_status status = work_open(cli, false, &work);
+  enum hoist_status status = work_open(cli, TRACING_EXPORT, &work);
   if (status != HOIST_OK) return status;
   struct hoist_call_options options = work_call_options(&work);
   struct hoist_info *info = NULL;

@@ -67,8 +67,7 @@ static int keep(void *user, const struct hoist_list_item *item) {
   return l->out_of_memory;
 }
 
-/* ---- for people ---------------------------------------------------------------------------------
- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 static size_t id_columns(const struct cli *cli, const struct listing *l) {
   size_t columns = MIN_ID_COLUMNS;
@@ -119,8 +118,7 @@ static void print_table(struct cli *cli, const struct listing *l) {
           human_bytes(bytes, total));
 }
 
-/* ---- for programs -------------------------------------------------------------------------------
- */
+/* ---- for programs ---------------------------------------------------------------------------- */
 
 static void print_json(struct cli *cli, const struct listing *l) {
   struct json *j = &cli->json;
@@ -150,7 +148,7 @@ enum hoist_status cmd_ls(struct cli *cli) {
   HOIST_AUTO(work) struct work work = {0};
   HOIST_AUTO(listing) struct listing listing = {0};
   struct hoist_error error;
-  enum hoist_status status = work_open(cli, false, &work);
+  enum hoist_status status = work_open(cli, TRACING_NONE, &work);
   if (status != HOIST_OK) return status;
   status = hoist_list(work.hoist, keep, &listing, &error);
   if (status == HOIST_OK && listing.out_of_memory)

@@ -34,7 +34,7 @@ static enum hoist_status remove_one(const struct work *work, const char *id) {
 
 enum hoist_status cmd_rm(struct cli *cli) {
   HOIST_AUTO(work) struct work work = {0};
-  enum hoist_status result = work_open(cli, false, &work);
+  enum hoist_status result = work_open(cli, TRACING_EXPORT, &work);
   if (result != HOIST_OK) return result;
   for (size_t i = 0; i < cli->arg_count; i++) {
     enum hoist_status status = remove_one(&work, cli->args[i]);

@@ -22,9 +22,8 @@ static enum hoist_status read_file(const char *path, struct trace_set *set,
 
 static enum hoist_status show(struct cli *cli, const struct trace_set *set,
                               struct hoist_error *err) {
-  if (cli->options.quiet) return HOIST_OK;
-  if (!cli->options.json) return waterfall_draw_all(cli->out, &cli->out_term, set, err);
-  for (size_t i = 0; i < set->trace_count; i++) {
+  if (cli_talks(cli)) return waterfall_draw_all(cli->out, &cli->out_term, set, err);
+  for (size_t i = 0; cli->options.json && i < set->trace_count; i++) {
     trace_json(&cli->json, set, &set->traces[i]);
     json_end(&cli->json);
   }

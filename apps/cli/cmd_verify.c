@@ -99,7 +99,7 @@ static enum hoist_status verify_all(const struct work *work) {
 
 enum hoist_status cmd_verify(struct cli *cli) {
   HOIST_AUTO(work) struct work work = {0};
-  enum hoist_status status = work_open(cli, false, &work);
+  enum hoist_status status = work_open(cli, TRACING_EXPORT, &work);
   if (status != HOIST_OK) return status;
   return cli->arg_count > 0 ? verify_these(&work, cli->args, cli->arg_count) : verify_all(&work);
 }

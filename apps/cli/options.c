@@ -38,7 +38,7 @@ static const struct option own[] = {
 
 static const struct option_help help[] = {
     {"--json", "print JSON for programs on standard output"},
-    {"-q, --quiet", "print nothing but errors"},
+    {"-q, --quiet", "print nothing but errors (with --json: no progress)"},
     {"--timeout SECONDS", "give up after so long"},
     {"--waterfall", "show where the time went (load: unless told otherwise)"},
     {"--no-waterfall", "do not"},
@@ -84,8 +84,7 @@ static void make_table(struct table *table) {
   table->rows[table->count] = (struct option){0};
 }
 
-/* ---- errors -------------------------------------------------------------------------------------
- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static bool is_secret_setting(const char *name) {
   size_t count;
@@ -135,8 +134,7 @@ static enum hoist_status refused(const struct table *table, const char *word,
   return unknown_long(table, word, err);
 }
 
-/* ---- parsing ------------------------------------------------------------------------------------
- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 static enum hoist_status parse_timeout(const char *text, uint32_t *ret_ms,
                                        struct hoist_error *err) {

@@ -14,8 +14,7 @@
 #define LINE_NS (3 * NS_PER_S)
 #define SAMPLE_NS (250 * NS_PER_MS)
 
-/* ---- accounts -----------------------------------------------------------------------------------
- */
+/* ---- accounts -------------------------------------------------------------------------------- */
 
 static void clean(char *dst, size_t size, const char *text) {
   glyph_clean(dst, size, text, strlen(text));
@@ -116,8 +115,7 @@ static void note(struct progress *p, const struct hoist_progress *e) {
   }
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static bool is_due(const struct progress *p, uint64_t interval_ns) {
   return p->drawn_ns == 0 || p->now_ns() - p->drawn_ns >= interval_ns;

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What progress looks like: one frame of bars, one plain line, one JSON line. A frame is put
  * together in memory and written at once, so it does not flicker. */
-#include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "auto.h"
+#include "clock.h"
 #include "glyph.h"
 #include "human.h"
 #include "progress.h"
 
-#define MIN_NAME_COLUMNS 10
-#define MAX_NAME_COLUMNS 40
-#define MIN_BAR_COLUMNS 6
 #define MAX_BAR_COLUMNS 40
-#define HEADROOM_ROWS 4 /* of the terminal's height: head, total, prompt, one to spare */
+#define PERCENT_COLUMNS 7 /* "  42 % " */
+#define MAX_ETA_S 360000  /* beyond that, an estimate says nothing */
+#define HEADROOM_ROWS 4   /* of the terminal's height: head, total, prompt, one to spare */
 
 struct frame {
   FILE *out;
@@ -29,8 +29,7 @@ static double share(int64_t done, int64_t total) {
   return done >= total ? 1 : (double)done / (double)total;
 }
 
-/* ---- bars ---------------------------------------------------------------------------------------
- */
+/* ---- bars ------------------------------------------------------------------------------------ */
 
 static void draw_bar(const struct frame *f, double filled, size_t columns) {
   static const char *const blocks[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -49,28 +48,6 @@ static void draw_bar(const struct frame *f, double filled, size_t columns) {
   term_set(f->out, f->term, TERM_PLAIN);
 }
 
-/* A line that fits: the name gives way first, then the bar, then the end of the text. */
-static void draw_bar_line(struct frame *f, const char *name, int64_t done, int64_t total,
-                          const char *text) {
-  size_t width = f->term->width - 1, text_columns = glyph_columns(text);
-  size_t fixed = 2 + 1 + 5 + 1; /* indent, gap, " 42 %", gap */
-  size_t left = width > fixed + text_columns ? width - fixed - text_columns : 0;
-  size_t bar = left / 2 < MAX_BAR_COLUMNS ? left / 2 : MAX_BAR_COLUMNS;
-  if (bar < MIN_BAR_COLUMNS) bar = left >= MIN_NAME_COLUMNS + MIN_BAR_COLUMNS ? MIN_BAR_COLUMNS : 0;
-  size_t name_columns = left - bar < MAX_NAME_COLUMNS ? left - bar : MAX_NAME_COLUMNS;
-  char fitted[GLYPH_FIT_SIZE(TERM_MAX_WIDTH)];
-  size_t taken = glyph_fit(fitted, sizeof fitted, name, name_columns, f->term->unicode);
-  fprintf(f->out, "  %s%*s", fitted, (int)(name_columns - taken + 1), "");
-  draw_bar(f, share(done, total), bar);
-  if (total > 0)
-    fprintf(f->out, "%3.0f %% ", share(done, total) * 100);
-  else
-    fputs("   ? ", f->out);
-  glyph_fit(fitted, sizeof fitted, text, width > fixed ? width - fixed : 0, f->term->unicode);
-  fprintf(f->out, "%s\033[K\n", fitted);
-  f->lines++;
-}
-
 static void format_amount(char *out, size_t size, int64_t done, int64_t total) {
   char a[HUMAN_SIZE], b[HUMAN_SIZE];
   human_bytes(a, done > 0 ? (uint64_t)done : 0);
@@ -85,31 +62,81 @@ static void format_eta(const struct progress *p, double rate, char *out, size_t 
   out[0] = '\0';
   if (rate <= 0 || p->total_bytes <= p->total_done) return;
   double seconds = (double)(p->total_bytes - p->total_done) / rate;
-  if (seconds < 360000) {
-    uint64_t whole = (uint64_t)seconds + 1;
+  if (seconds < 59)
+    snprintf(out, size, ", %.0f s left", ceil(seconds));
+  else if (seconds < MAX_ETA_S)
     snprintf(out, size, ", %s left",
-             whole < 60 ? (snprintf(text, sizeof text, "%" PRIu64 " s", whole), text)
-                        : human_duration(text, whole * 1000000000, p->term.unicode));
-  }
+             human_duration(text, (uint64_t)seconds * NS_PER_S, p->term.unicode));
 }
 
-static void format_total(const struct progress *p, char *out, size_t size) {
-  char amount[64], rate_text[HUMAN_SIZE], eta[48];
+/* ", 41.8 MB/s, 12 s left"; "" while the rate is not known. */
+static void format_speed(const struct progress *p, char *out, size_t size) {
+  char rate_text[HUMAN_SIZE], eta[48];
   double rate = progress_rate(p);
-  format_amount(amount, sizeof amount, p->total_done, p->total_bytes);
+  out[0] = '\0';
+  if (rate <= 0) return;
   format_eta(p, rate, eta, sizeof eta);
-  if (rate > 0)
-    snprintf(out, size, "%s, %s/s%s", amount, human_bytes(rate_text, (uint64_t)rate), eta);
-  else
-    snprintf(out, size, "%s", amount);
+  snprintf(out, size, ", %s/s%s", human_bytes(rate_text, (uint64_t)rate), eta);
+}
+
+/* ---- a frame --------------------------------------------------------------------------------- */
+
+static void end_line(struct frame *f) {
+  fputs("\033[K\n", f->out);
+  f->lines++;
 }
 
 static void draw_head(struct frame *f, const struct progress *p) {
-  char text[512], fitted[GLYPH_FIT_SIZE(TERM_MAX_WIDTH)];
-  snprintf(text, sizeof text, "%s: %s%s", p->model_id, p->doing, f->term->unicode ? "…" : "...");
+  char text[640], speed[96], fitted[GLYPH_FIT_SIZE(TERM_MAX_WIDTH)];
+  format_speed(p, speed, sizeof speed);
+  const char *dots = *speed ? "" : f->term->unicode ? "…" : "...";
+  snprintf(text, sizeof text, "%s: %s%s%s", p->model_id, p->doing, speed, dots);
   glyph_fit(fitted, sizeof fitted, text, f->term->width - 1, f->term->unicode);
-  fprintf(f->out, "%s\033[K\n", fitted);
-  f->lines++;
+  fputs(fitted, f->out);
+  end_line(f);
+}
+
+/* One bar and what stands beside it. */
+struct bar_line {
+  const char *name;
+  int64_t done, total;
+  char amount[64];
+};
+
+/* Columns of a frame's lines, the same in all of them: amounts whole, then bars, then names. */
+struct columns {
+  size_t name, bar, amount;
+};
+
+static struct columns lay_out(const struct frame *f, const struct bar_line *lines, size_t count) {
+  struct columns c = {0};
+  for (size_t i = 0; i < count; i++) {
+    size_t name = glyph_columns(lines[i].name), amount = glyph_columns(lines[i].amount);
+    c.name = name > c.name ? name : c.name;
+    c.amount = amount > c.amount ? amount : c.amount;
+  }
+  size_t fixed =
+      2 + 1 + PERCENT_COLUMNS + 1 + c.amount; /* indent, gap, " 42 % ", the last column */
+  size_t left = f->term->width > fixed ? f->term->width - fixed : 0;
+  c.bar = left / 2 < MAX_BAR_COLUMNS ? left / 2 : MAX_BAR_COLUMNS;
+  c.name = left - c.bar < c.name ? left - c.bar : c.name;
+  return c;
+}
+
+static void draw_line(struct frame *f, const struct columns *c, const struct bar_line *line) {
+  char name[GLYPH_FIT_SIZE(TERM_MAX_WIDTH)], amount[GLYPH_FIT_SIZE(64)];
+  size_t taken = glyph_fit(name, sizeof name, line->name, c->name, f->term->unicode);
+  fprintf(f->out, "  %s%*s", name, (int)(c->name - taken + 1), "");
+  draw_bar(f, share(line->done, line->total), c->bar);
+  if (line->total > 0)
+    fprintf(f->out, "%4.0f %% ", floor(share(line->done, line->total) * 100));
+  else
+    fputs("     ? ", f->out);
+  size_t fixed = 2 + c->name + 1 + c->bar + PERCENT_COLUMNS + 1;
+  size_t room = f->term->width > fixed ? f->term->width - fixed : 0;
+  glyph_fit(amount, sizeof amount, line->amount, room < 64 ? room : 64, f->term->unicode);
+  fputs(amount, f->out);
+  end_line(f);
 }
 
 static size_t bars_that_fit(const struct progress *p) {
@@ -119,16 +146,20 @@ static size_t bars_that_fit(const struct progress *p) {
 }
 
 static void draw_files(struct frame *f, const struct progress *p) {
-  char text[96], name[64];
-  size_t most = bars_that_fit(p);
-  for (size_t i = 0; i < p->in_flight && i < most; i++) {
-    const struct progress_file *file = &p->files[i];
-    format_amount(text, sizeof text, file->bytes, file->total);
-    draw_bar_line(f, file->name, file->bytes, file->total, text);
-  }
-  format_total(p, text, sizeof text);
-  snprintf(name, sizeof name, "total, %zu of %zu files", p->files_done, p->file_count);
-  draw_bar_line(f, name, p->total_done, p->total_bytes, text);
+  struct bar_line lines[PROGRESS_MAX_FILES + 1];
+  size_t most = bars_that_fit(p), count = 0;
+  char total[64];
+  for (; count < p->in_flight && count < most; count++)
+    lines[count] = (struct bar_line){.name = p->files[count].name,
+                                     .done = p->files[count].bytes,
+                                     .total = p->files[count].total};
+  snprintf(total, sizeof total, "%zu of %zu files", p->files_done, p->file_count);
+  lines[count++] = (struct bar_line){.name = total, .done = p->total_done, .total = p->total_bytes};
+  for (size_t i = 0; i < count; i++)
+    format_amount(lines[i].amount, sizeof lines[i].amount, lines[i].done, lines[i].total);
+  struct columns columns = lay_out(f, lines, count);
+  for (size_t i = 0; i < count; i++)
+    draw_line(f, &columns, &lines[i]);
 }
 
 static void rewind_frame(FILE *out, size_t lines) {
@@ -162,14 +193,14 @@ void progress_erase_bars(struct progress *p) {
   p->lines = 0;
 }
 
-/* ---- elsewhere ----------------------------------------------------------------------------------
- */
+/* ---- elsewhere ------------------------------------------------------------------------------- */
 
 void progress_print_line(struct progress *p) {
-  char total[160];
-  format_total(p, total, sizeof total);
-  fprintf(p->out, "%s: %zu of %zu files, %s, from %s\n", p->model_id, p->files_done, p->file_count,
-          total, p->source);
+  char amount[64], speed[96];
+  format_amount(amount, sizeof amount, p->total_done, p->total_bytes);
+  format_speed(p, speed, sizeof speed);
+  fprintf(p->out, "%s: %zu of %zu files, %s%s, from %s\n", p->model_id, p->files_done,
+          p->file_count, amount, speed, p->source);
   fflush(p->out);
 }
 

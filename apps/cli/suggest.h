@@ -5,8 +5,7 @@
 
 #include <stddef.h>
 
-/** The word that is nearest to `text`, if it is near enough for a slip of the fingers; else NULL.
- */
+/** The word nearest to `text`, if it is near enough for a slip of the fingers; else NULL. */
 const char *suggest(const char *text, const char *const *words, size_t count);
 
 #endif

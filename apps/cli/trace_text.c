@@ -15,8 +15,7 @@ static void put_id(struct json *j, const char *key, const uint8_t *id, size_t si
   json_text(j, key, hex);
 }
 
-/* ---- shares -------------------------------------------------------------------------------------
- */
+/* ---- shares ---------------------------------------------------------------------------------- */
 
 static const char *phase_name(const struct phase *phase) {
   switch (phase->kind) {
@@ -63,8 +62,7 @@ void trace_json_phases(struct json *j, const struct trace_set *set) {
   json_close(j, ']');
 }
 
-/* ---- whole traces -------------------------------------------------------------------------------
- */
+/* ---- whole traces ---------------------------------------------------------------------------- */
 
 static void put_attr(struct json *j, const struct hoist_attr *attr) {
   switch (attr->type) {

@@ -6,8 +6,7 @@
 #include "json.h"
 #include "trace.h"
 
-/** Members "trace_id" and "phases" of an open object: the shares of the last operation in the set.
- */
+/** Members "trace_id" and "phases" of an open object: the shares of the set's last operation. */
 void trace_json_phases(struct json *j, const struct trace_set *set);
 /** One object for a trace: its id, and its spans in the order of the tree. */
 void trace_json(struct json *j, const struct trace_set *set, const struct trace *trace);

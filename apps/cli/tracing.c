@@ -12,9 +12,9 @@
 #include "text.h"
 
 #define COLLECT_MS 250   /* for exporters to be done, before looking at the spans anyway */
-#define CAPTURE_WAIT_S 2 /* for the spans to reach us, where an exporter holds the thread up */
-/* Spans leave when an operation has ended. Earlier, an export to a dead collector could still be under way
- * then, and hold up the spans for the waterfall. */
+#define CAPTURE_WAIT_S 1 /* for the spans to reach us, where an exporter holds the thread up */
+/* Spans leave when an operation has ended. Earlier, an export to a dead collector could still be
+ * under way then, and hold up the spans for the waterfall. */
 #define BATCH_DELAY_MS (3600 * 1000)
 #define MAX_WARNINGS 8
 #define MAX_WARNING_BYTES 512
@@ -25,6 +25,7 @@ struct tracing {
   struct hoist_telemetry *telemetry;
   bool capture, has_parent;
   struct hoist_span_context parent;
+  bool is_stuck;       /* an exporter hangs: no more waiting for spans */
   uint64_t spans_seen; /* spans_ended when spans were last taken */
   struct trace_set taken;
   pthread_mutex_t lock;
@@ -56,8 +57,7 @@ static void keep_warning(void *user, const char *line) {
   pthread_mutex_unlock(&t->lock);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool configure(struct tracing *t) {
   struct hoist_telemetry_config *config = &t->config;
@@ -103,12 +103,12 @@ static void start(struct tracing *t) {
   read_parent(t);
 }
 
-void tracing_open(struct cli *cli, bool capture, struct tracing **ret_tracing) {
-  struct tracing *t = calloc(1, sizeof *t);
+void tracing_open(struct cli *cli, enum tracing_mode mode, struct tracing **ret_tracing) {
+  struct tracing *t = mode != TRACING_NONE ? calloc(1, sizeof *t) : NULL;
   *ret_tracing = t;
   if (!t) return;
   t->cli = cli;
-  t->capture = capture;
+  t->capture = mode == TRACING_CAPTURE;
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->arrived, NULL);
   start(t);
@@ -122,20 +122,19 @@ const struct hoist_span_context *tracing_parent(const struct tracing *t) {
   return t && t->has_parent ? &t->parent : NULL;
 }
 
-/* ---- taking the spans ---------------------------------------------------------------------------
- */
+/* ---- taking the spans ------------------------------------------------------------------------ */
 
 static void wait_for_operation(struct tracing *t) {
   struct timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
   until.tv_sec += CAPTURE_WAIT_S;
-  while (!t->has_operation)
-    if (pthread_cond_timedwait(&t->arrived, &t->lock, &until) != 0) return;
+  while (!t->has_operation && !t->is_stuck)
+    t->is_stuck = pthread_cond_timedwait(&t->arrived, &t->lock, &until) != 0;
 }
 
 const struct trace_set *tracing_spans(struct tracing *t) {
   struct hoist_telemetry_status now = {0};
-  if (!t || !t->telemetry || !t->capture) return NULL;
+  if (!t || !t->telemetry || !t->capture || t->is_stuck) return NULL;
   hoist_telemetry_get_status(t->telemetry, &now);
   if (now.spans_ended == t->spans_seen) return NULL;
   t->spans_seen = now.spans_ended;
@@ -153,8 +152,7 @@ const struct trace_set *tracing_spans(struct tracing *t) {
   return &t->taken;
 }
 
-/* ---- closing ------------------------------------------------------------------------------------
- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 static void stop(struct tracing *t) {
   struct hoist_telemetry_status status = {0};

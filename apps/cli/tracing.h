@@ -9,10 +9,15 @@
 
 struct tracing;
 
-/** Starts the telemetry that the environment and the options ask for; with `capture`, spans are
- * also kept. Never fails: what cannot be had is done without, with a warning.
+enum tracing_mode {
+  TRACING_NONE,   /* the command does nothing worth a span */
+  TRACING_EXPORT, /* as the environment and the options ask for */
+  TRACING_CAPTURE /* spans are also kept */
+};
+
+/** Starts telemetry. Never fails: what cannot be had is done without, with a warning.
  *  @param ret_tracing  NULL where nothing is wanted or possible; accepted by all calls here */
-void tracing_open(struct cli *cli, bool capture, struct tracing **ret_tracing);
+void tracing_open(struct cli *cli, enum tracing_mode mode, struct tracing **ret_tracing);
 
 /** For hoist_config.telemetry; NULL: none. */
 struct hoist_telemetry *tracing_telemetry(const struct tracing *tracing);

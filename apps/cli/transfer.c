@@ -35,8 +35,7 @@ static enum progress_mode progress_mode(const struct cli *cli) {
   return cli->err_term.tty ? PROGRESS_BARS : PROGRESS_PLAIN;
 }
 
-/* ---- results ------------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void print_result_json(struct transfer *t, const struct hoist_info *info,
                               const struct trace_set *spans) {
@@ -109,7 +108,8 @@ static enum hoist_status bring_one(struct transfer *t, const char *model_id, boo
 enum hoist_status transfer_run(struct cli *cli, const struct transfer_ops *ops) {
   HOIST_AUTO(work) struct work work = {0};
   struct transfer t = {.cli = cli, .ops = ops, .work = &work, .draws = draws_waterfall(cli, ops)};
-  enum hoist_status result = work_open(cli, t.draws || cli->options.json, &work);
+  bool capture = t.draws || cli->options.json;
+  enum hoist_status result = work_open(cli, capture ? TRACING_CAPTURE : TRACING_EXPORT, &work);
   if (result != HOIST_OK) return result;
   t.progress = (struct progress){.mode = progress_mode(cli),
                                  .out = cli->err,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What load and pull have in common: model after model, with progress, a result each, a waterfall.
- */
+/* What load and pull have in common: model after model, each with progress and a result. */
 #ifndef HOIST_CLI_TRANSFER_H
 #define HOIST_CLI_TRANSFER_H
 

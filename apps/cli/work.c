@@ -4,13 +4,13 @@
 
 #include "signals.h"
 
-enum hoist_status work_open(struct cli *cli, bool capture_spans, struct work *ret_work) {
+enum hoist_status work_open(struct cli *cli, enum tracing_mode mode, struct work *ret_work) {
   struct hoist_config config;
   struct hoist_error error;
   *ret_work = (struct work){.cli = cli};
   enum hoist_status status = cli_configure(cli, &config);
   if (status != HOIST_OK) return status;
-  tracing_open(cli, capture_spans, &ret_work->tracing);
+  tracing_open(cli, mode, &ret_work->tracing);
   config.telemetry = tracing_telemetry(ret_work->tracing);
   status = hoist_open(&config, &ret_work->hoist, &error);
   if (status != HOIST_OK) cli_report(cli, NULL, NULL, &error);

@@ -14,7 +14,7 @@ struct work {
 };
 
 /** Reports its failure itself. Close with work_close whatever came of it. */
-HOIST_MUST_CHECK enum hoist_status work_open(struct cli *cli, bool capture_spans,
+HOIST_MUST_CHECK enum hoist_status work_open(struct cli *cli, enum tracing_mode mode,
                                              struct work *ret_work);
 void work_close(struct work *work);
 static inline void work_cleanup(struct work *work) {

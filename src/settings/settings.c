@@ -29,8 +29,7 @@ static const void *const_member(const struct hoist_config *config, const struct 
   return (const char *)config + setting->offset;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool parse_bool(const char *text, int *ret_value) {
   static const char *const words[] = {"false", "true", "0", "1", "no", "yes"};
@@ -133,11 +132,10 @@ const char *settings_variable(const struct setting *setting, settings_get_env ge
   return NULL;
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 /* People put passwords into URLs, and tokens into their queries. */
-static void format_url(const char *url, char *out, size_t size) {
+void settings_show_url(const char *url, char *out, size_t size) {
   const char *scheme_end = strstr(url, "://");
   const char *authority = scheme_end ? scheme_end + 3 : url, *host = authority;
   const char *path = authority + strcspn(authority, "/?#");
@@ -152,7 +150,7 @@ static void format_text(const struct setting *setting, const char *text, char *o
   if (setting->secret)
     text_copy(out, size, "set");
   else if (setting->type == SETTING_URL)
-    format_url(text, out, size);
+    settings_show_url(text, out, size);
   else
     text_copy(out, size, text);
 }
@@ -195,8 +193,7 @@ bool settings_format(const struct hoist_config *config, const struct setting *se
   return false;
 }
 
-/* ---- the public calls ---------------------------------------------------------------------------
- */
+/* ---- the public calls ------------------------------------------------------------------------ */
 
 void hoist_config_init(struct hoist_config *config) {
   memset(config, 0, sizeof *config);

@@ -57,6 +57,9 @@ HOIST_MUST_CHECK enum hoist_status settings_set(struct hoist_config *config,
 bool settings_format(const struct hoist_config *config, const struct setting *setting,
                      char out[SETTING_TEXT_SIZE]);
 
+/** A URL without user, password and query, as it may be shown. Cut to fit; always terminates. */
+void settings_show_url(const char *url, char *out, size_t size);
+
 /** The cache directory where none is configured: $XDG_CACHE_HOME/hoist, else $HOME/.cache/hoist.
  *  Relative values are ignored, as the XDG specification asks.
  *  @param get_env   NULL: getenv

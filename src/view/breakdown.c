@@ -50,8 +50,7 @@ enum term_color phase_color(enum phase_kind kind) {
   return TERM_PLAIN;
 }
 
-/* ---- shares -------------------------------------------------------------------------------------
- */
+/* ---- shares ---------------------------------------------------------------------------------- */
 
 static bool same_phase(const struct phase *a, const struct phase *b) {
   return a->kind == b->kind && a->failed == b->failed && strcmp(a->name, b->name) == 0 &&
@@ -105,8 +104,7 @@ struct breakdown breakdown_of(const struct trace_set *set, const struct trace_sp
   return b;
 }
 
-/* ---- words --------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void write_phase(FILE *out, const struct term *term, const struct phase *phase) {
   char bytes[HUMAN_SIZE], source[64], name[128];

@@ -45,7 +45,7 @@ enum term_color phase_color(enum phase_kind kind);
 /** Splits the time of a span among its children. */
 struct breakdown breakdown_of(const struct trace_set *set, const struct trace_span *span);
 
-/** Writes one line: "faces/1: 412 ms — 61 % downloading from s3 (442 KB), 22 % creating the session". */
+/** Writes one line: "faces/1: 412 ms — 61 % downloading from s3 (442 KB), 22 % creating …". */
 void breakdown_write(FILE *out, const struct term *term, const struct breakdown *breakdown);
 
 /** Whether the span is one of hoist's own operations on a model (model.load, model.pull, …). */

@@ -112,8 +112,7 @@ size_t glyph_columns(const char *text) {
   return columns;
 }
 
-/* Writes characters until `columns` or the storage is full. Returns whether all of the text fitted.
- */
+/* Writes characters until `columns` or the storage is full. Returns whether all of it fitted. */
 static bool fit_whole(char *dst, size_t dst_size, const char *text, size_t columns, bool unicode,
                       size_t *ret_columns) {
   const unsigned char *p = (const unsigned char *)text;

@@ -20,8 +20,8 @@ size_t glyph_columns(const char *text);
 #define GLYPH_FIT_SIZE(columns) ((size_t)(columns)*4 + 64)
 
 /** Cleans `text` and cuts it to at most `columns` columns, the last of them an ellipsis where
- * something was cut. Without `unicode`, what is not ASCII becomes '?'. Returns the columns taken.
- */
+ * something was cut. Without `unicode`, what is not ASCII becomes '?'. Returns the columns
+ *  taken. */
 size_t glyph_fit(char *dst, size_t dst_size, const char *text, size_t columns, bool unicode);
 
 #endif

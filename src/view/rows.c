@@ -61,8 +61,7 @@ static bool has_failed_child(const struct trace_set *set, const struct trace_spa
   return false;
 }
 
-/* ---- many alike ---------------------------------------------------------------------------------
- */
+/* ---- many alike ------------------------------------------------------------------------------ */
 
 static bool matters_more(const struct trace_span *a, const struct trace_span *b) {
   if (a->failed != b->failed) return a->failed;
@@ -118,8 +117,7 @@ static enum hoist_status add_hidden(struct builder *b, const struct siblings *s,
   return add(b, row);
 }
 
-/* ---- the tree -----------------------------------------------------------------------------------
- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static enum hoist_status add_siblings(struct builder *b, const struct siblings *s);
 

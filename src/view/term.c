@@ -59,7 +59,7 @@ void term_set(FILE *out, const struct term *term, enum term_color color) {
   static const char *const sequences[] = {
       [TERM_PLAIN] = "\033[0m", [TERM_BOLD] = "\033[1m",     [TERM_DIM] = "\033[2m",
       [TERM_RED] = "\033[31m",  [TERM_GREEN] = "\033[32m",   [TERM_YELLOW] = "\033[33m",
-      [TERM_BLUE] = "\033[34m", [TERM_MAGENTA] = "\033[35m", [TERM_CYAN] = "\033[36m"};
+      [TERM_BLUE] = "\033[94m", [TERM_MAGENTA] = "\033[35m", [TERM_CYAN] = "\033[36m"};
   if (term->color) fputs(sequences[color], out);
 }
 

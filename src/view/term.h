@@ -22,8 +22,7 @@ struct term {
  *  @param get_env  NULL: getenv */
 struct term term_detect(int fd, const char *(*get_env)(const char *name), bool no_color);
 
-/** The present width of a terminal, which its user may have changed; `width` where it is unknown.
- */
+/** The present width of a terminal, which its user may have changed; `width` if unknown. */
 size_t term_width(int fd, size_t width);
 
 enum term_color {

@@ -22,8 +22,7 @@ static enum hoist_status bad(struct hoist_error *err, const char *what) {
   return hoist_fail(err, HOIST_CORRUPT, "not OTLP-JSON: %s", what);
 }
 
-/* ---- single values ------------------------------------------------------------------------------
- */
+/* ---- single values --------------------------------------------------------------------------- */
 
 static struct otlp_bytes bytes_of(const json_t *string) {
   return (struct otlp_bytes){(const uint8_t *)json_string_value(string),
@@ -73,8 +72,7 @@ static enum hoist_status read_status(const json_t *span, struct otlp_span *out,
   return read_text(status, "message", &out->status_message, err);
 }
 
-/* ---- attributes ---------------------------------------------------------------------------------
- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 static bool parse_i64(const char *text, int64_t *ret_value) {
   char *end;
@@ -136,8 +134,7 @@ static enum hoist_status read_attrs(const json_t *span, struct otlp_attr *attrs,
   return HOIST_OK;
 }
 
-/* ---- spans, lines, files ------------------------------------------------------------------------
- */
+/* ---- spans, lines, files --------------------------------------------------------------------- */
 
 static enum hoist_status read_span(struct trace_set *set, const json_t *json,
                                    struct hoist_error *err) {

@@ -82,8 +82,7 @@ static void mend_times(struct trace_span *span, const struct trace *trace) {
   if (span->end_ns < span->start_ns) span->end_ns = span->start_ns;
 }
 
-/* Fills set->traces out of the spans in order of identity, and `trace_of` with each span's trace.
- */
+/* Fills set->traces out of the spans by identity, and `trace_of` with each span's trace. */
 static void collect_traces(struct trace_set *set, const struct by_id *ids, uint32_t *trace_of) {
   set->trace_count = 0;
   for (size_t i = 0; i < set->count; i++) {
@@ -154,7 +153,7 @@ enum hoist_status trace_link(struct trace_set *set, struct hoist_error *err) {
   if (set->count == 0) return HOIST_OK;
   HOIST_AUTO(mem) struct by_id *ids = malloc(set->count * sizeof *ids);
   HOIST_AUTO(mem) struct by_parent *keys = malloc(set->count * sizeof *keys);
-  HOIST_AUTO(mem) uint32_t *trace_of = malloc(set->count * sizeof *trace_of);
+  HOIST_AUTO(mem) uint32_t *trace_of = calloc(set->count, sizeof *trace_of);
   HOIST_AUTO(mem) uint8_t *state = calloc(set->count, 1);
   if (!ids || !keys || !trace_of || !state) return hoist_fail_memory(err, "the tree of a trace");
   enum hoist_status status = grow_results(set, err);

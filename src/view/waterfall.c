@@ -47,8 +47,7 @@ static void pad(FILE *out, size_t columns) {
   fprintf(out, "%*s", (int)columns, "");
 }
 
-/* ---- the tree on the left -----------------------------------------------------------------------
- */
+/* ---- the tree on the left -------------------------------------------------------------------- */
 
 /* Levels of indentation that are drawn; deeper ones begin with an ellipsis. */
 static uint32_t levels_shown(const struct drawing *d, const struct row *row) {
@@ -66,8 +65,7 @@ static bool has_rows_below(const struct row *row) {
   return row->kind == ROW_MESSAGE && row->span->child_count > 0;
 }
 
-/* The lines that join a row to its parent. A message has none of its own: the ones around it go on.
- */
+/* The lines that join a row to its parent. A message has none: the ones around it go on. */
 static void format_prefix(const struct drawing *d, const struct row *row, char *out, size_t size) {
   bool fancy = d->term->unicode;
   uint32_t levels = levels_shown(d, row);
@@ -112,8 +110,7 @@ static void draw_name(const struct drawing *d, const struct row *row) {
   pad(d->out, room - taken);
 }
 
-/* ---- the rest of a line -------------------------------------------------------------------------
- */
+/* ---- the rest of a line ---------------------------------------------------------------------- */
 
 static uint64_t total_ns(const struct drawing *d) {
   return d->trace->end_ns - d->trace->start_ns;
@@ -148,7 +145,7 @@ static void draw_detail(const struct drawing *d, const struct row *row, size_t b
   term_print(d->out, d->term, TERM_DIM, fitted);
 }
 
-/* Bytes of `text` that make up its first line of at most `columns`, at a space where there is one. */
+/* Bytes of `text` that make its first line of at most `columns`, ending at a space if it can. */
 static size_t wrap(const char *text, size_t columns) {
   char fitted[NAME_SIZE];
   if (glyph_columns(text) <= columns) return strlen(text);
@@ -201,8 +198,7 @@ static void draw_row(const struct drawing *d, const struct row *row) {
   fputc('\n', d->out);
 }
 
-/* ---- layout -------------------------------------------------------------------------------------
- */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
 /* The columns the texts would like to have. */
 static void measure(const struct drawing *d, const struct rows *rows, size_t *ret_name,
@@ -234,8 +230,7 @@ static void lay_out(struct drawing *d, const struct rows *rows) {
                                   .columns = width > taken ? width - taken : 1};
 }
 
-/* ---- above and below ----------------------------------------------------------------------------
- */
+/* ---- above and below ------------------------------------------------------------------------- */
 
 static void draw_head(const struct drawing *d) {
   const struct trace_span *root = trace_root(d->set, d->trace, 0);

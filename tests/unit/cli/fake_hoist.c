@@ -50,7 +50,7 @@ void hoist_close(struct hoist *hoist) {
   if (hoist) fake_hoist.closed++;
 }
 
-/* ---- models -------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 static void note_options(const struct hoist_call_options *options) {
   fake_hoist.timeout_ms = options->timeout_ms;
@@ -175,7 +175,7 @@ enum hoist_status hoist_pull(struct hoist *hoist, const char *model_id,
   return status;
 }
 
-/* ---- the cache ----------------------------------------------------------------------------------- */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 enum hoist_status hoist_inspect(struct hoist *hoist, const char *model_id,
                                 const struct hoist_call_options *options,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stand-in for the loader behind hoist.h. Models fail by their name: "not_found/1" is not found,
- * "denied/1" is denied with HTTP 403, and so on for every status; any other name works. Loads record the
- * spans that the real one records, through the telemetry in the configuration. */
+ * "denied/1" is denied with HTTP 403, and so on for every status; any other name works. Loads
+ * record spans as the real one does, through the telemetry in the configuration. */
 #ifndef HOIST_TESTS_CLI_FAKE_HOIST_H
 #define HOIST_TESTS_CLI_FAKE_HOIST_H
 

@@ -92,7 +92,7 @@ static const char *text_at(const json_t *json, const char *key) {
   return text ? text : "(none)";
 }
 
-/* ---- exit codes, errors --------------------------------------------------------------------------- */
+/* ---- exit codes, errors ---------------------------------------------------------------------- */
 
 static void test_every_status_has_its_exit_code_and_one_line(void **state) {
   static const struct {
@@ -188,7 +188,7 @@ static void test_with_json_a_failure_is_an_object_besides_the_line(void **state)
                                     "\"message\":\"/cache: read-only\"}}\n");
 }
 
-/* ---- load and pull -------------------------------------------------------------------------------- */
+/* ---- load and pull --------------------------------------------------------------------------- */
 
 static void test_load_draws_where_the_time_went(void **state) {
   run_line("hoist load faces/1");
@@ -317,7 +317,7 @@ static void test_telemetry_trouble_is_a_warning_only(void **state) {
   assert_string_equal(run.out.text, "faces/1: loaded from s3 (442 KB) in 100 ms\n");
 }
 
-/* ---- the cache ------------------------------------------------------------------------------------ */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 static void test_ls_is_a_table_with_a_total(void **state) {
   fake_hoist.list_count = 2;
@@ -370,7 +370,7 @@ static void test_info_describes_or_says_what_is_wrong(void **state) {
   assert_int_equal(run.code, 7);
 }
 
-/* ---- config, doctor, trace, version, help ---------------------------------------------------------- */
+/* ---- config, doctor, trace, version, help ---------------------------------------------------- */
 
 static void test_config_shows_values_origins_and_no_secret(void **state) {
   static const char *const variables[] = {"ROBOFLOW_API_KEY",
@@ -379,6 +379,8 @@ static void test_config_shows_values_origins_and_no_secret(void **state) {
                                           "models",
                                           "HOME",
                                           "/home/a",
+                                          "OTEL_EXPORTER_OTLP_ENDPOINT",
+                                          "http://user:hunter2@127.0.0.1:1",
                                           "SECURE_GATEWAY",
                                           "https://user:hunter2@gate/?token=hunter2",
                                           NULL};
@@ -390,6 +392,7 @@ static void test_config_shows_values_origins_and_no_secret(void **state) {
   assert_says(&run.out, " INFER_BUCKET\n");
   assert_says(&run.out, "api_key             set ");
   assert_says(&run.out, " ROBOFLOW_API_KEY\n");
+  assert_says(&run.out, "traces_endpoint     http://127.0.0.1:1/v1/traces ");
   assert_says(&run.out, "connections         3 ");
   assert_says(&run.out, " --connections\n");
   assert_null(strstr(run.out.text, "hunter2"));
