@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <string.h>
+#include <strings.h>
 
 #include "auto.h"
 #include "text.h"
@@ -19,18 +20,16 @@ static void curl_text_cleanup(char **text) {
 
 static enum hoist_status parse(const char *text, CURLU **ret_url, struct hoist_error *err) {
   HOIST_AUTO(url_handle) CURLU *url = curl_url();
-  HOIST_AUTO(curl_text) char *scheme = NULL;
   if (!url) return hoist_fail_memory(err, "a URL");
-  CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+  if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0)
+    return hoist_fail(err, HOIST_INVALID,
+                      "the collector's URL is neither http:// nor https://; give it as "
+                      "http://host:4318");
+  CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
   if (code == CURLUE_OUT_OF_MEMORY) return hoist_fail_memory(err, "a URL");
   if (code != CURLUE_OK)
     return hoist_fail(err, HOIST_INVALID, "the collector's URL is malformed: %s",
                       curl_url_strerror(code));
-  if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-      (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-    return hoist_fail(err, HOIST_INVALID,
-                      "the collector's URL is neither http:// nor https://; give it as "
-                      "http://host:4318");
   *ret_url = HOIST_TAKE(url);
   return HOIST_OK;
 }

@@ -24,7 +24,8 @@ static bool open_handles(struct http_post *post) {
          curl_easy_setopt(easy, CURLOPT_USERAGENT,
                           "OTel-OTLP-Exporter-C/" HOIST_VERSION
                           " hoist/" HOIST_VERSION) == CURLE_OK &&
-         (!post->ca_file || !*post->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, post->ca_file) == CURLE_OK) &&
+         (!post->ca_file || !*post->ca_file ||
+          curl_easy_setopt(easy, CURLOPT_CAINFO, post->ca_file) == CURLE_OK) &&
          curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_WRITEDATA, post) == CURLE_OK &&

@@ -42,10 +42,9 @@ static struct text clean(const char *text, size_t max, char scratch[ATTR_TEXT_MA
   return (struct text){scratch, repair(text, size, scratch, max)};
 }
 
-uint8_t *text_put(uint8_t *p, const uint8_t *end, uint8_t tag, const char *text, size_t max) {
+uint8_t *text_put_odd(uint8_t *p, const uint8_t *end, uint8_t tag, const char *text, size_t max) {
   char scratch[ATTR_TEXT_MAX];
-  struct text t = {text, strnlen(text, max)};
-  if (text[t.size] || !text_is_ascii(text, t.size)) t = clean(text, max, scratch);
+  struct text t = clean(text, max, scratch);
   if (wire_bytes_size(t.size) > (size_t)(end - p)) return NULL;
   return wire_put_short_bytes(p, tag, t.data, t.size);
 }

@@ -51,9 +51,18 @@ static inline bool text_is_ascii(const char *text, size_t size) {
   return (bits & high_bits) == 0;
 }
 
+/** text_put for a text that is too long or not ASCII. */
+uint8_t *text_put_odd(uint8_t *p, const uint8_t *end, uint8_t tag, const char *text, size_t max);
+
 /** Writes the first `max` bytes of a text at most, cut at a character, with U+FFFD for what is not
  *  UTF-8 (then it may be cut further). NULL where it does not fit. */
-uint8_t *text_put(uint8_t *p, const uint8_t *end, uint8_t tag, const char *text, size_t max);
+static inline uint8_t *text_put(uint8_t *p, const uint8_t *end, uint8_t tag, const char *text,
+                                size_t max) {
+  size_t size = strnlen(text, max);
+  if (text[size] || !text_is_ascii(text, size)) return text_put_odd(p, end, tag, text, max);
+  if (wire_bytes_size(size) > (size_t)(end - p)) return NULL;
+  return wire_put_short_bytes(p, tag, text, size);
+}
 
 /** attr_key_size for keys that are not ASCII. */
 size_t attr_odd_key_size(const char *key, size_t size);

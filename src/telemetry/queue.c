@@ -42,7 +42,7 @@ static void reset(struct queue *q) {
   q->full_count = 0;
   for (size_t i = q->chunk_count; i > 0; i--)
     push_free(q, chunk_at(q, i - 1));
-  for (size_t i = 0; i < q->shard_count; i++) {
+  for (size_t i = 0; i <= q->shard_mask; i++) {
     q->shards[i] = (struct shard){0};
     pthread_mutex_init(&q->shards[i].lock, NULL);
   }
@@ -57,7 +57,9 @@ enum hoist_status queue_init(struct queue *q, uint64_t bytes, struct hoist_error
   size_t chunk_bytes =
       clamp(size / 4 & ~(size_t)(CHUNK_BYTES_MIN - 1), CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
   size_t chunk_count = size / chunk_bytes;
-  size_t shard_count = clamp(chunk_count / 8, 1, QUEUE_SHARDS_MAX);
+  size_t shard_count = 1; /* each has a chunk of its own, and most should be free for all */
+  while (shard_count < QUEUE_SHARDS_MAX && shard_count * 16 <= chunk_count)
+    shard_count *= 2;
   void *shards;
   if (posix_memalign(&shards, CACHE_LINE, shard_count * sizeof(struct shard)) != 0)
     return hoist_fail_memory(err, "the span queue");
@@ -70,14 +72,14 @@ enum hoist_status queue_init(struct queue *q, uint64_t bytes, struct hoist_error
                       .chunk_bytes = chunk_bytes,
                       .chunk_count = chunk_count,
                       .shards = shards,
-                      .shard_count = shard_count};
+                      .shard_mask = shard_count - 1};
   reset(q);
   return HOIST_OK;
 }
 
 void queue_done(struct queue *q) {
   if (!q->memory) return;
-  for (size_t i = 0; i < q->shard_count; i++)
+  for (size_t i = 0; i <= q->shard_mask; i++)
     pthread_mutex_destroy(&q->shards[i].lock);
   pthread_mutex_destroy(&q->lock);
   free(q->shards);
@@ -104,7 +106,7 @@ static bool turn_over(struct queue *q, struct shard *shard) {
 }
 
 uint8_t *queue_reserve(struct queue *q, unsigned slot, size_t size, struct shard **ret_shard) {
-  struct shard *shard = &q->shards[slot % q->shard_count];
+  struct shard *shard = &q->shards[slot & q->shard_mask];
   size_t room = q->chunk_bytes - sizeof(struct chunk);
   pthread_mutex_lock(&shard->lock);
   *ret_shard = shard;
@@ -128,7 +130,7 @@ bool queue_commit(struct shard *shard) {
 }
 
 size_t queue_seal(struct queue *q) {
-  for (size_t i = 0; i < q->shard_count; i++) {
+  for (size_t i = 0; i <= q->shard_mask; i++) {
     struct shard *shard = &q->shards[i];
     pthread_mutex_lock(&shard->lock);
     struct chunk *chunk = shard->chunk;
@@ -166,7 +168,7 @@ void queue_release(struct queue *q, struct chunk *chunk) {
 
 void queue_counts(struct queue *q, uint64_t *ret_accepted, uint64_t *ret_refused) {
   uint64_t accepted = 0, refused = 0;
-  for (size_t i = 0; i < q->shard_count; i++) {
+  for (size_t i = 0; i <= q->shard_mask; i++) {
     pthread_mutex_lock(&q->shards[i].lock);
     accepted += q->shards[i].accepted;
     refused += q->shards[i].refused;

@@ -30,7 +30,7 @@ struct queue {
   void *memory;
   size_t chunk_bytes, chunk_count;
   struct shard *shards;
-  size_t shard_count;
+  size_t shard_mask;    /* their number, a power of two, less one */
   pthread_mutex_t lock; /* of the lists below; taken after a shard's */
   struct chunk *free;
   struct chunk *full, **full_end; /* oldest first */

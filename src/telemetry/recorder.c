@@ -4,7 +4,6 @@
 #include "recorder.h"
 
 #include "clock.h"
-#include "ids.h"
 
 /* How old an anchor may get before a new trace measures again: bounds how long a set clock is
  * missed. */
@@ -63,9 +62,11 @@ void recorder_done(struct recorder *r) {
   metrics_done(&r->metrics);
 }
 
-static bool reset_after_fork(struct recorder *r, unsigned found, unsigned current) {
-  if (found == RESETTING || !atomic_compare_exchange_strong(&r->generation, &found, RESETTING))
-    return false;
+bool recorder_take_over(struct recorder *r) {
+  unsigned current = fork_generation(), found = atomic_load(&r->generation);
+  if (found == RESETTING || found == current ||
+      !atomic_compare_exchange_strong(&r->generation, &found, RESETTING))
+    return found == current;
   queue_reset_after_fork(&r->queue);
   metrics_reset_after_fork(&r->metrics);
   r->reported_drops = 0;
@@ -73,12 +74,6 @@ static bool reset_after_fork(struct recorder *r, unsigned found, unsigned curren
   if (r->config.on_fork) r->config.on_fork(r->config.user);
   atomic_store_explicit(&r->generation, current, memory_order_release);
   return true;
-}
-
-bool recorder_is_ours(struct recorder *r) {
-  unsigned current = fork_generation();
-  unsigned found = atomic_load_explicit(&r->generation, memory_order_acquire);
-  return found == current || reset_after_fork(r, found, current);
 }
 
 void recorder_count_dropped(struct recorder *r, const char *reason, uint64_t count) {

@@ -14,6 +14,7 @@
 
 #include "dispatch.h"
 #include "err.h"
+#include "ids.h"
 #include "metrics.h"
 #include "queue.h"
 #include "sampler.h"
@@ -46,9 +47,15 @@ HOIST_MUST_CHECK enum hoist_status recorder_init(struct recorder *r,
                                                  struct hoist_error *err);
 void recorder_done(struct recorder *r);
 
+/** recorder_is_ours for a process that was forked since. */
+bool recorder_take_over(struct recorder *r);
+
 /** True when the contents belong to this process. In a forked child the first caller resets them;
  *  false for the others meanwhile, who must leave the recorder alone. */
-bool recorder_is_ours(struct recorder *r);
+static inline bool recorder_is_ours(struct recorder *r) {
+  return atomic_load_explicit(&r->generation, memory_order_acquire) == fork_generation() ||
+         recorder_take_over(r);
+}
 
 /** As metrics_encode, with the recorder's own losses among the metrics
  *  (hoist.telemetry.dropped_spans). The draining thread only. */
