@@ -69,7 +69,7 @@ static struct wire_field point_with(struct wire_field data, uint32_t attr_field,
     for (size_t j = 0; find(point, attr_field, j, &attr); j++)
       if (is_text(field(attr, 1), key) && is_text(field(field(attr, 2), 1), value)) return point;
   }
-  fail_msg("no point with %s=%s", key, value);
+  fail_msg("no point with %s=%s", key ? key : "anything", value ? value : "");
   return point;
 }
 
