@@ -66,6 +66,9 @@ enum hoist_status target_parse(const char *url, struct target *ret_target,
   return HOIST_OK;
 }
 
+/* Servers do send spaces; libcurl 8 refuses them unless it is told to encode them. */
+#define REDIRECT_FLAGS (CURLU_URLENCODE | CURLU_ALLOW_SPACE | CURLU_DISALLOW_USER)
+
 enum hoist_status target_redirect(struct target *target, const char *location, size_t size,
                                   struct hoist_error *err) {
   if (size > HTTP_MAX_URL_BYTES)
@@ -80,8 +83,7 @@ enum hoist_status target_redirect(struct target *target, const char *location, s
   if (curl_url_set(u, CURLUPART_URL, target->url, CURLU_PATH_AS_IS) != CURLUE_OK ||
       curl_url_set(u, CURLUPART_USER, NULL, 0) != CURLUE_OK ||
       curl_url_set(u, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK ||
-      curl_url_set(u, CURLUPART_URL, text, CURLU_URLENCODE | CURLU_DISALLOW_USER) != CURLUE_OK ||
-      !read_parts(u, &next))
+      curl_url_set(u, CURLUPART_URL, text, REDIRECT_FLAGS) != CURLUE_OK || !read_parts(u, &next))
     return hoist_fail(err, HOIST_CORRUPT,
                       "%s redirects to something that is not an http:// or https:// URL",
                       target->authority);
