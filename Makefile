@@ -29,7 +29,7 @@ lint: ## formatting, clang-tidy, layering, banned functions, exported names
 	tools/lint
 
 format: ## clang-format every source
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	find src apps include examples tests -name '*.[ch]' -exec clang-format -i {} +
 
 clean: ## remove the build directories; what was installed stays
 	rm -rf build build-asan build-tsan build-fuzz
