@@ -38,7 +38,7 @@ HOIST_API const char *hoist_version(void);
 /** Everything hoist can be told. Fill with hoist_config_init, then change what you need. Strings are
  *  borrowed until hoist_open returns (which copies them) and may be NULL for "not set". */
 struct hoist_config {
-  size_t size; /**< set by hoist_config_init; lets later versions add members at the end */
+  size_t size; /**< set by hoist_config_init. Before 1.0 the soname changes with this struct */
 
   const char *cache_dir; /**< default: $XDG_CACHE_HOME/hoist, else $HOME/.cache/hoist */
   /** Ordered, comma-separated: s3, roboflow_api, dir:PATH, s3://bucket/prefix. Default: s3 if `bucket`
@@ -90,7 +90,9 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_config_from_env(
 
 /* ---- the hoist object --------------------------------------------------------------------------- */
 
-struct hoist; /**< a cache, its sources, and the models loaded through it; thread-safe */
+/** A cache, its sources, and the models loaded through it; thread-safe. It belongs to the process that
+ *  opened it: after a fork the child opens its own (calls on the parent's return INVALID). */
+struct hoist;
 
 /** Checks the configuration and opens (creates) the cache. Contacts nothing on the network.
  *  @param ret_hoist  on OK: release with hoist_close
@@ -110,7 +112,7 @@ struct hoist_cancel {
   int private_;
 };
 /** Stops every call that was given this switch, now and later: they return CANCELLED within 100 ms
- *  (a running ONNX Runtime session creation is waited for). Async-signal-safe.
+ *  (a running ONNX Runtime session creation, and an fsync, are waited for). Async-signal-safe.
  *  Threads: any */
 HOIST_API void hoist_cancel(struct hoist_cancel *cancel);
 

@@ -39,8 +39,12 @@ const char *hoist_status_name(enum hoist_status status) {
 
 /* One error is one line: whatever a server or file name smuggled in must not start another. */
 static void make_printable(char *text) {
-  for (char *p = text; *p; p++)
-    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
+  for (char *p = text; *p; p++) {
+    bool c1 =
+        (unsigned char)p[0] == 0xc2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xa0;
+    if (c1) p[1] = '?';
+    if (c1 || (unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
+  }
 }
 
 static void mark_cut(char *text, size_t size) {
@@ -87,8 +91,6 @@ static enum hoist_status status_of_errno(int sys_errno) {
   case ENAMETOOLONG:
   case EINVAL:
     return HOIST_INVALID;
-  case ETIMEDOUT:
-    return HOIST_TIMEOUT;
   default:
     return HOIST_UNAVAILABLE;
   }

@@ -16,7 +16,7 @@ enum hoist_status hoist_fail(struct hoist_error *err, enum hoist_status status, 
 
 /** As hoist_fail, with errno value `sys_errno` kept and its text appended as ": No such file...".
  *  The status is derived from it: ENOENT → NOT_FOUND, EACCES/EPERM/EROFS → DENIED, ENOSPC/EDQUOT →
- *  NO_SPACE, ENOMEM → NO_MEMORY, ENAMETOOLONG/EINVAL → INVALID, ETIMEDOUT → TIMEOUT, else
+ *  NO_SPACE, ENOMEM → NO_MEMORY, ENAMETOOLONG/EINVAL → INVALID, else
  *  UNAVAILABLE. */
 enum hoist_status hoist_fail_errno(struct hoist_error *err, int sys_errno, const char *fmt, ...)
     PRINTF_LIKE(3, 4);

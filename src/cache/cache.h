@@ -40,6 +40,13 @@ HOIST_MUST_CHECK enum hoist_status cache_lock(const struct call *call, struct ca
                                               const struct model_id *id,
                                               struct cache_lock **ret_lock,
                                               struct hoist_error *err);
+/** cache_lock for one who only wants the model to be there: instead of waiting for readers, which hold
+ *  the lock shared on a model that is published, comes back with *ret_lock NULL: look again. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_unless_published(const struct call *call,
+                                                               struct cache *cache,
+                                                               const struct model_id *id,
+                                                               struct cache_lock **ret_lock,
+                                                               struct hoist_error *err);
 void cache_unlock(struct cache_lock *lock);
 
 /** cache_find under a lock that the caller holds. On OK the lock is consumed (downgraded to the
@@ -96,6 +103,13 @@ const char *cache_entry_dir(const struct cache_entry *entry);
 HOIST_MUST_CHECK enum hoist_status cache_entry_read(const struct cache_entry *entry,
                                                     const char *name, struct buf *ret_data,
                                                     struct hoist_error *err);
+
+/** Whether the entry's files are still the ones that were verified, by identity and times, and still
+ *  stand at cache_entry_dir. Programs that do not take hoist's locks share this directory, so whoever
+ *  hands a path to somebody else asks this afterwards.
+ *  Errors: CORRUPT something replaced or changed one: names it */
+HOIST_MUST_CHECK enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
+                                                               struct hoist_error *err);
 
 /* ---- housekeeping ------------------------------------------------------------------------ */
 /** Calls `visit` for every model that has a manifest, in the order of their ids; a manifest

@@ -54,14 +54,28 @@ struct cache_record {
   uint64_t created_unix_s;
 };
 
+/* What tells a file that was verified from one that took its place or was written to since. */
+struct file_identity {
+  dev_t dev;
+  ino_t ino;
+  off_t size;
+  struct timespec modified, changed;
+};
+
 struct cache_entry {
   struct cache_record record;
+  struct file_identity *identities; /* of the manifest's files, in its order */
   char *dir;
   int dir_fd;
   int lock_fd; /* locked shared; -1 on a read-only root that has no lock file */
 };
 
 HOIST_DEFINE_AUTO(cache, struct cache, cache_close)
+
+/* ---- entry.c ----------------------------------------------------------------------------- */
+/** Notes the identities of the files as they are now: for a model that was just published. */
+HOIST_MUST_CHECK enum hoist_status cache_entry_note(struct cache_entry *entry,
+                                                    struct hoist_error *err);
 
 /* ---- cache.c ----------------------------------------------------------------------------- */
 /** Refuses ids whose directory would be hoist's own, or too deep to be found again. */

@@ -94,6 +94,8 @@ static enum hoist_status commit(const struct call *call, struct cache_txn *txn,
   if (status != HOIST_OK) return status;
   status = cache_publish(call, txn, &entry->record.manifest, &entry->dir_fd, err);
   if (status != HOIST_OK) return status;
+  status = cache_entry_note(entry, err);
+  if (status != HOIST_OK) return status;
   status = cache_lock_downgrade(lock, manifest_fd, &entry->lock_fd, err);
   if (status != HOIST_OK) return status;
   *ret_entry = HOIST_TAKE(entry);

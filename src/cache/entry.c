@@ -29,6 +29,7 @@ void cache_entry_release(struct cache_entry *entry) {
   fd_cleanup(&entry->dir_fd);
   cache_unlock_fd(entry->lock_fd);
   cache_record_done(&entry->record);
+  free(entry->identities);
   free(entry->dir);
   free(entry);
 }
@@ -51,8 +52,28 @@ const char *cache_entry_dir(const struct cache_entry *entry) {
 
 /* ---- verification ------------------------------------------------------------------------ */
 
+static struct file_identity identity_of(const struct stat *st) {
+  return (struct file_identity){
+      .dev = st->st_dev,
+      .ino = st->st_ino,
+      .size = st->st_size,
+      .modified = st->st_mtim,
+      .changed = st->st_ctim,
+  };
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool same_identity(const struct file_identity *a, const struct file_identity *b) {
+  return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+         same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed);
+}
+
+/* @param ret_identity  may be NULL */
 static enum hoist_status open_listed(int dir_fd, const struct manifest_file *file, int *ret_fd,
-                                     struct hoist_error *err) {
+                                     struct file_identity *ret_identity, struct hoist_error *err) {
   HOIST_AUTO(fd) int fd = tree_open(dir_fd, file->name, O_RDONLY);
   if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
     return hoist_fail(err, HOIST_CORRUPT, "%s: missing", file->name);
@@ -66,6 +87,7 @@ static enum hoist_status open_listed(int dir_fd, const struct manifest_file *fil
   if (st.st_size != file->size)
     return hoist_fail(err, HOIST_CORRUPT, "%s: %jd bytes, the manifest says %" PRId64, file->name,
                       (intmax_t)st.st_size, file->size);
+  if (ret_identity) *ret_identity = identity_of(&st);
   *ret_fd = fd;
   fd = -1;
   return HOIST_OK;
@@ -85,6 +107,8 @@ static enum hoist_status read_through(const struct call *call, int fd, const cha
     if (status != HOIST_OK) return status;
     ssize_t n = read(fd, chunk, READ_CHUNK);
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EIO) /* a bad sector is damage like any other: fetched again */
+      return hoist_fail(err, HOIST_CORRUPT, "%s: the disk cannot read it", name);
     if (n < 0) return hoist_fail_errno(err, errno, "reading %s", name);
     if (n == 0) return HOIST_OK;
     status = hasher_update(hasher, chunk, (size_t)n, err);
@@ -94,10 +118,11 @@ static enum hoist_status read_through(const struct call *call, int fd, const cha
 }
 
 static enum hoist_status verify_file(const struct call *call, int dir_fd,
-                                     const struct manifest_file *file, struct buf *ret_data,
+                                     const struct manifest_file *file,
+                                     struct file_identity *ret_identity, struct buf *ret_data,
                                      struct hoist_error *err) {
   HOIST_AUTO(fd) int fd = -1;
-  enum hoist_status status = open_listed(dir_fd, file, &fd, err);
+  enum hoist_status status = open_listed(dir_fd, file, &fd, ret_identity, err);
   if (status != HOIST_OK) return status;
   HOIST_AUTO(hasher) struct hasher *hasher = NULL;
   status = hasher_new(DIGEST_SHA256, &hasher, err);
@@ -114,14 +139,53 @@ static enum hoist_status verify_file(const struct call *call, int dir_fd,
                     found_hex, listed_hex);
 }
 
+static enum hoist_status make_identities(struct cache_entry *entry, struct hoist_error *err) {
+  entry->identities = calloc(entry->record.manifest.file_count, sizeof *entry->identities);
+  return entry->identities ? HOIST_OK : hoist_fail_memory(err, "a cache entry");
+}
+
 static enum hoist_status verify(const struct call *call, const struct model_id *id,
-                                const struct cache_entry *entry, struct hoist_error *err) {
+                                struct cache_entry *entry, struct hoist_error *err) {
   const struct cache_record *r = &entry->record;
   if (strcmp(r->model_id, id->text) != 0)
     return hoist_fail(err, HOIST_CORRUPT, "%s is the one of %.128s", CACHE_MANIFEST, r->model_id);
-  for (size_t i = 0; i < r->manifest.file_count; i++) {
-    enum hoist_status status = verify_file(call, entry->dir_fd, &r->manifest.files[i], NULL, err);
+  enum hoist_status status = make_identities(entry, err);
+  for (size_t i = 0; status == HOIST_OK && i < r->manifest.file_count; i++)
+    status =
+        verify_file(call, entry->dir_fd, &r->manifest.files[i], &entry->identities[i], NULL, err);
+  return status;
+}
+
+enum hoist_status cache_entry_note(struct cache_entry *entry, struct hoist_error *err) {
+  const struct manifest *m = &entry->record.manifest;
+  enum hoist_status status = make_identities(entry, err);
+  for (size_t i = 0; status == HOIST_OK && i < m->file_count; i++) {
+    HOIST_AUTO(fd) int fd = -1;
+    status = open_listed(entry->dir_fd, &m->files[i], &fd, &entry->identities[i], err);
+  }
+  return status;
+}
+
+static bool is_where_it_was(const struct cache_entry *entry) {
+  struct stat held, there;
+  return fstat(entry->dir_fd, &held) == 0 && stat(entry->dir, &there) == 0 &&
+         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
+                                              struct hoist_error *err) {
+  const struct manifest *m = &entry->record.manifest;
+  if (!is_where_it_was(entry))
+    return hoist_fail(err, HOIST_CORRUPT, "%s was replaced while it was in use", entry->dir);
+  for (size_t i = 0; i < m->file_count; i++) {
+    HOIST_AUTO(fd) int fd = -1;
+    struct file_identity now;
+    enum hoist_status status = open_listed(entry->dir_fd, &m->files[i], &fd, &now, err);
     if (status != HOIST_OK) return status;
+    if (!same_identity(&now, &entry->identities[i]))
+      return hoist_fail(err, HOIST_CORRUPT,
+                        "%s/%s was changed by something else while it was in use", entry->dir,
+                        m->files[i].name);
   }
   return HOIST_OK;
 }
@@ -186,7 +250,7 @@ enum hoist_status cache_entry_read(const struct cache_entry *entry, const char *
                       entry->record.model_id);
   const struct call no_limit = {0};
   HOIST_AUTO(buf) struct buf data = buf_make(ret_data->max);
-  enum hoist_status status = verify_file(&no_limit, entry->dir_fd, file, &data, err);
+  enum hoist_status status = verify_file(&no_limit, entry->dir_fd, file, NULL, &data, err);
   if (status == HOIST_OK) status = buf_append(ret_data, buf_str(&data), data.size, err);
   if (status != HOIST_OK) hoist_error_prepend(err, "%.128s in the cache", entry->record.model_id);
   return status;

@@ -95,11 +95,17 @@ static void describe_wait(int fd, const char *what, char doing[DOING_SIZE]) {
              now_s > since_s ? now_s - since_s : 0);
 }
 
+/* @param ret_shared  NULL: only the exclusive lock will do. Else set to 1 where the others hold it
+ *                    shared, which they do only on a model that is there: no reason to wait for them */
 static enum hoist_status wait_exclusive(const struct call *call, int fd, const char *what,
-                                        struct hoist_error *err) {
+                                        int *ret_shared, struct hoist_error *err) {
   for (uint64_t pause_ns = POLL_FIRST_NS;;) {
     int failed = try_flock(fd, LOCK_EX);
     if (failed == 0) return HOIST_OK;
+    if (failed == EWOULDBLOCK && ret_shared && try_flock(fd, LOCK_SH) == 0) {
+      *ret_shared = 1;
+      return HOIST_OK;
+    }
     if (failed != EWOULDBLOCK) return hoist_fail_errno(err, failed, "locking %s", what);
     char doing[DOING_SIZE];
     describe_wait(fd, what, doing);
@@ -112,21 +118,21 @@ static enum hoist_status wait_exclusive(const struct call *call, int fd, const c
 /* ---- a model's lock ---------------------------------------------------------------------- */
 
 static enum hoist_status wait_in_span(const struct call *call, const struct cache_lock *lock,
-                                      const char *what, struct hoist_error *err) {
+                                      const char *what, int *ret_shared, struct hoist_error *err) {
   struct hoist_error own;
   if (!err) err = &own;
   struct hoist_span span;
   hoist_span_start(call->span, "model.cache.lock_wait", HOIST_SPAN_INTERNAL, &span);
   hoist_span_set_string(&span, "model.id", lock->id.text);
-  enum hoist_status status = wait_exclusive(call, lock->fd, what, err);
+  enum hoist_status status = wait_exclusive(call, lock->fd, what, ret_shared, err);
   if (status != HOIST_OK) hoist_span_record_error(&span, err);
   hoist_span_end(&span);
   return status;
 }
 
-enum hoist_status cache_lock(const struct call *call, struct cache *cache,
-                             const struct model_id *id, struct cache_lock **ret_lock,
-                             struct hoist_error *err) {
+static enum hoist_status take(const struct call *call, struct cache *cache,
+                              const struct model_id *id, int *ret_shared,
+                              struct cache_lock **ret_lock, struct hoist_error *err) {
   enum hoist_status status = cache_check_id(id, err);
   if (status != HOIST_OK) return status;
   HOIST_AUTO(cache_lock) struct cache_lock *lock = calloc(1, sizeof *lock);
@@ -141,8 +147,8 @@ enum hoist_status cache_lock(const struct call *call, struct cache *cache,
   if (try_flock(lock->fd, LOCK_EX) != 0) {
     char what[DOING_SIZE / 2];
     snprintf(what, sizeof what, "%.128s", id->text);
-    status = wait_in_span(call, lock, what, err);
-    if (status != HOIST_OK) {
+    status = wait_in_span(call, lock, what, ret_shared, err);
+    if (status != HOIST_OK || (ret_shared && *ret_shared)) {
       fd_cleanup(&lock->fd); /* never held: the holder's name stays in the file */
       return status;
     }
@@ -150,6 +156,23 @@ enum hoist_status cache_lock(const struct call *call, struct cache *cache,
   write_holder(lock->fd);
   *ret_lock = HOIST_TAKE(lock);
   return HOIST_OK;
+}
+
+enum hoist_status cache_lock(const struct call *call, struct cache *cache,
+                             const struct model_id *id, struct cache_lock **ret_lock,
+                             struct hoist_error *err) {
+  return take(call, cache, id, NULL, ret_lock, err);
+}
+
+enum hoist_status cache_lock_unless_published(const struct call *call, struct cache *cache,
+                                              const struct model_id *id,
+                                              struct cache_lock **ret_lock,
+                                              struct hoist_error *err) {
+  int shared = 0;
+  struct cache_lock *lock = NULL;
+  enum hoist_status status = take(call, cache, id, &shared, &lock, err);
+  if (status == HOIST_OK) *ret_lock = lock;
+  return status;
 }
 
 void cache_unlock(struct cache_lock *lock) {
@@ -224,7 +247,7 @@ enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache, 
   HOIST_AUTO(fd) int fd = -1;
   enum hoist_status status = make_lock_file(cache, CACHE_TREE_LOCK, &fd, err);
   if (status != HOIST_OK) return status;
-  status = wait_exclusive(call, fd, "the cache's directories", err);
+  status = wait_exclusive(call, fd, "the cache's directories", NULL, err);
   if (status != HOIST_OK) return status;
   *ret_fd = fd;
   fd = -1;

@@ -28,6 +28,11 @@ void download_done(struct download *d) {
   *d = (struct download){.fd = -1};
 }
 
+static enum hoist_status fail_disk(struct download *d, enum hoist_status status) {
+  if (status != HOIST_OK) d->disk_failed = 1;
+  return status;
+}
+
 static enum hoist_status check_announced(const struct download *d, struct hoist_error *err) {
   if (d->announced == FILE_SIZE_UNKNOWN) return HOIST_OK;
   if (d->announced < 0 || d->announced > FETCH_MAX_FILE_BYTES)
@@ -57,7 +62,7 @@ enum hoist_status download_restart(struct download *d, int64_t announced,
   enum hoist_status status = check_announced(d, err);
   if (status != HOIST_OK) return status;
   if (ftruncate(d->fd, 0) != 0 || lseek(d->fd, 0, SEEK_SET) != 0)
-    return hoist_fail_errno(err, errno, "rewinding %s", d->file->name);
+    return fail_disk(d, hoist_fail_errno(err, errno, "rewinding %s", d->file->name));
   hasher_free(HOIST_TAKE(d->sha256));
   hasher_free(HOIST_TAKE(d->other));
   status = hasher_new(DIGEST_SHA256, &d->sha256, err);
@@ -69,7 +74,8 @@ enum hoist_status download_restart(struct download *d, int64_t announced,
 static enum hoist_status flush(struct download *d, struct hoist_error *err) {
   enum hoist_status status = hasher_update(d->sha256, d->buffer, d->buffered, err);
   if (status == HOIST_OK && d->other) status = hasher_update(d->other, d->buffer, d->buffered, err);
-  if (status == HOIST_OK) status = fs_write_all(d->fd, d->buffer, d->buffered, d->file->name, err);
+  if (status == HOIST_OK)
+    status = fail_disk(d, fs_write_all(d->fd, d->buffer, d->buffered, d->file->name, err));
   d->buffered = 0;
   return status;
 }

@@ -16,6 +16,7 @@ struct download {
   struct hasher *other; /* where the promise is not a SHA-256; else NULL */
   char *buffer;         /* FETCH_BUFFER_BYTES */
   size_t buffered;
+  int disk_failed; /* 1: what went wrong was here, not at the source */
 };
 
 /** Prepares to receive `file` into `fd`. Release with download_done. */

@@ -27,7 +27,7 @@ struct fetch {
   size_t next;
   size_t files_done;
   int64_t bytes_done;
-  uint64_t bytes_fetched;
+  struct fetch_outcome outcome;
   enum hoist_status status; /* the first failure */
   struct hoist_error error;
 };
@@ -108,11 +108,21 @@ static void describe_on_span(struct hoist_span *span, const struct manifest_file
   hoist_span_set_string(span, "artifact.hash", hex);
 }
 
+static void count(struct fetch *f, int64_t bytes, int disk_failed) {
+  pthread_mutex_lock(&f->lock);
+  f->outcome.bytes += (uint64_t)bytes;
+  if (f->status == HOIST_OK) f->outcome.disk_failed = disk_failed; /* of the first failure */
+  pthread_mutex_unlock(&f->lock);
+}
+
 static enum hoist_status fetch_into(struct fetch *f, struct manifest_file *file,
                                     struct hoist_span *span, struct hoist_error *err) {
   HOIST_AUTO(fd) int fd = -1;
   enum hoist_status status = cache_txn_create(f->txn, file->name, &fd, err);
-  if (status != HOIST_OK) return status;
+  if (status != HOIST_OK) {
+    count(f, 0, status != HOIST_CORRUPT); /* CORRUPT: the source's names clash */
+    return status;
+  }
   struct transfer t = {.fetch = f, .call = f->call};
   t.call.span = span;
   status = download_init(&t.download, file, fd, err);
@@ -121,6 +131,7 @@ static enum hoist_status fetch_into(struct fetch *f, struct manifest_file *file,
     status = transfer_bytes(&t, err);
   }
   if (status == HOIST_OK) report(&t, true);
+  count(f, file->content ? 0 : t.download.received, t.download.disk_failed);
   download_done(&t.download);
   return status;
 }
@@ -128,7 +139,6 @@ static enum hoist_status fetch_into(struct fetch *f, struct manifest_file *file,
 static enum hoist_status fetch_file(struct fetch *f, struct manifest_file *file,
                                     struct hoist_error *err) {
   struct hoist_span span;
-  bool from_source = file->content == NULL;
   hoist_span_start(f->call.span, "model.artifact.download", HOIST_SPAN_INTERNAL, &span);
   hoist_span_set_string(&span, "model.id", f->id->text);
   hoist_span_set_string(&span, "artifact.filename", file->name);
@@ -138,11 +148,6 @@ static enum hoist_status fetch_file(struct fetch *f, struct manifest_file *file,
   else
     hoist_span_record_error(&span, err);
   hoist_span_end(&span);
-  if (status == HOIST_OK && from_source) {
-    pthread_mutex_lock(&f->lock);
-    f->bytes_fetched += (uint64_t)file->size;
-    pthread_mutex_unlock(&f->lock);
-  }
   return status;
 }
 
@@ -192,7 +197,8 @@ static void run_workers(struct fetch *f, unsigned connections) {
 
 enum hoist_status fetch_model(const struct call *call, struct source *source,
                               const struct model_id *id, struct manifest *m, struct cache_txn *txn,
-                              unsigned connections, uint64_t *ret_bytes, struct hoist_error *err) {
+                              unsigned connections, struct fetch_outcome *ret_outcome,
+                              struct hoist_error *err) {
   int complete = 0;
   uint64_t total = manifest_total_size(m, &complete);
   struct fetch f = {
@@ -208,10 +214,7 @@ enum hoist_status fetch_model(const struct call *call, struct source *source,
   f.call.stop = &f.stop;
   run_workers(&f, connections);
   pthread_mutex_destroy(&f.lock);
-  if (f.status != HOIST_OK) {
-    if (err) *err = f.error;
-    return f.status;
-  }
-  *ret_bytes = f.bytes_fetched;
-  return HOIST_OK;
+  *ret_outcome = f.outcome;
+  if (f.status != HOIST_OK && err) *err = f.error;
+  return f.status;
 }

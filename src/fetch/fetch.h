@@ -15,14 +15,20 @@
 #define FETCH_BUFFER_BYTES (256u << 10)
 #define FETCH_MAX_FILE_BYTES (INT64_C(1) << 40) /* a server that announces or sends more is lying */
 
+struct fetch_outcome {
+  uint64_t bytes;  /* that came from the source, also of files that failed */
+  int disk_failed; /* 1: the failure was this machine's: another source would not help */
+};
+
 /** Fetches every file of the planned manifest `m`. On OK each file has its size and SHA-256, which is
  *  what cache_commit asks for. One span model.artifact.download per file below the call's span, FILE
  *  events to the call's progress. The first failure stops the other files and is the one returned.
  *  @param connections   files in flight at once, 1..FETCH_MAX_CONNECTIONS
- *  @param ret_bytes     bytes that came from the source
+ *  @param ret_outcome   set in any case
  *  Errors:  CORRUPT length or digest is not what was promised · whatever the source or the disk said */
 HOIST_MUST_CHECK enum hoist_status fetch_model(const struct call *call, struct source *source,
                                                const struct model_id *id, struct manifest *m,
                                                struct cache_txn *txn, unsigned connections,
-                                               uint64_t *ret_bytes, struct hoist_error *err);
+                                               struct fetch_outcome *ret_outcome,
+                                               struct hoist_error *err);
 #endif

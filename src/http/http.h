@@ -108,11 +108,9 @@ HOIST_MUST_CHECK enum hoist_status http_perform(const struct call *call, struct 
 HOIST_MUST_CHECK enum hoist_status http_check(const struct http_response *response,
                                               const char *what, struct hoist_error *err);
 
-/** The URL as it may be shown: user:password removed, values of secret query parameters
- * (X-Amz-Signature, X-Amz-Credential, X-Amz-Security-Token, AWSAccessKeyId, Signature, sig,
- * X-Goog-Signature, X-Goog-Credential, api_key, service_secret, token, key, access_token, password;
- * any case) → REDACTED, also inside a percent-encoded URL in a `url` parameter. malloc'd; NULL when
- * out of memory. */
+/** The URL as it may be shown: user:password and fragment removed, the values of all query parameters
+ *  but a list of harmless ones (src/http/redact.c) → REDACTED; a URL in a parameter `url` is shown by the
+ *  same rules. malloc'd; NULL when out of memory. */
 char *http_redact_url(const char *url);
 
 #endif

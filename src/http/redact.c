@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* URLs as they may be shown: without credentials, and without the values of query parameters that
- * are secrets. Works on text rather than through a parser, so that a URL which no parser accepts is
+/* URLs as they may be shown: without credentials, and with the values of only those query parameters
+ * that are known to be harmless. Works on text rather than through a parser, so that a URL which no parser accepts is
  * still cleaned. Pure; any thread. */
 #include <string.h>
 #include <strings.h>
@@ -11,26 +11,39 @@
 #define MAX_SHOWN_BYTES (1u << 20) /* nested URLs grow when they are encoded again */
 #define MAX_NESTED_URLS 3
 
-static const char *const secret_names[] = {
-    "x-amz-signature",
-    "x-amz-credential",
-    "x-amz-security-token",
-    "awsaccesskeyid",
-    "signature",
-    "sig",
-    "x-goog-signature",
-    "x-goog-credential",
-    "api_key",
-    "service_secret",
-    "token",
-    "key",
-    "access_token",
-    "password",
+/* Which parameters may be shown. Everything else may be somebody's secret: an API that redirects to
+ * another can put a key anywhere. */
+static const char *const plain_names[] = {
+    "continuation-token",
+    "countinference",
+    "delimiter",
+    "device",
+    "dynamic",
+    "encoding-type",
+    "expires",
+    "list-type",
+    "max-keys",
+    "model",
+    "modelid",
+    "nocache",
+    "pagesize",
+    "partnumber",
+    "prefix",
+    "startafter",
+    "versionid",
+    "x-amz-algorithm",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-signedheaders",
+    "x-goog-algorithm",
+    "x-goog-date",
+    "x-goog-expires",
+    "x-goog-signedheaders",
 };
 
-static bool is_secret(const char *name) {
-  for (size_t i = 0; i < sizeof secret_names / sizeof *secret_names; i++)
-    if (strcasecmp(name, secret_names[i]) == 0) return true;
+static bool is_plain_name(const char *name) {
+  for (size_t i = 0; i < sizeof plain_names / sizeof *plain_names; i++)
+    if (strcasecmp(name, plain_names[i]) == 0) return true;
   return false;
 }
 
@@ -66,20 +79,38 @@ static enum hoist_status redact_nested(const char *value, size_t size, unsigned 
   return encoded ? buf_append_str(out, encoded, NULL) : HOIST_NO_MEMORY;
 }
 
+/* A value that reads as further parameters, at any depth of encoding, is not one value. */
+static bool is_plain_value(const char *value, size_t size) {
+  HOIST_AUTO(mem) char *text = strndup(value, size);
+  for (int level = 0; text && level <= MAX_NESTED_URLS; level++) {
+    if (strpbrk(text, "=&;?@")) return false;
+    if (!strchr(text, '%')) return true;
+    bool whole = false;
+    char *decoded = decode(text, strlen(text), &whole);
+    free(text);
+    text = decoded;
+    if (!whole) return false;
+  }
+  return false;
+}
+
 static enum hoist_status redact_parameter(const char *text, size_t size, unsigned depth,
                                           struct buf *out) {
+  if (size == 0) return HOIST_OK;
   const char *equals = memchr(text, '=', size);
-  if (!equals) return buf_append(out, text, size, NULL);
+  if (!equals) return buf_append_str(out, "REDACTED", NULL);
   bool whole = false;
-  size_t name_size = (size_t)(equals - text);
+  size_t name_size = (size_t)(equals - text), value_size = size - name_size - 1;
   HOIST_AUTO(mem) char *name = decode(text, name_size, &whole);
   if (!name) return HOIST_NO_MEMORY;
+  if (!is_plain_value(text, name_size)) return buf_append_str(out, "REDACTED", NULL);
   enum hoist_status status = buf_append(out, text, name_size + 1, NULL);
-  if (status != HOIST_OK) return status;
-  if (!whole || is_secret(name)) return buf_append_str(out, "REDACTED", NULL);
-  size_t value_size = size - name_size - 1;
-  if (strcasecmp(name, "url") == 0) return redact_nested(equals + 1, value_size, depth, out);
-  return buf_append(out, equals + 1, value_size, NULL);
+  if (status != HOIST_OK || value_size == 0) return status;
+  if (whole && strcasecmp(name, "url") == 0)
+    return redact_nested(equals + 1, value_size, depth, out);
+  if (whole && is_plain_name(name) && is_plain_value(equals + 1, value_size))
+    return buf_append(out, equals + 1, value_size, NULL);
+  return buf_append_str(out, "REDACTED", NULL);
 }
 
 static enum hoist_status redact_query(const char *query, size_t size, unsigned depth,
@@ -105,6 +136,15 @@ static const char *skip_credentials(const char *authority) {
   return host;
 }
 
+/* A URL inside a path can carry credentials of its own: shown up to there. */
+static enum hoist_status redact_path(const char *text, size_t size, struct buf *out) {
+  HOIST_AUTO(mem) char *path = strndup(text, size);
+  if (!path) return HOIST_NO_MEMORY;
+  const char *inner = strstr(path, "://");
+  enum hoist_status status = buf_append(out, path, inner ? (size_t)(inner - path) : size, NULL);
+  return status == HOIST_OK && inner ? buf_append_str(out, "REDACTED", NULL) : status;
+}
+
 /* The fragment is left out: it is never sent, and some services put tokens there. */
 static enum hoist_status redact(const char *url, unsigned depth, struct buf *out) {
   size_t size = strcspn(url, "#");
@@ -115,7 +155,7 @@ static enum hoist_status redact(const char *url, unsigned depth, struct buf *out
     scheme_size = (size_t)(scheme_end - url) + 3;
   const char *host = skip_credentials(url + scheme_size);
   enum hoist_status status = buf_append(out, url, scheme_size, NULL);
-  if (status == HOIST_OK) status = buf_append(out, host, (size_t)(url + path_end - host), NULL);
+  if (status == HOIST_OK) status = redact_path(host, (size_t)(url + path_end - host), out);
   if (status != HOIST_OK || path_end == size) return status;
   status = buf_append(out, "?", 1, NULL);
   if (status != HOIST_OK) return status;

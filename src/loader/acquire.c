@@ -14,8 +14,15 @@
  * somebody else made progress, so the number only guards against a livelock by a hostile neighbour. */
 #define MAX_ROUNDS 8
 
-static const char *lookup_result(enum hoist_status status) {
-  return status == HOIST_OK ? "hit" : status == HOIST_CORRUPT ? "corrupt" : "miss";
+/* One operation is one lookup, however often it looks. */
+static void count_lookup(struct operation *op, enum hoist_status status) {
+  if (op->lookup_counted ||
+      (status != HOIST_OK && status != HOIST_NOT_FOUND && status != HOIST_CORRUPT))
+    return;
+  op->lookup_counted = 1;
+  metrics_lookup(op->hoist->telemetry, status == HOIST_OK        ? "hit"
+                                       : status == HOIST_CORRUPT ? "corrupt"
+                                                                 : "miss");
 }
 
 static void describe_load(struct hoist_span *span, const struct cache_entry *entry,
@@ -56,7 +63,7 @@ static enum hoist_status look_up(struct operation *op, struct cache_lock **lock,
   enum hoist_status status =
       lock ? cache_find_locked(&op->call, lock, &entry, &op->error)
            : cache_find(&op->call, op->hoist->cache, &op->id, &entry, &op->error);
-  metrics_lookup(op->hoist->telemetry, lookup_result(status));
+  count_lookup(op, status);
   if (status == HOIST_NOT_FOUND || status == HOIST_UNAVAILABLE) return status;
   struct hoist_span span;
   start_load_span(op, started_unix_ns, &span);
@@ -85,13 +92,18 @@ static enum hoist_status load_committed(struct operation *op, struct cache_entry
 }
 
 /* The lock's own time limit is not the caller's deadline: running into it means "busy, try again". */
-static enum hoist_status take_lock(struct operation *op, struct cache_lock **ret_lock) {
+static enum hoist_status take_lock(struct operation *op, enum hoist_status found,
+                                   struct cache_lock **ret_lock) {
   struct call call = op->call;
   uint64_t limit_ns = op->hoist->lock_timeout_ms * NS_PER_MS;
   uint64_t lock_deadline_ns = clock_monotonic_ns() + limit_ns;
   int limited = limit_ns > 0 && (call.deadline_ns == 0 || lock_deadline_ns < call.deadline_ns);
   if (limited) call.deadline_ns = lock_deadline_ns;
-  enum hoist_status status = cache_lock(&call, op->hoist->cache, &op->id, ret_lock, &op->error);
+  /* A damaged model must be replaced whoever reads it; one that was merely not there may be by now. */
+  enum hoist_status status =
+      found == HOIST_CORRUPT
+          ? cache_lock(&call, op->hoist->cache, &op->id, ret_lock, &op->error)
+          : cache_lock_unless_published(&call, op->hoist->cache, &op->id, ret_lock, &op->error);
   if (status == HOIST_TIMEOUT && limited)
     return hoist_fail(&op->error, HOIST_UNAVAILABLE,
                       "%s: another process has been holding its lock for %" PRIu32
@@ -122,10 +134,15 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
     operation_report(
         op, (struct hoist_progress){.kind = HOIST_PROGRESS_WAIT, .message = op->error.message});
   HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
-  status = take_lock(op, &lock);
+  status = take_lock(op, status, &lock);
   if (status != HOIST_OK) return status;
+  if (!lock) {
+    *ret_again = 1;
+    return hoist_fail(&op->error, HOIST_UNAVAILABLE, "%s keeps being changed by others: try again",
+                      op->id.text);
+  }
   status = look_up(op, &lock, ret_entry, ret_info);
-  *ret_again = status == HOIST_UNAVAILABLE;
+  *ret_again = status == HOIST_UNAVAILABLE && !lock; /* lost to a neighbour who did something */
   if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT) return status;
   if (op->hoist->offline) return refuse_offline(op, status);
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;

@@ -31,6 +31,7 @@ static enum hoist_status make_s3(const struct hoist_config *config, struct http 
       .access_key = config->access_key,
       .secret_key = config->secret_key,
       .session_token = config->session_token,
+      .verify_md5 = config->verify_md5,
   };
   if (config->access_key && !config->secret_key)
     return hoist_fail(

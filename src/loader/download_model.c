@@ -17,7 +17,8 @@ struct attempt {
   struct call call; /* parent: `span` */
   struct hoist_span span;
   struct manifest manifest;
-  uint64_t bytes;
+  struct fetch_outcome fetched;
+  int local; /* 1: what failed is this machine, so no other source is asked */
 };
 
 static void report_plan(const struct attempt *a) {
@@ -62,9 +63,11 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
   HOIST_AUTO(cache_txn) struct cache_txn *txn = NULL;
   enum hoist_status status =
       cache_begin(&a->call, *lock, manifest_total_size(&a->manifest, NULL), &txn, err);
-  if (status == HOIST_OK)
-    status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
-                         a->op->hoist->connections, &a->bytes, err);
+  a->local = status != HOIST_OK;
+  if (status != HOIST_OK) return status;
+  status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
+                       a->op->hoist->connections, &a->fetched, err);
+  a->local = a->fetched.disk_failed;
   if (status == HOIST_OK) status = check_metadata(txn, err);
   if (status != HOIST_OK) return status;
   operation_report(a->op, (struct hoist_progress){
@@ -77,7 +80,9 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
                           });
   status = cache_commit(&a->call, HOIST_TAKE(txn), &a->manifest, lock, ret_entry, err);
   /* Published, but gone again or locked by a neighbour before we could hold it: not a failure. */
-  return status == HOIST_UNAVAILABLE && !*lock ? HOIST_OK : status;
+  if (status == HOIST_UNAVAILABLE && !*lock) return HOIST_OK;
+  a->local = status != HOIST_OK;
+  return status;
 }
 
 static void start_attempt(struct attempt *a) {
@@ -90,23 +95,28 @@ static void start_attempt(struct attempt *a) {
 
 static void end_attempt(struct attempt *a, enum hoist_status status) {
   hoist_span_set_int(&a->span, "model.artifacts.files", (int64_t)a->manifest.file_count);
-  hoist_span_set_int(&a->span, "model.artifacts.bytes", (int64_t)a->bytes);
+  hoist_span_set_int(&a->span, "model.artifacts.bytes", (int64_t)a->fetched.bytes);
   hoist_span_set_int(&a->span, "model.artifacts.resumed_bytes", 0);
   if (status != HOIST_OK) hoist_span_record_error(&a->span, &a->op->error);
   hoist_span_end(&a->span);
   metrics_artifact_bytes(a->op->hoist->telemetry, a->source->name, hoist_status_name(status),
-                         a->bytes);
+                         a->fetched.bytes);
   manifest_done(&a->manifest);
 }
 
+/* @param ret_final  1: another source would not help */
 static enum hoist_status try_source(struct operation *op, struct source *source,
-                                    struct cache_lock **lock, struct cache_entry **ret_entry) {
+                                    struct cache_lock **lock, struct cache_entry **ret_entry,
+                                    int *ret_final) {
   struct attempt a = {.op = op, .source = source};
   start_attempt(&a);
   enum hoist_status status = describe(&a);
   if (status == HOIST_OK) status = transfer(&a, lock, ret_entry);
-  if (status == HOIST_OK) op->downloaded_bytes += a.bytes;
+  if (status == HOIST_OK) op->downloaded_bytes += a.fetched.bytes;
+  /* Something of this machine that is missing is not a model that is missing. */
+  if (a.local && status == HOIST_NOT_FOUND) status = op->error.status = HOIST_UNAVAILABLE;
   end_attempt(&a, status);
+  *ret_final = a.local || !chain_falls_through(status);
   return status;
 }
 
@@ -134,11 +144,12 @@ static enum hoist_status give_up(struct operation *op, const struct hoist_error 
   return op->error.status;
 }
 
-static enum hoist_status tell(struct operation *op, const struct source *source,
+static enum hoist_status tell(struct operation *op, const struct source *source, int is_last,
                               struct buf *story) {
-  operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_FALLTHROUGH,
-                                               .source = source->name,
-                                               .message = op->error.message});
+  if (!is_last)
+    operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_FALLTHROUGH,
+                                                 .source = source->name,
+                                                 .message = op->error.message});
   char text[sizeof op->error.message];
   memcpy(text, op->error.message, sizeof text);
   return buf_printf(story, &op->error, "%s%s: %s", story->size > 0 ? "; " : "", source->name, text);
@@ -156,14 +167,15 @@ enum hoist_status download_model(struct operation *op, struct cache_lock **lock,
   struct hoist_error verdict = {0};
   for (size_t i = 0; i < chain->count; i++) {
     struct source *source = chain->sources[i];
-    enum hoist_status status = try_source(op, source, lock, ret_entry);
+    int is_final = 0;
+    enum hoist_status status = try_source(op, source, lock, ret_entry, &is_final);
     if (status == HOIST_OK) return HOIST_OK;
-    if (!chain_falls_through(status)) {
+    if (is_final) {
       hoist_error_prepend(&op->error, "%s: %s", op->id.text, source->name);
       return status;
     }
     remember(&verdict, &op->error);
-    status = tell(op, source, &story);
+    status = tell(op, source, i + 1 == chain->count, &story);
     if (status != HOIST_OK) return status;
   }
   return give_up(op, &verdict, &story);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hoist object: built once from a configuration, immutable afterwards. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fetch.h"
 #include "hoist_internal.h"
@@ -52,6 +53,7 @@ static enum hoist_status open_http(const struct hoist_config *config, struct htt
 
 static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *config,
                               struct hoist_error *err) {
+  hoist->owner = getpid();
   hoist->telemetry = config->telemetry;
   hoist->offline = config->offline;
   hoist->connections = config->connections;

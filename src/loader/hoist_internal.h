@@ -4,6 +4,7 @@
 #define HOIST_LOADER_HOIST_INTERNAL_H
 
 #include <hoist/hoist.h>
+#include <sys/types.h>
 
 #include "cache.h"
 #include "chain.h"
@@ -12,6 +13,8 @@
 
 /* Immutable after hoist_open but for what has its own lock. */
 struct hoist {
+  pid_t
+      owner; /* the process that opened it: a forked child shares its connections and must not use it */
   struct cache *cache;
   struct http *http;
   struct chain chain;

@@ -31,7 +31,10 @@ static enum hoist_status create_session(struct operation *op, const struct cache
   struct call call = op->call;
   call.span = &span;
   enum hoist_status status = open_session(op, &call, entry, model, &span);
-  if (status != HOIST_OK) hoist_span_record_error(&span, &op->error);
+  if (status != HOIST_OK) {
+    hoist_error_prepend(&op->error, "%s", op->id.text);
+    hoist_span_record_error(&span, &op->error);
+  }
   hoist_span_end(&span);
   return status;
 }
@@ -63,7 +66,7 @@ static enum hoist_status load_shared(struct operation *op, struct hoist_model **
     return HOIST_OK;
   }
   status = load_new(op, ret_model);
-  registry_finish(registry, op->id.text, status == HOIST_OK ? *ret_model : NULL);
+  registry_finish(registry, op->id.text, status == HOIST_OK ? *ret_model : NULL, &op->error);
   if (status == HOIST_OK)
     metrics_loaded(op->hoist->telemetry, op->id.text, (*ret_model)->info->load_time_s);
   return status;

@@ -2,6 +2,8 @@
 /* The frame around every public call. An operation lives on the stack of the thread that called. */
 #include "operation.h"
 
+#include <unistd.h>
+
 #include "clock.h"
 #include "metrics.h"
 
@@ -46,10 +48,16 @@ enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, con
   op->progress = NULL;
   op->progress_user = NULL;
   op->cache_hit = 0;
+  op->lookup_counted = 0;
   op->downloaded_bytes = 0;
   pthread_mutex_init(&op->progress_lock, NULL);
   start_span(op, span_name, options);
   make_call(op, options);
+  if (getpid() != hoist->owner)
+    return hoist_fail(
+        &op->error, HOIST_INVALID,
+        "this hoist object was opened by process %ld before a fork: open one in each process",
+        (long)hoist->owner);
   if (!model_id) return hoist_fail(&op->error, HOIST_INVALID, "no model id was given");
   enum hoist_status status = model_id_parse(model_id, &op->id, &op->error);
   if (status != HOIST_OK) return status;

@@ -21,6 +21,7 @@ struct operation {
   void *progress_user;
   /* What is learnt on the way */
   int cache_hit;
+  int lookup_counted;
   uint64_t downloaded_bytes;
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A short list of slots under one lock. A slot lives from the first join of an id until its model's last
- * reference is gone or its load failed with nobody waiting. */
+ * reference is gone, or its load failed and everyone who waited for it has heard. */
 #include "registry.h"
+
+#include <hoist/telemetry.h>
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,11 +16,21 @@
 
 #define WAIT_SLICE_MS 20 /* how late a waiter notices its own deadline or cancel */
 
+enum slot_state {
+  SLOT_LOADING,
+  SLOT_LOADED,
+  SLOT_FAILED,    /* for everyone who waited: they asked for the same thing at the same time */
+  SLOT_ABANDONED, /* its loader was called off: the first of those who wait takes over */
+};
+
 struct slot {
   struct slot *next;
   char *id;
-  struct hoist_model *model; /* NULL while it is being loaded */
+  enum slot_state state;
+  struct hoist_model *model; /* SLOT_LOADED */
   unsigned references;       /* of the model */
+  unsigned waiting;          /* keeps the slot alive */
+  struct hoist_error error;  /* SLOT_FAILED */
 };
 
 struct registry {
@@ -32,7 +44,11 @@ enum hoist_status registry_new(struct registry **ret_registry, struct hoist_erro
   struct registry *r = calloc(1, sizeof *r);
   if (!r) return hoist_fail_memory(err, "the model registry");
   pthread_mutex_init(&r->lock, NULL);
-  pthread_cond_init(&r->changed, NULL);
+  pthread_condattr_t monotonic; /* a clock that is set must not hold up a waiter */
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&r->changed, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   r->references = 1;
   *ret_registry = r;
   return HOIST_OK;
@@ -85,7 +101,7 @@ static enum hoist_status add_slot(struct registry *r, const char *id, struct hoi
 
 static void wait_a_little(struct registry *r) {
   struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
+  clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_nsec += (long)(WAIT_SLICE_MS * NS_PER_MS);
   if (until.tv_nsec >= (long)NS_PER_S) {
     until.tv_nsec -= (long)NS_PER_S;
@@ -94,42 +110,85 @@ static void wait_a_little(struct registry *r) {
   pthread_cond_timedwait(&r->changed, &r->lock, &until);
 }
 
-static enum hoist_status join_locked(const struct call *call, struct registry *r, const char *id,
-                                     struct hoist_model **ret_model, struct hoist_error *err) {
-  for (;;) {
-    struct slot *slot = *find(r, id);
-    if (!slot) {
-      enum hoist_status status = add_slot(r, id, err);
-      if (status == HOIST_OK) *ret_model = NULL;
-      return status;
-    }
-    if (slot->model) {
-      slot->references++;
-      *ret_model = slot->model;
-      return HOIST_OK;
-    }
+/* Waits, counted in slot->waiting, for the load of another thread to end. On OK *ret_model is the
+ * model, or NULL where the caller takes the load over. */
+static enum hoist_status wait_for_load(const struct call *call, struct registry *r,
+                                       struct slot *slot, struct hoist_model **ret_model,
+                                       struct hoist_error *err) {
+  while (slot->state == SLOT_LOADING) {
     enum hoist_status status = call_check(call, "waiting for another thread's load", err);
     if (status != HOIST_OK) return status;
     wait_a_little(r);
   }
+  if (slot->state == SLOT_FAILED) {
+    if (err) *err = slot->error;
+    return slot->error.status;
+  }
+  if (slot->state == SLOT_ABANDONED) slot->state = SLOT_LOADING;
+  if (slot->state == SLOT_LOADED) slot->references++;
+  *ret_model = slot->model;
+  return HOIST_OK;
+}
+
+static enum hoist_status wait_in_span(const struct call *call, struct registry *r,
+                                      struct slot *slot, struct hoist_model **ret_model,
+                                      struct hoist_error *err) {
+  struct hoist_span span;
+  hoist_span_start(call->span, "model.cache.lock_wait", HOIST_SPAN_INTERNAL, &span);
+  hoist_span_set_string(&span, "model.id", slot->id);
+  slot->waiting++;
+  enum hoist_status status = wait_for_load(call, r, slot, ret_model, err);
+  slot->waiting--;
+  if (slot->state == SLOT_FAILED && slot->waiting == 0) remove_slot(find(r, slot->id));
+  if (status != HOIST_OK) hoist_span_record_error(&span, err);
+  hoist_span_end(&span);
+  return status;
+}
+
+static enum hoist_status join_locked(const struct call *call, struct registry *r, const char *id,
+                                     struct hoist_model **ret_model, struct hoist_error *err) {
+  struct slot *slot = *find(r, id);
+  /* A failure is for those who waited for it; who comes later starts anew. */
+  while (slot && slot->state == SLOT_FAILED) {
+    wait_a_little(r);
+    slot = *find(r, id);
+  }
+  if (slot && slot->state != SLOT_LOADED) return wait_in_span(call, r, slot, ret_model, err);
+  if (slot) {
+    slot->references++;
+    *ret_model = slot->model;
+    return HOIST_OK;
+  }
+  enum hoist_status status = add_slot(r, id, err);
+  if (status == HOIST_OK) *ret_model = NULL;
+  return status;
 }
 
 enum hoist_status registry_join(const struct call *call, struct registry *r, const char *id,
                                 struct hoist_model **ret_model, struct hoist_error *err) {
+  struct hoist_error own;
   pthread_mutex_lock(&r->lock);
-  enum hoist_status status = join_locked(call, r, id, ret_model, err);
+  enum hoist_status status = join_locked(call, r, id, ret_model, err ? err : &own);
   pthread_mutex_unlock(&r->lock);
   return status;
 }
 
-void registry_finish(struct registry *r, const char *id, struct hoist_model *model) {
+void registry_finish(struct registry *r, const char *id, struct hoist_model *model,
+                     const struct hoist_error *failure) {
   pthread_mutex_lock(&r->lock);
   struct slot **link = find(r, id);
+  struct slot *slot = *link;
   if (model) {
-    (*link)->model = model;
-    (*link)->references = 1;
-  } else {
+    slot->state = SLOT_LOADED;
+    slot->model = model;
+    slot->references = 1;
+  } else if (slot->waiting == 0) {
     remove_slot(link);
+  } else if (failure->status == HOIST_CANCELLED || failure->status == HOIST_TIMEOUT) {
+    slot->state = SLOT_ABANDONED; /* the loader's own business */
+  } else {
+    slot->state = SLOT_FAILED;
+    slot->error = *failure;
   }
   pthread_cond_broadcast(&r->changed);
   pthread_mutex_unlock(&r->lock);
@@ -141,10 +200,11 @@ void registry_ref_model(struct registry *r, const char *id) {
   pthread_mutex_unlock(&r->lock);
 }
 
+/* A waiter that was not awake yet when the last user left takes the model as it is. */
 int registry_unref_model(struct registry *r, const char *id) {
   pthread_mutex_lock(&r->lock);
   struct slot **link = find(r, id);
-  int last = --(*link)->references == 0;
+  int last = --(*link)->references == 0 && (*link)->waiting == 0;
   if (last) remove_slot(link);
   pthread_mutex_unlock(&r->lock);
   return last;

@@ -17,13 +17,16 @@ void registry_unref(struct registry *registry); /* NULL is fine */
 
 /** Joins the load of `id`. On OK either *ret_model is a model with a reference for the caller, or it is
  *  NULL and the caller is now the one who loads: it must call registry_finish, whatever happens.
- *  Errors: TIMEOUT, CANCELLED while another thread loads · NO_MEMORY */
+ *  Where it has to wait there is a span model.cache.lock_wait.
+ *  Errors: TIMEOUT, CANCELLED while another thread loads · whatever that thread's load failed with, but
+ *          for its own deadline or cancel · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status registry_join(const struct call *call, struct registry *registry,
                                                  const char *id, struct hoist_model **ret_model,
                                                  struct hoist_error *err);
-/** Ends the caller's load: publishes `model` (whose first reference is the caller's), or with NULL lets
- *  the next waiter try. */
-void registry_finish(struct registry *registry, const char *id, struct hoist_model *model);
+/** Ends the caller's load: publishes `model` (whose first reference is the caller's), or with NULL hands
+ *  `failure` to those who waited; where the loader was merely called off, the next of them tries. */
+void registry_finish(struct registry *registry, const char *id, struct hoist_model *model,
+                     const struct hoist_error *failure);
 
 void registry_ref_model(struct registry *registry, const char *id);
 /** Returns 1 when this was the last reference: the caller then destroys the model. */

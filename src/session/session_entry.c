@@ -13,5 +13,15 @@ enum hoist_status session_open(const struct call *call, struct ort *ort,
                       cache_entry_model_id(entry));
   HOIST_AUTO(mem) char *path = text_format("%s/%s", cache_entry_dir(entry), weights_name);
   if (!path) return hoist_fail_memory(err, "creating the session");
-  return session_open_path(call, ort, path, options, ret_session, err);
+  struct session *session = NULL;
+  enum hoist_status status = session_open_path(call, ort, path, options, &session, err);
+  if (status != HOIST_OK) return status;
+  /* The runtime opened the file by its name; what it read must be what was verified. */
+  status = cache_entry_check_unchanged(entry, err);
+  if (status != HOIST_OK) {
+    session_close(session);
+    return status;
+  }
+  *ret_session = session;
+  return HOIST_OK;
 }

@@ -101,7 +101,7 @@ static enum hoist_status ask(const struct call *call, struct roboflow *r, const 
       .headers = r->api.headers,
       .header_count = r->api.header_count,
       .max_body = ROBOFLOW_MAX_ANSWER_BYTES,
-      .follow_redirects = 1,
+      .follow_redirects = !r->api.gateway, /* a redirect would lead past it */
       .timeout_ms = r->request_timeout_ms,
   };
   HOIST_AUTO(http_response) struct http_response response = {0};
@@ -133,7 +133,7 @@ static enum hoist_status get(const struct call *call, struct roboflow *r, const 
   if (!wrapped) return hoist_fail_memory(err, "a URL");
   request->method = "GET";
   request->url = wrapped;
-  request->follow_redirects = 1;
+  request->follow_redirects = !r->api.gateway;
   enum hoist_status status = http_perform(call, r->http, request, ret_response, err);
   if (status != HOIST_INVALID) return status;
   if (err) err->status = HOIST_CORRUPT;

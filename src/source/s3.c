@@ -18,6 +18,7 @@ struct source_s3 {
   struct source base;
   struct s3_client client;
   char *prefix;
+  int verify_md5;
 };
 
 /* ---- listing --------------------------------------------------------------------------------- */
@@ -128,34 +129,40 @@ static bool etag_md5(const struct http_response *response, struct digest *ret_di
 
 /* A composite checksum ("…-3") is one over the parts' checksums and does not decode as a SHA-256.
  */
-static struct digest promised_digest(const struct http_response *response) {
+static struct digest promised_digest(const struct source_s3 *s,
+                                     const struct http_response *response) {
   struct digest digest = {.kind = DIGEST_NONE};
   char text[64];
   if (http_response_header(response, "x-amz-checksum-sha256", text, sizeof text) &&
       digest_from_base64(DIGEST_SHA256, text, &digest))
     return digest;
-  (void)etag_md5(response, &digest);
+  if (s->verify_md5) (void)etag_md5(response, &digest);
   return digest;
 }
 
+struct file_sink {
+  const struct source_s3 *source;
+  const struct source_sink *sink;
+};
+
 static enum hoist_status begin_file(void *user, const struct http_response *response,
                                     struct hoist_error *err) {
-  const struct source_sink *sink = user;
-  const struct digest promised = promised_digest(response);
-  return sink->begin(sink->user, response->content_length, &promised, err);
+  const struct file_sink *f = user;
+  const struct digest promised = promised_digest(f->source, response);
+  return f->sink->begin(f->sink->user, response->content_length, &promised, err);
 }
 
 static enum hoist_status write_file(void *user, const void *data, size_t size,
                                     struct hoist_error *err) {
-  const struct source_sink *sink = user;
-  return sink->write(sink->user, data, size, err);
+  const struct file_sink *f = user;
+  return f->sink->write(f->sink->user, data, size, err);
 }
 
 static enum hoist_status fetch(const struct call *call, struct source *source,
                                const struct model_id *id, struct manifest_file *file,
                                const struct source_sink *sink, struct hoist_error *err) {
   struct source_s3 *s = (struct source_s3 *)source;
-  struct source_sink copy = *sink;
+  struct file_sink file_sink = {.source = s, .sink = sink};
   (void)id;
   HOIST_AUTO(mem) char *what = text_format("s3://%s/%s", s->client.bucket, file->locator);
   if (!what) return hoist_fail_memory(err, "fetching a file");
@@ -166,7 +173,7 @@ static enum hoist_status fetch(const struct call *call, struct source *source,
                                   .want_checksum = 1,
                                   .begin = begin_file,
                                   .write = write_file,
-                                  .sink_user = &copy};
+                                  .sink_user = &file_sink};
   return s3_get(call, &s->client, &op, err);
 }
 
@@ -193,6 +200,7 @@ enum hoist_status source_s3_new(struct http *http, const struct s3_options *opti
   enum hoist_status status = s3_client_init(&s->client, http, options, err);
   if (status != HOIST_OK) return status;
   s->prefix = text_dup(options->prefix ? options->prefix : "");
+  s->verify_md5 = options->verify_md5;
   s->base = (struct source){.ops = &ops, .name = "s3"};
   s->base.location = s->prefix ? text_format("s3://%s/%s", s->client.bucket, s->prefix) : NULL;
   if (!s->base.location) return hoist_fail_memory(err, "the S3 source");

@@ -66,6 +66,7 @@ struct s3_options {
   const char *access_key; /* NULL: anonymous */
   const char *secret_key;
   const char *session_token; /* NULL: none */
+  int verify_md5;            /* 1: a simple ETag is a promise of the MD5 */
   int virtual_host;          /* -1: decide (path style with an endpoint or a dotted bucket), 0, 1 */
 };
 HOIST_MUST_CHECK enum hoist_status source_s3_new(struct http *http,

@@ -58,7 +58,7 @@ static void test_errno_decides_the_status(void **state) {
     enum hoist_status status;
   } cases[] = {{ENOENT, HOIST_NOT_FOUND},  {EACCES, HOIST_DENIED},   {EROFS, HOIST_DENIED},
                {ENOSPC, HOIST_NO_SPACE},   {EDQUOT, HOIST_NO_SPACE}, {ENOMEM, HOIST_NO_MEMORY},
-               {EINVAL, HOIST_INVALID},    {EIO, HOIST_UNAVAILABLE}, {ETIMEDOUT, HOIST_TIMEOUT},
+               {EINVAL, HOIST_INVALID},    {EIO, HOIST_UNAVAILABLE}, {ETIMEDOUT, HOIST_UNAVAILABLE},
                {ENOTDIR, HOIST_NOT_FOUND}, {EFBIG, HOIST_NO_SPACE}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct hoist_error err = {0};

@@ -31,7 +31,7 @@ struct world {
   struct manifest m;
   struct call call;
   struct hoist_error err;
-  uint64_t bytes;
+  struct fetch_outcome outcome;
 };
 
 static int set_up(void **state) {
@@ -68,7 +68,7 @@ static int tear_down(void **state) {
 static enum hoist_status fetch_all(struct world *w, unsigned connections) {
   struct source *s = &w->source->base;
   assert_int_equal(s->ops->describe(&w->call, s, &w->id, &w->m, &w->err), HOIST_OK);
-  return fetch_model(&w->call, s, &w->id, &w->m, w->txn, connections, &w->bytes, &w->err);
+  return fetch_model(&w->call, s, &w->id, &w->m, w->txn, connections, &w->outcome, &w->err);
 }
 
 static void test_files_arrive_with_size_and_sha256(void **state) {
@@ -79,7 +79,7 @@ static void test_files_arrive_with_size_and_sha256(void **state) {
   digest_hex(&w->m.files[0].digest, hex);
   assert_int_equal(w->m.files[0].size, 3);
   assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  assert_int_equal(w->bytes, 3);
+  assert_int_equal(w->outcome.bytes, 3);
   const struct fake_span *span = fake_span(w->tracer, "model.artifact.download", 0);
   assert_string_equal(fake_attr(span, "artifact.filename"), "weights.onnx");
   assert_string_equal(fake_attr(span, "file.size"), "3");
@@ -165,7 +165,7 @@ static void test_no_more_files_are_in_flight_than_connections(void **state) {
   assert_int_equal(fetch_all(w, 3), HOIST_OK);
   assert_int_equal(w->source->fetches, 40);
   assert_in_range(w->source->most_in_flight, 1, 3);
-  assert_int_equal(w->bytes, 400);
+  assert_int_equal(w->outcome.bytes, 400);
 }
 
 static void test_contents_the_source_made_up_are_not_fetched(void **state) {
@@ -175,10 +175,10 @@ static void test_contents_the_source_made_up_are_not_fetched(void **state) {
   file->content = strdup("cat\n");
   file->size = 4;
   assert_int_equal(
-      fetch_model(&w->call, &w->source->base, &w->id, &w->m, w->txn, 2, &w->bytes, &w->err),
+      fetch_model(&w->call, &w->source->base, &w->id, &w->m, w->txn, 2, &w->outcome, &w->err),
       HOIST_OK);
   assert_int_equal(w->source->fetches, 0);
-  assert_int_equal(w->bytes, 0);
+  assert_int_equal(w->outcome.bytes, 0);
   assert_int_equal(w->m.files[0].digest.kind, DIGEST_SHA256);
 }
 

@@ -27,7 +27,7 @@ static void test_a_url_without_secrets_stays_as_it_is(void **state) {
       "https://host/@scope/package",
       "https://host",
       "https://host?",
-      "https://host/?a&b=&=c&&",
+      "https://host/?model=&&prefix=a",
       "not a url",
       "",
   };
@@ -40,12 +40,12 @@ static void test_secrets_are_replaced(void **state) {
   static const struct {
     const char *url, *shown;
   } cases[] = {
-      {"https://u:pw@host:1/p?q=1", "https://host:1/p?q=1"},
+      {"https://u:pw@host:1/p?model=1", "https://host:1/p?model=1"},
       {"https://u@x:pw@host/p", "https://host/p"},
-      {"https://host/?api_key=K&x=1", "https://host/?api_key=REDACTED&x=1"},
-      {"https://host/?x=1&API_KEY=K", "https://host/?x=1&API_KEY=REDACTED"},
+      {"https://host/?api_key=K&device=1", "https://host/?api_key=REDACTED&device=1"},
+      {"https://host/?x=1&API_KEY=K", "https://host/?x=REDACTED&API_KEY=REDACTED"},
       {"https://host/?api%5Fkey=K", "https://host/?api%5Fkey=REDACTED"},
-      {"https://host/?api_key%00=K", "https://host/?api_key%00=REDACTED"},
+      {"https://host/?api_key%00=K", "https://host/?REDACTED"},
       {"https://host/?token=a=b=c", "https://host/?token=REDACTED"},
       {"https://host/?sig=a%26b;c", "https://host/?sig=REDACTED"},
       {"https://host/?service_secret=s&key=k&password=p&access_token=t",
@@ -60,7 +60,16 @@ static void test_secrets_are_replaced(void **state) {
       {"https://s/k?X-Goog-Signature=S&X-Goog-Credential=C",
        "https://s/k?X-Goog-Signature=REDACTED&X-Goog-Credential=REDACTED"},
       {"https://host/p#access_token=t", "https://host/p"},
-      {"https://host/?a=1#token=t", "https://host/?a=1"},
+      {"https://host/?model=1#token=t", "https://host/?model=1"},
+      {"https://host/?SECRET", "https://host/?REDACTED"},
+      {"https://host/?model=1;api_key=K", "https://host/?model=REDACTED"},
+      {"https://host/?model=a%26api_key%3DK", "https://host/?model=REDACTED"},
+      {"https://host/?model=a%2526api_key%253DK", "https://host/?model=REDACTED"},
+      {"https://host/sso?redirect_uri=http%3A%2F%2Fh%2F%3Fapi_key%3DK",
+       "https://host/sso?redirect_uri=REDACTED"},
+      {"https://host/?X-Amz-Signature%3DK&jwt=K&apikey=K&auth=K",
+       "https://host/?REDACTED&jwt=REDACTED&apikey=REDACTED&auth=REDACTED"},
+      {"https://host/go/https://u:K@other/", "https://host/go/httpsREDACTED"},
       {"http://gw/proxy?url=https%3A%2F%2Fhost%2F%3Fapi_key%3DK",
        "http://gw/proxy?url=https%3A%2F%2Fhost%2F%3Fapi_key%3DREDACTED"},
       {"http://gw/proxy?url=http%3A%2F%2Fu%3Ap%40gw%2Fproxy%3Furl%3Dhttps%253A%252F%252Fh%252F%253F"

@@ -42,6 +42,7 @@ static void open_source(struct s3_fixture *s) {
 
 static void set_up(struct s3_fixture *s) {
   *s = (struct s3_fixture){.options = {.bucket = "bucket",
+                                       .verify_md5 = 1,
                                        .prefix = "models/",
                                        .access_key = ACCESS,
                                        .secret_key = SECRET,

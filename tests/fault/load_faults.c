@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One load, again and again, with each of hoist's allocations failing in turn: from hoist_open to the
- * session. Every failure must be told, leave nothing in memory (the sanitized run sees to that) and
- * nothing broken on disk. The allocations of shared libraries are not touched. */
+/* One load in trouble. Each of hoist's allocations fails in turn, from hoist_open to the session: every
+ * failure must be told, leave nothing in memory (the sanitized run sees to that) and nothing broken on
+ * disk; the allocations of shared libraries are not touched. A file is swapped between verification
+ * and session. A forked child uses its parent's object. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -123,12 +125,72 @@ static void test_a_load_from_the_cache_survives_each_failed_allocation(void **st
   fail_each_allocation(w, 1);
 }
 
+struct swap {
+  const struct world *world;
+  int done;
+};
+
+/* What a program does that shares the directory and knows nothing of hoist's locks. */
+static void swap_weights(void *user, const struct hoist_progress *event) {
+  struct swap *swap = user;
+  if (event->kind != HOIST_PROGRESS_SESSION) return;
+  char path[160];
+  snprintf(path, sizeof path, "%s/tiny/1/weights.onnx", swap->world->cache);
+  HOIST_AUTO(buf) struct buf other = buf_make(1 << 20);
+  const struct onnx_spec spec = {.op = "Neg", .dims = {{4, NULL}}, .dim_count = 1};
+  onnx_write(&spec, &other);
+  HOIST_AUTO(fd) int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+  assert_true(fd >= 0);
+  assert_int_equal(fs_write_all(fd, buf_str(&other), other.size, path, NULL), HOIST_OK);
+  swap->done = 1;
+}
+
+static void test_a_model_changed_after_its_verification_is_not_handed_out(void **state) {
+  const struct world *w = *state;
+  struct swap swap = {.world = w};
+  const struct hoist_call_options options = {.progress = swap_weights, .progress_user = &swap};
+  struct hoist *hoist = NULL;
+  struct hoist_model *model = NULL;
+  struct hoist_error err = {0};
+  assert_int_equal(load_once(w, NULL), HOIST_OK);
+  assert_int_equal(hoist_open(&w->config, &hoist, &err), HOIST_OK);
+  assert_int_equal(hoist_load(hoist, "tiny/1", &options, &model, &err), HOIST_CORRUPT);
+  assert_true(swap.done);
+  assert_null(model);
+  assert_non_null(strstr(err.message, "weights.onnx"));
+  assert_int_equal(hoist_load(hoist, "tiny/1", NULL, &model, &err), HOIST_OK); /* fetched again */
+  hoist_model_unref(model);
+  hoist_close(hoist);
+}
+
+static void test_a_forked_child_is_told_to_open_its_own(void **state) {
+  const struct world *w = *state;
+  struct hoist *hoist = NULL;
+  assert_int_equal(hoist_open(&w->config, &hoist, NULL), HOIST_OK);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    struct hoist_error err = {0};
+    enum hoist_status status = hoist_pull(hoist, "tiny/1", NULL, NULL, &err);
+    _exit(status == HOIST_INVALID && strstr(err.message, "fork") ? 0 : 1);
+  }
+  int status = -1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  assert_int_equal(hoist_pull(hoist, "tiny/1", NULL, NULL, NULL), HOIST_OK);
+  hoist_close(hoist);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_a_load_from_a_source_survives_each_failed_allocation,
                                       set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_load_from_the_cache_survives_each_failed_allocation,
                                       set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_a_model_changed_after_its_verification_is_not_handed_out,
+                                      set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_a_forked_child_is_told_to_open_its_own, set_up,
+                                      tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
