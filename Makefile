@@ -20,7 +20,8 @@ check: ## install what is missing and run every test
 	tools/check
 
 install: all ## install below PREFIX (default /usr/local)
-	meson install -C $(BUILD) --no-rebuild
+	meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
+	meson install -C $(BUILD)
 
 bench: all ## measure; results go to docs/performance.md by hand
 	tools/bench

@@ -210,7 +210,12 @@ enum hoist_status options_configure(const struct options *options, settings_get_
   for (size_t i = 0; i < count && i < OPTIONS_MAX_SETTINGS && status == HOIST_OK; i++) {
     char name[OPTION_NAME_SIZE];
     options_name(&settings[i], name);
-    if (options->setting_texts[i])
+    if (!options->setting_texts[i]) continue;
+    if (!*options->setting_texts[i] &&
+        settings[i].type == SETTING_PATH) /* an unset variable in a script, most likely */
+      status = hoist_fail(err, HOIST_INVALID,
+                          "%s: the value is empty: leave the option out for the default", name);
+    else
       status = settings_set(ret_config, &settings[i], options->setting_texts[i], name, err);
   }
   return status;

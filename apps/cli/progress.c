@@ -101,6 +101,8 @@ static void note(struct progress *p, const struct hoist_progress *e) {
   case HOIST_PROGRESS_FALLTHROUGH:
     p->in_flight = 0;
     break;
+  case HOIST_PROGRESS_RETRY:
+    break;
   case HOIST_PROGRESS_COMMIT:
     p->in_flight = 0;
     text_copy(p->doing, sizeof p->doing, "publishing in the cache");
@@ -129,6 +131,14 @@ static void tell_fallthrough(struct progress *p, const struct hoist_progress *e)
   fprintf(p->out, "%s: %s: %s; trying the next source\n", p->model_id, source, message);
 }
 
+static void tell_retry(struct progress *p, const struct hoist_progress *e) {
+  char message[640];
+  clean(message, sizeof message, e->message ? e->message : "trying again");
+  progress_erase_bars(p);
+  fprintf(p->out, "%s: %s\n", p->model_id, message);
+  fflush(p->out);
+}
+
 static void tell_file_done(struct progress *p, const struct hoist_progress *e) {
   char name[PROGRESS_NAME_BYTES];
   clean(name, sizeof name, e->file);
@@ -139,6 +149,8 @@ static void tell_file_done(struct progress *p, const struct hoist_progress *e) {
 static void show_plain(struct progress *p, const struct hoist_progress *e) {
   if (e->kind == HOIST_PROGRESS_FALLTHROUGH)
     tell_fallthrough(p, e);
+  else if (e->kind == HOIST_PROGRESS_RETRY)
+    tell_retry(p, e);
   else if (e->kind == HOIST_PROGRESS_FILE && e->file_done)
     tell_file_done(p, e);
   else if (e->kind == HOIST_PROGRESS_WAIT)
@@ -153,6 +165,7 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
 
 static void show_bars(struct progress *p, const struct hoist_progress *e) {
   if (e->kind == HOIST_PROGRESS_FALLTHROUGH) tell_fallthrough(p, e);
+  if (e->kind == HOIST_PROGRESS_RETRY) tell_retry(p, e);
   bool moved_on = e->kind != HOIST_PROGRESS_FILE;
   if (e->kind == HOIST_PROGRESS_DONE || (!moved_on && !is_due(p, REDRAW_NS))) return;
   signals_guard_cursor(fileno(p->out));

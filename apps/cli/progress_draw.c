@@ -216,6 +216,8 @@ static const char *kind_name(enum hoist_progress_kind kind) {
     return "file";
   case HOIST_PROGRESS_FALLTHROUGH:
     return "fallthrough";
+  case HOIST_PROGRESS_RETRY:
+    return "retry";
   case HOIST_PROGRESS_COMMIT:
     return "commit";
   case HOIST_PROGRESS_SESSION:

@@ -30,6 +30,7 @@ void signals_install(void) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGHUP, &action, NULL); /* a closed session cleans up as Ctrl-C does */
   signal(SIGPIPE, SIG_IGN);
 }
 

@@ -16,6 +16,7 @@
 /* Spans leave when an operation has ended. Earlier, an export to a dead collector could still be
  * under way then, and hold up the spans for the waterfall. */
 #define BATCH_DELAY_MS (3600 * 1000)
+#define SAMPLED 0x01 /* W3C trace-flags */
 #define MAX_WARNINGS 8
 #define MAX_WARNING_BYTES 512
 
@@ -59,6 +60,23 @@ static void keep_warning(void *user, const char *line) {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+static void read_parent(struct tracing *t) {
+  const char *text = t->cli->get_env ? t->cli->get_env("TRACEPARENT") : getenv("TRACEPARENT");
+  t->has_parent = text && *text && hoist_traceparent_parse(text, &t->parent) == HOIST_OK;
+}
+
+/* Whoever samples decides about what leaves this machine. The waterfall and the trace file do not, so
+ * they show a load that was not sampled too, and only its export is left out. */
+static void look_at_unsampled(struct tracing *t) {
+  struct hoist_telemetry_config *config = &t->config;
+  bool unsampled_parent = t->has_parent && !(t->parent.flags & SAMPLED);
+  bool is_off = config->sampler && (text_equal(config->sampler, "always_off") ||
+                                    text_equal(config->sampler, "parentbased_always_off"));
+  if (!(t->capture || config->trace_file) || !(unsampled_parent || is_off)) return;
+  config->traces_endpoint = NULL;
+  config->sampler = "always_on";
+}
+
 static bool configure(struct tracing *t) {
   struct hoist_telemetry_config *config = &t->config;
   hoist_telemetry_config_init(config);
@@ -72,6 +90,8 @@ static bool configure(struct tracing *t) {
   }
   config->on_warning = keep_warning;
   config->on_warning_user = t;
+  read_parent(t);
+  look_at_unsampled(t);
   return wanted || t->capture || config->trace_file;
 }
 
@@ -88,11 +108,6 @@ static void open_without_exports(struct tracing *t) {
     t->telemetry = NULL;
 }
 
-static void read_parent(struct tracing *t) {
-  const char *text = t->cli->get_env ? t->cli->get_env("TRACEPARENT") : getenv("TRACEPARENT");
-  t->has_parent = text && *text && hoist_traceparent_parse(text, &t->parent) == HOIST_OK;
-}
-
 static void start(struct tracing *t) {
   struct hoist_error error;
   if (!configure(t)) return;
@@ -100,7 +115,6 @@ static void start(struct tracing *t) {
     keep_warning(t, error.message);
     open_without_exports(t);
   }
-  read_parent(t);
 }
 
 void tracing_open(struct cli *cli, enum tracing_mode mode, struct tracing **ret_tracing) {

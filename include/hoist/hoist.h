@@ -124,7 +124,9 @@ enum hoist_progress_kind {
   HOIST_PROGRESS_FALLTHROUGH = 5, /**< `source` failed, the next one is tried; `message` says why */
   HOIST_PROGRESS_COMMIT = 6,      /**< everything arrived: being made durable and published */
   HOIST_PROGRESS_SESSION = 7,     /**< the ONNX Runtime session is being created */
-  HOIST_PROGRESS_DONE = 8         /**< the call ended well */
+  HOIST_PROGRESS_DONE = 8,        /**< the call ended well */
+  HOIST_PROGRESS_RETRY =
+      9 /**< a request failed and is made again after a wait of seconds: `message` */
 };
 
 /** One piece of news about a running call. Everything in it is borrowed for the length of the

@@ -26,7 +26,9 @@ enum hoist_status cache_open(const char *root, struct cache **ret_cache, struct 
                         "the cache %s cannot be made (HOIST_CACHE_DIR or MODEL_CACHE_DIR "
                         "names another place)",
                         root);
-    return status;
+    /* Not a model that is missing but a setting that is wrong. */
+    if (status == HOIST_NOT_FOUND && err) err->status = HOIST_INVALID;
+    return status == HOIST_NOT_FOUND ? HOIST_INVALID : status;
   }
   HOIST_AUTO(cache) struct cache *cache = calloc(1, sizeof *cache);
   if (!cache) return hoist_fail_memory(err, "opening the cache");

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -19,14 +20,30 @@ struct cleaning {
   const char *name;
 };
 
+/* What another model's download left behind when it was killed: nobody holds that model's lock then.
+ * Best effort, because it is not this model's business. */
+static void remove_if_orphaned(const struct cache *cache, const struct tree_item *item) {
+  char name[CACHE_NAME_SIZE], path[CACHE_STATE_PATH_SIZE];
+  const char *dot = strrchr(item->name, '.');
+  if (!dot || (size_t)(dot - item->name) >= sizeof name) return;
+  memcpy(name, item->name, (size_t)(dot - item->name));
+  name[dot - item->name] = '\0';
+  cache_lock_path(name, path);
+  HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) return;
+  if (fs_remove_tree(item->dir_fd, item->name, NULL) == HOIST_OK) flock(fd, LOCK_UN);
+}
+
 static enum hoist_status remove_if_of_model(void *user, struct tree_item *item,
                                             struct hoist_error *err) {
   const struct cleaning *c = user;
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
   size_t size = strlen(c->name);
-  if (strncmp(item->name, c->name, size) != 0 || item->name[size] != '.') return HOIST_OK;
-  return fs_remove_tree(item->dir_fd, item->name, err);
+  if (strncmp(item->name, c->name, size) == 0 && item->name[size] == '.')
+    return fs_remove_tree(item->dir_fd, item->name, err);
+  remove_if_orphaned(c->cache, item);
+  return HOIST_OK;
 }
 
 enum hoist_status cache_clean_staging(struct cache *cache, const char *name,

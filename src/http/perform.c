@@ -3,6 +3,7 @@
  * hop one span and one transfer. Redirects are followed here and not by curl, which would send
  * secret headers along to wherever it is sent. Any thread, one request at a time each. */
 #include <curl/curl.h>
+#include <hoist/hoist.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -147,6 +148,23 @@ static bool fits_deadline(const struct call *call, uint64_t delay_ns) {
   return call->deadline_ns == 0 || clock_monotonic_ns() + delay_ns < call->deadline_ns;
 }
 
+/* Waits of seconds are news to whoever watches; shorter ones are over before they are read. */
+static void report_retry(const struct exchange *x, uint32_t attempt_number, uint32_t most,
+                         uint64_t delay_ns, enum hoist_status status,
+                         const struct hoist_error *err) {
+  if (!x->call->progress || delay_ns < NS_PER_S) return;
+  char cause[HOIST_ERROR_MESSAGE_SIZE], message[HOIST_ERROR_MESSAGE_SIZE + 96];
+  if (status != HOIST_OK && err)
+    text_copy(cause, sizeof cause, err->message);
+  else
+    snprintf(cause, sizeof cause, "%s answered %d", x->origin->authority, x->response.status);
+  snprintf(message, sizeof message, "%s; trying again in %.0f s (attempt %u of %u)", cause,
+           (double)delay_ns / (double)NS_PER_S, attempt_number, most);
+  const struct hoist_progress event = {
+      .kind = HOIST_PROGRESS_RETRY, .message = message, .file_bytes = -1, .total_bytes = -1};
+  x->call->progress(x->call->progress_user, &event);
+}
+
 static enum hoist_status run_attempts(struct exchange *x, uint32_t *ret_attempts,
                                       struct hoist_error *err) {
   uint32_t most = x->request->max_attempts;
@@ -158,6 +176,7 @@ static enum hoist_status run_attempts(struct exchange *x, uint32_t *ret_attempts
     if (!x->retry || *ret_attempts >= most) return status;
     uint64_t delay_ns = retry_delay_ns(&x->response, *ret_attempts);
     if (!fits_deadline(x->call, delay_ns)) return status;
+    report_retry(x, *ret_attempts, most, delay_ns, status, err);
     status = call_sleep(x->call, delay_ns, doing, err);
     if (status != HOIST_OK) {
       x->retry = false;

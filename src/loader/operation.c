@@ -18,8 +18,10 @@ static void start_span(struct operation *op, const char *name,
 
 static void forward_progress(void *user, const struct hoist_progress *event) {
   struct operation *op = user;
+  struct hoist_progress named = *event;
+  named.model_id = op->id.text; /* the layers below know no models */
   pthread_mutex_lock(&op->progress_lock);
-  op->progress(op->progress_user, event);
+  op->progress(op->progress_user, &named);
   pthread_mutex_unlock(&op->progress_lock);
 }
 

@@ -152,10 +152,16 @@ test('TRACEPARENT makes the load part of the caller\'s trace', async (t) => {
   assertSoundTrace(world.receiver.spans(), { traceId, remoteParent: 'b7ad6b7169203331' });
 });
 
-test('an unsampled TRACEPARENT exports nothing and loads all the same', async (t) => {
+test('an unsampled TRACEPARENT exports no span; the waterfall and the trace file show the load all the same', async (t) => {
   world.receiver.reset();
-  await hoistOk(['load', modelId], { env: cephEnv(tempDir(t), { TRACEPARENT: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00' }) });
+  const dir = tempDir(t);
+  const path = join(dir, 'trace.jsonl');
+  const env = cephEnv(dir, { TRACEPARENT: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00' });
+  const result = await hoistOk(['load', modelId, '--trace-file', path], { env });
   assert.equal(world.receiver.spans().length, 0);
+  assert.ok(world.receiver.metrics().length > 0);
+  assert.match(result.stdout, /model\.session\.create/);
+  assert.match(readFileSync(path, 'utf8'), /0af7651916cd43dd8448eb211c80319c/);
 });
 
 test('the metrics arrive over OTLP/HTTP', async (t) => {

@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hoist, hoistOk, listTree, start, tempDir } from '../lib/harness.mjs';
-import { makeWorld, modelFiles, modelId } from './world.mjs';
+import { makeWorld, modelFiles, modelId, putModel } from './world.mjs';
 
 const world = await makeWorld(after);
 
@@ -103,4 +103,35 @@ test('rm waits for a download in progress instead of tearing it', async (t) => {
   assert.equal(pulled.rc, 0, pulled.output);
   assert.ok(removal.durationMs > 100);
   assert.equal((await hoist(['verify', modelId], { env })).rc, 3);
+});
+
+test('what a killed download of another model left behind is swept up', async (t) => {
+  const cache = tempDir(t);
+  const env = world.env(cache, { HOIST_SOURCES: 's3' });
+  putModel(world.origin, 'other/2');
+  world.origin.reset();
+  world.origin.script([{ path: 'weights', stall: true, at: 0.5 }]);
+  const victim = start(['pull', modelId, '-q'], { env });
+  for (let i = 0; i < 400 && weights(world.origin.requests()).length === 0; i++) await sleep(10);
+  await sleep(100);
+  victim.child.kill('SIGKILL');
+  await victim.done;
+  assert.notDeepEqual(staging(cache), []);
+  await hoistOk(['pull', 'other/2', '-q'], { env });
+  assert.deepEqual(staging(cache), []);
+});
+
+test('waiters go on together once the model is there, not one session after another', async (t) => {
+  world.origin.reset();
+  world.receiver.reset();
+  world.origin.script([{ path: 'weights', delayMs: 1200 }]);
+  const env = world.env(tempDir(t), { HOIST_SOURCES: 's3' });
+  await Promise.all(Array.from({ length: 6 }, () => hoistOk(['load', modelId, '-q'], { env })));
+  // Everyone who waited was let go within one poll of the others, while sessions were being created.
+  const ends = world.receiver.spans().filter((span) => span.name === 'model.cache.lock_wait').map((span) => Number(span.endNs / 1_000_000n));
+  const sessions = world.receiver.spans().filter((span) => span.name === 'model.session.create');
+  assert.equal(sessions.length, 6);
+  assert.ok(ends.length >= 3, `${ends.length} waiters`);
+  const overlapping = sessions.filter((a) => sessions.some((b) => a !== b && a.startNs < b.endNs && b.startNs < a.endNs));
+  assert.ok(overlapping.length >= 2, 'sessions were created strictly one after another');
 });

@@ -314,7 +314,8 @@ static void test_telemetry_trouble_is_a_warning_only(void **state) {
   environment = variables;
   run_line("hoist load faces/1");
   assert_int_equal(run.code, 0);
-  assert_string_equal(run.out.text, "faces/1: loaded from s3 (442 KB) in 100 ms\n");
+  assert_says(&run.out,
+              "\nfaces/1: 100 ms - "); /* what is not exported can be looked at all the same */
 }
 
 /* ---- the cache ------------------------------------------------------------------------------- */

@@ -104,6 +104,16 @@ static void test_a_switch_needs_no_value_and_an_empty_value_unsets(void **state)
   assert_null(c.region);
 }
 
+static void test_an_empty_path_is_refused(void **state) {
+  struct options o;
+  struct hoist_config c;
+  struct hoist_error err = {0};
+  environment = NULL;
+  assert_int_equal(parse("hoist --cache-dir= ls", &o, NULL), HOIST_OK);
+  assert_int_equal(options_configure(&o, fake_env, &c, &err), HOIST_INVALID);
+  assert_non_null(strstr(err.message, "--cache-dir"));
+}
+
 static void test_the_last_of_two_contradictions_wins(void **state) {
   struct options o;
   assert_int_equal(parse("hoist --waterfall --no-waterfall load", &o, NULL), HOIST_OK);
@@ -154,6 +164,7 @@ int main(void) {
       cmocka_unit_test(test_every_setting_that_is_no_secret_is_an_option),
       cmocka_unit_test(test_options_win_over_the_environment_and_that_over_defaults),
       cmocka_unit_test(test_a_switch_needs_no_value_and_an_empty_value_unsets),
+      cmocka_unit_test(test_an_empty_path_is_refused),
       cmocka_unit_test(test_the_last_of_two_contradictions_wins),
       cmocka_unit_test(test_wrong_options_are_named_with_a_way_out),
       cmocka_unit_test(test_a_wrong_value_of_a_setting_names_the_option),
