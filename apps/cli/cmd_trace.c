@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hoist trace FILE: draws what a file of OTLP-JSON lines holds. What can be read of a damaged file
+/* hoist trace FILE: draws what a file of OTLP-JSON lines or OTLP protobuf holds. What can be read of a damaged file
  * is still drawn. Main thread. */
 #include <errno.h>
 #include <string.h>
@@ -12,10 +12,10 @@
 
 static enum hoist_status read_file(const char *path, struct trace_set *set,
                                    struct hoist_error *err) {
-  if (strcmp(path, "-") == 0) return trace_read_json(set, stdin, "standard input", err);
+  if (strcmp(path, "-") == 0) return trace_read(set, stdin, "standard input", err);
   FILE *in = fopen(path, "re");
   if (!in) return hoist_fail_errno(err, errno, "%s", path);
-  enum hoist_status status = trace_read_json(set, in, path, err);
+  enum hoist_status status = trace_read(set, in, path, err);
   fclose(in);
   return status;
 }

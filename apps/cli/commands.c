@@ -64,9 +64,10 @@ static const struct command commands[] = {
      .run = cmd_doctor},
     {.name = "trace",
      .args = "FILE",
-     .summary = "draw the traces of a file of OTLP-JSON lines ('-': standard input)",
+     .summary = "draw the traces of a file of OTLP-JSON lines or protobuf ('-': standard input)",
      .text =
-         "Draws traces that --trace-file, or an OpenTelemetry Collector's file exporter, wrote.\n",
+         "Draws traces that --trace-file, or an OpenTelemetry Collector's file exporter, wrote.\n"
+         "A dot marks the critical path: the spans that decided when the trace ended.\n",
      .min_args = 1,
      .max_args = 1,
      .run = cmd_trace},

@@ -90,6 +90,7 @@ static void put_span(struct json *j, const struct trace_set *set, const struct t
   json_text(j, "name", span->name);
   json_number(j, "start_s", seconds(span->start_ns - trace->start_ns));
   json_number(j, "duration_s", seconds(trace_duration(span)));
+  if (span->critical) json_bool(j, "critical", true);
   if (span->unfinished) json_bool(j, "unfinished", true);
   if (span->failed) {
     json_bool(j, "failed", true);

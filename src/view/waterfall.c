@@ -16,6 +16,7 @@
 #include "text.h"
 
 #define DURATION_COLUMNS 7
+#define MARK_COLUMNS 3 /* between a duration and its bar: the mark of the critical path */
 #define MIN_NAME_COLUMNS 14
 #define MAX_LEVELS 60        /* row.last has 64 bits */
 #define DETAIL_FROM_WIDTH 90 /* narrower terminals have no room for details */
@@ -176,6 +177,22 @@ static void draw_message(const struct drawing *d, const struct row *row) {
   }
 }
 
+/* One span alone is its own critical path, which needs no telling. */
+static bool has_critical_path(const struct drawing *d) {
+  return d->trace->span_count > 1 && total_ns(d) > 0;
+}
+
+static const char *critical_mark(const struct drawing *d) {
+  return d->term->unicode ? "•" : "*";
+}
+
+static void draw_mark(const struct drawing *d, const struct row *row) {
+  bool marked = row->kind == ROW_SPAN && row->span->critical && has_critical_path(d);
+  fputc(' ', d->out);
+  term_print(d->out, d->term, marked ? TERM_BOLD : TERM_PLAIN, marked ? critical_mark(d) : " ");
+  fputc(' ', d->out);
+}
+
 static void draw_row(const struct drawing *d, const struct row *row) {
   enum bar_cell cells[TERM_MAX_WIDTH];
   if (row->kind == ROW_MESSAGE) {
@@ -191,7 +208,7 @@ static void draw_row(const struct drawing *d, const struct row *row) {
     bar_of_span(d->set, row->span, &d->window, cells);
   }
   bool failed = row->span && row->span->failed;
-  fputs("  ", d->out);
+  draw_mark(d, row);
   size_t used = bar_write(d->out, d->term, failed ? TERM_RED : phase_color(row->phase), cells,
                           d->window.columns);
   draw_detail(d, row, used);
@@ -223,8 +240,8 @@ static void lay_out(struct drawing *d, const struct rows *rows) {
   measure(d, rows, &name, &detail);
   d->name_columns = min_size(name, width * 2 / 5);
   if (d->term->width >= DETAIL_FROM_WIDTH) d->detail_columns = min_size(detail, width * 3 / 10);
-  size_t taken =
-      d->name_columns + 1 + DURATION_COLUMNS + 2 + (d->detail_columns ? d->detail_columns + 2 : 0);
+  size_t taken = d->name_columns + 1 + DURATION_COLUMNS + MARK_COLUMNS +
+                 (d->detail_columns ? d->detail_columns + 2 : 0);
   d->window = (struct bar_window){.start_ns = d->trace->start_ns,
                                   .end_ns = d->trace->end_ns,
                                   .columns = width > taken ? width - taken : 1};
@@ -273,12 +290,24 @@ static void format_tick(char out[HUMAN_SIZE], uint64_t ns, bool unicode) {
   memmove(end, unit, strlen(unit) + 1);
 }
 
+/* Above the marks, whose column it ends in. */
+static void draw_legend(const struct drawing *d) {
+  static const char legend[] = "critical path ";
+  size_t columns = d->name_columns + 1 + DURATION_COLUMNS + MARK_COLUMNS;
+  if (!has_critical_path(d)) {
+    pad(d->out, columns);
+    return;
+  }
+  pad(d->out, columns - strlen(legend) - 2);
+  fprintf(d->out, "%s%s ", legend, critical_mark(d));
+}
+
 static void draw_ruler(const struct drawing *d) {
   uint64_t step = tick_ns(d), total = total_ns(d);
   size_t at = 0;
   if (total == 0 || d->window.columns < TICK_COLUMNS) return;
   term_set(d->out, d->term, TERM_DIM);
-  pad(d->out, d->name_columns + 1 + DURATION_COLUMNS + 2);
+  draw_legend(d);
   for (uint64_t mark = 0; mark <= total; mark += step) {
     char text[HUMAN_SIZE], label[HUMAN_SIZE + 4];
     size_t column = (size_t)((double)mark / (double)total * (double)d->window.columns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a file of OTLP-JSON lines: read, linked, walked and drawn. What comes out must never hold
+/* Any bytes as a trace file, JSON or protobuf: read, linked, walked and drawn. What comes out must never hold
  * a control character but our own newlines. */
 #include <stdint.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
   FILE *in = size > 0 ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
   if (!in) return 0;
-  enum hoist_status ignored = trace_read_json(&set, in, "fuzz", NULL);
+  enum hoist_status ignored = trace_read(&set, in, "fuzz", NULL);
   (void)ignored; /* what was read before the damage is drawn too */
   fclose(in);
   if (trace_link(&set, NULL) != HOIST_OK) return 0;
