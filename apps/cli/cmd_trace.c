@@ -24,10 +24,20 @@ static enum hoist_status show(struct cli *cli, const struct trace_set *set,
                               struct hoist_error *err) {
   if (cli_talks(cli)) return waterfall_draw_all(cli->out, &cli->out_term, set, err);
   for (size_t i = 0; cli->options.json && i < set->trace_count; i++) {
+    if (!trace_is_shown(set, &set->traces[i])) continue;
     trace_json(&cli->json, set, &set->traces[i]);
     json_end(&cli->json);
   }
   return HOIST_OK;
+}
+
+static enum hoist_status filter(const struct cli *cli, struct trace_set *set,
+                                struct hoist_error *err) {
+  const struct filter *conditions = &cli->options.filter;
+  if (!filter_is_set(conditions) || set->count == 0) return HOIST_OK;
+  if (filter_apply(conditions, set) > 0) return HOIST_OK;
+  return hoist_fail(err, HOIST_NOT_FOUND, "%s: none of its %zu spans meets the conditions",
+                    cli->args[0], set->count);
 }
 
 enum hoist_status cmd_trace(struct cli *cli) {
@@ -37,6 +47,7 @@ enum hoist_status cmd_trace(struct cli *cli) {
   if (status == HOIST_OK && set.count == 0)
     status = hoist_fail(&error, HOIST_NOT_FOUND, "%s: there are no spans in it", cli->args[0]);
   enum hoist_status shown = trace_link(&set, &show_error);
+  if (shown == HOIST_OK) shown = filter(cli, &set, &show_error);
   if (shown == HOIST_OK) shown = show(cli, &set, &show_error);
   fflush(cli->out);
   if (status != HOIST_OK || shown != HOIST_OK)

@@ -90,6 +90,7 @@ static void put_span(struct json *j, const struct trace_set *set, const struct t
   json_text(j, "name", span->name);
   json_number(j, "start_s", seconds(span->start_ns - trace->start_ns));
   json_number(j, "duration_s", seconds(trace_duration(span)));
+  if (span->shown == TRACE_CONTEXT) json_bool(j, "context", true);
   if (span->critical) json_bool(j, "critical", true);
   if (span->unfinished) json_bool(j, "unfinished", true);
   if (span->failed) {
@@ -111,7 +112,7 @@ void trace_json(struct json *j, const struct trace_set *set, const struct trace 
   json_number(j, "duration_s", seconds(trace->end_ns - trace->start_ns));
   json_open(j, "spans", '[');
   for (; span; span = trace_next(set, trace, span))
-    put_span(j, set, span, trace);
+    if (span->shown != TRACE_HIDDEN) put_span(j, set, span, trace);
   json_close(j, ']');
   json_close(j, '}');
 }

@@ -8,7 +8,7 @@
 
 /** Members "trace_id" and "phases" of an open object: the shares of the set's last operation. */
 void trace_json_phases(struct json *j, const struct trace_set *set);
-/** One object for a trace: its id, and its spans in the order of the tree. */
+/** One object for a trace: its id, and the spans that are shown of it, in the order of the tree. */
 void trace_json(struct json *j, const struct trace_set *set, const struct trace *trace);
 
 #endif

@@ -26,6 +26,12 @@
 
 #define TRACE_NONE UINT32_MAX
 
+enum trace_shown {
+  TRACE_SHOWN,
+  TRACE_CONTEXT, /* only because of what is below it */
+  TRACE_HIDDEN
+};
+
 struct trace_span {
   uint8_t trace_id[16], span_id[8], parent_id[8];
   const char *name;
@@ -39,8 +45,9 @@ struct trace_span {
   uint32_t parent;      /* TRACE_NONE: a root */
   uint32_t first_child; /* index into trace_set.order; children stand there by start */
   uint32_t child_count;
-  uint32_t place; /* its own index in trace_set.order */
-  bool critical;  /* on the critical path: had it been quicker, so had the trace */
+  uint32_t place;         /* its own index in trace_set.order */
+  bool critical;          /* on the critical path: had it been quicker, so had the trace */
+  enum trace_shown shown; /* set by filter_apply */
 };
 
 /* One trace of a set. */
@@ -111,6 +118,9 @@ static inline const struct trace_span *trace_root(const struct trace_set *set,
                                                   const struct trace *trace, uint32_t i) {
   return &set->spans[set->order[trace->first_root + i]];
 }
+
+/** Whether anything of the trace is shown. */
+bool trace_is_shown(const struct trace_set *set, const struct trace *trace);
 
 /** The span after `span` in the order of the tree: its first child, else its next sibling, else
  * that of the nearest ancestor that has one. NULL after the last of the trace. Needs no stack: a

@@ -63,7 +63,7 @@ static void append(char *out, size_t size, const char *text) {
 }
 
 static bool has_rows_below(const struct row *row) {
-  return row->kind == ROW_MESSAGE && row->span->child_count > 0;
+  return row->kind == ROW_MESSAGE && row->has_children;
 }
 
 /* The lines that join a row to its parent. A message has none: the ones around it go on. */
@@ -96,6 +96,7 @@ static void format_name(const struct drawing *d, const struct row *row, char *ou
 static enum term_color name_color(const struct row *row) {
   if (row->kind == ROW_HIDDEN) return TERM_DIM;
   if (row->span->failed) return TERM_RED;
+  if (row->span->shown == TRACE_CONTEXT) return TERM_DIM;
   return row->depth == 0 ? TERM_BOLD : TERM_PLAIN;
 }
 
@@ -338,9 +339,16 @@ static size_t draw_sentences(const struct drawing *d, const struct trace_span *s
   return written;
 }
 
+static bool is_filtered(const struct drawing *d) {
+  const struct trace_span *span = trace_root(d->set, d->trace, 0);
+  while (span && span->shown == TRACE_SHOWN)
+    span = trace_next(d->set, d->trace, span);
+  return span != NULL;
+}
+
 static void draw_foot(const struct drawing *d, const struct rows *rows) {
   size_t written = 0;
-  if (rows->count >= ROWS_MAX)
+  if (rows->count >= ROWS_MAX || is_filtered(d))
     fprintf(d->out, "%s %zu of %zu spans shown\n", d->term->unicode ? "…" : "...", rows->spans,
             d->trace->span_count);
   for (uint32_t i = 0; i < d->trace->root_count && written < MAX_SENTENCES; i++)
@@ -367,8 +375,11 @@ enum hoist_status waterfall_draw(FILE *out, const struct term *term, const struc
 
 enum hoist_status waterfall_draw_all(FILE *out, const struct term *term,
                                      const struct trace_set *set, struct hoist_error *err) {
+  bool first = true;
   for (size_t i = 0; i < set->trace_count; i++) {
-    if (i > 0) fputc('\n', out);
+    if (!trace_is_shown(set, &set->traces[i])) continue;
+    if (!first) fputc('\n', out);
+    first = false;
     enum hoist_status status = waterfall_draw(out, term, set, &set->traces[i], err);
     if (status != HOIST_OK) return status;
   }

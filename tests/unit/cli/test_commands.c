@@ -459,6 +459,44 @@ static void test_trace_draws_what_can_be_read_of_a_damaged_file(void **state) {
   assert_says(&run.err, "there are no spans in it");
 }
 
+#define SPAN(id, parent, name, from, to)                                                           \
+  "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"spanId\":\"000000000000000" id              \
+  "\",\"parentSpanId\":\"" parent "\",\"name\":\"" name "\",\"startTimeUnixNano\":\"" from         \
+  "000000\",\"endTimeUnixNano\":\"" to "000000\"}]}]}]}\n"
+
+static void write_trace(char path[], const char *text) {
+  int fd = mkstemp(path);
+  assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+  close(fd);
+}
+
+static void test_trace_shows_what_meets_the_conditions(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  write_trace(path, SPAN("1", "", "root", "1", "9") SPAN("2", "0000000000000001", "quick", "1", "2")
+                        SPAN("3", "0000000000000001", "slow", "2", "8"));
+  snprintf(line, sizeof line, "hoist trace --slower-than 5ms --name slow %s", path);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "slow");
+  assert_null(strstr(run.out.text, "quick  "));
+  assert_says(&run.out, "2 of 3 spans shown\n");
+  snprintf(line, sizeof line, "hoist trace --json --name slow %s", path);
+  run_line(line);
+  json_t *trace = json_line(0), *spans = json_object_get(trace, "spans");
+  assert_int_equal(json_array_size(spans), 2);
+  assert_true(json_is_true(json_object_get(json_array_get(spans, 0), "context")));
+  assert_null(json_object_get(json_array_get(spans, 1), "context"));
+  json_decref(trace);
+  snprintf(line, sizeof line, "hoist trace --name nothing %s", path);
+  run_line(line);
+  unlink(path);
+  assert_int_equal(run.code, 3);
+  assert_says(&run.err, "none of its 3 spans meets the conditions");
+  run_line("hoist ls --name x");
+  assert_int_equal(run.code, 2);
+  assert_says(&run.err, "ls: --name is an option of 'hoist trace' only");
+}
+
 static void test_version_and_help(void **state) {
   run_line("hoist version");
   assert_memory_equal(run.out.text, "hoist 9.8.7\nlibcurl ", 20);
@@ -525,6 +563,7 @@ int main(void) {
       TEST(test_doctor_exits_with_the_first_failure),
       TEST(test_doctor_finds_out_that_nobody_collects),
       TEST(test_trace_draws_what_can_be_read_of_a_damaged_file),
+      TEST(test_trace_shows_what_meets_the_conditions),
       TEST(test_version_and_help),
       TEST(test_output_that_cannot_be_written_is_a_failure),
   };
