@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "err.h"
+#include "page.h"
 #include "trace.h"
 #include "trace_text.h"
 #include "waterfall.h"
@@ -20,8 +21,34 @@ static enum hoist_status read_file(const char *path, struct trace_set *set,
   return status;
 }
 
+static void write_page(FILE *out, const struct trace_set *set) {
+  struct json json = {.out = out, .in_html = true};
+  fputs(page_head, out);
+  for (size_t i = 0; i < set->trace_count; i++)
+    if (trace_is_shown(set, &set->traces[i])) trace_json(&json, set, &set->traces[i]);
+  fputs(page_tail, out);
+}
+
+static enum hoist_status save_page(const char *path, const struct trace_set *set,
+                                   struct hoist_error *err) {
+  FILE *out = fopen(path, "we");
+  if (!out) return hoist_fail_errno(err, errno, "%s", path);
+  errno = 0;
+  write_page(out, set);
+  int cause = ferror(out) ? errno : 0;
+  if (fclose(out) != 0 && cause == 0) cause = errno;
+  return cause ? hoist_fail_errno(err, cause, "%s cannot be written", path) : HOIST_OK;
+}
+
 static enum hoist_status show(struct cli *cli, const struct trace_set *set,
                               struct hoist_error *err) {
+  const char *page = cli->options.html_page;
+  if (set->count == 0) return HOIST_OK;
+  if (page && strcmp(page, "-") != 0) return save_page(page, set, err);
+  if (page) {
+    write_page(cli->out, set);
+    return HOIST_OK;
+  }
   if (cli_talks(cli)) return waterfall_draw_all(cli->out, &cli->out_term, set, err);
   for (size_t i = 0; cli->options.json && i < set->trace_count; i++) {
     if (!trace_is_shown(set, &set->traces[i])) continue;
@@ -40,10 +67,21 @@ static enum hoist_status filter(const struct cli *cli, struct trace_set *set,
                     cli->args[0], set->count);
 }
 
+static enum hoist_status check_options(const struct options *o, struct hoist_error *err) {
+  if (o->html_page && o->json)
+    return hoist_fail(err, HOIST_INVALID, "trace: --html and --json exclude each other");
+  return HOIST_OK;
+}
+
 enum hoist_status cmd_trace(struct cli *cli) {
   HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
   struct hoist_error error, show_error;
-  enum hoist_status status = read_file(cli->args[0], &set, &error);
+  enum hoist_status status = check_options(&cli->options, &error);
+  if (status != HOIST_OK) {
+    cli_report(cli, NULL, NULL, &error);
+    return status;
+  }
+  status = read_file(cli->args[0], &set, &error);
   if (status == HOIST_OK && set.count == 0)
     status = hoist_fail(&error, HOIST_NOT_FOUND, "%s: there are no spans in it", cli->args[0]);
   enum hoist_status shown = trace_link(&set, &show_error);

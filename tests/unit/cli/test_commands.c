@@ -492,9 +492,34 @@ static void test_trace_shows_what_meets_the_conditions(void **state) {
   unlink(path);
   assert_int_equal(run.code, 3);
   assert_says(&run.err, "none of its 3 spans meets the conditions");
+  run_line("hoist trace --json --html - x");
+  assert_int_equal(run.code, 2);
+  assert_says(&run.err, "--html and --json exclude each other");
   run_line("hoist ls --name x");
   assert_int_equal(run.code, 2);
   assert_says(&run.err, "ls: --name is an option of 'hoist trace' only");
+}
+
+static void test_trace_writes_a_page(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  write_trace(path,
+              SPAN("1", "", "</script>", "1", "9") SPAN("2", "0000000000000001", "b", "1", "2"));
+  snprintf(line, sizeof line, "hoist trace --html - %s", path);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  assert_memory_equal(run.out.text, "<!doctype html>", 15);
+  assert_says(&run.out, "type=\"application/json\">[{\"trace_id\":");
+  assert_says(&run.out, "\"name\":\"\\u003c/script\\u003e\"");
+  assert_says(&run.out, "}]}]</script>");
+  snprintf(line, sizeof line, "hoist trace --html /nonexistent/page.html %s", path);
+  run_line(line);
+  assert_int_equal(run.code, 3);
+  assert_says(&run.err, "/nonexistent/page.html: No such file");
+  snprintf(line, sizeof line, "hoist trace --html /dev/full %s", path);
+  run_line(line);
+  unlink(path);
+  assert_int_equal(run.code, 9);
+  assert_says(&run.err, "/dev/full cannot be written");
 }
 
 static void test_version_and_help(void **state) {
@@ -564,6 +589,7 @@ int main(void) {
       TEST(test_doctor_finds_out_that_nobody_collects),
       TEST(test_trace_draws_what_can_be_read_of_a_damaged_file),
       TEST(test_trace_shows_what_meets_the_conditions),
+      TEST(test_trace_writes_a_page),
       TEST(test_version_and_help),
       TEST(test_output_that_cannot_be_written_is_a_failure),
   };
