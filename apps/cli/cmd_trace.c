@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "diff.h"
 #include "err.h"
 #include "page.h"
 #include "trace.h"
@@ -35,7 +36,7 @@ static enum hoist_status save_page(const char *path, const struct trace_set *set
   if (!out) return hoist_fail_errno(err, errno, "%s", path);
   errno = 0;
   write_page(out, set);
-  int cause = ferror(out) ? errno : 0;
+  int cause = !ferror(out) ? 0 : errno ? errno : EIO;
   if (fclose(out) != 0 && cause == 0) cause = errno;
   return cause ? hoist_fail_errno(err, cause, "%s cannot be written", path) : HOIST_OK;
 }
@@ -67,28 +68,63 @@ static enum hoist_status filter(const struct cli *cli, struct trace_set *set,
                     cli->args[0], set->count);
 }
 
-static enum hoist_status check_options(const struct options *o, struct hoist_error *err) {
+/* The spans of a file. What stands before damage is linked too; `err` is set when there was any. */
+static enum hoist_status open_trace(const char *path, struct trace_set *set,
+                                    struct hoist_error *err) {
+  enum hoist_status status = read_file(path, set, err);
+  if (status == HOIST_OK && set->count == 0)
+    status = hoist_fail(err, HOIST_NOT_FOUND, "%s: there are no spans in it", path);
+  struct hoist_error link_error;
+  enum hoist_status linked = trace_link(set, &link_error);
+  if (status == HOIST_OK && linked != HOIST_OK) *err = link_error;
+  return cli_worse(status, linked);
+}
+
+static enum hoist_status show_one(struct cli *cli, struct hoist_error *err) {
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  struct hoist_error show_error;
+  enum hoist_status status = open_trace(cli->args[0], &set, err);
+  if (status == HOIST_NO_MEMORY) return status;
+  enum hoist_status shown = filter(cli, &set, &show_error);
+  if (shown == HOIST_OK) shown = show(cli, &set, &show_error);
+  if (status == HOIST_OK && shown != HOIST_OK) *err = show_error;
+  return cli_worse(status, shown);
+}
+
+static enum hoist_status show_diff(struct cli *cli, struct hoist_error *err) {
+  HOIST_AUTO(trace_set) struct trace_set a = trace_set_make(), b = trace_set_make();
+  HOIST_AUTO(diff) struct diff diff = {0};
+  enum hoist_status status = open_trace(cli->args[0], &a, err);
+  if (status == HOIST_OK) status = open_trace(cli->args[1], &b, err);
+  if (status == HOIST_OK) status = diff_build(&a, &b, &diff, err);
+  if (status != HOIST_OK) return status;
+  if (cli_talks(cli)) diff_draw(cli->out, &cli->out_term, &diff, cli->args[0], cli->args[1]);
+  if (cli->options.json) {
+    trace_json_diff(&cli->json, &diff);
+    json_end(&cli->json);
+  }
+  return HOIST_OK;
+}
+
+static enum hoist_status check_options(const struct cli *cli, struct hoist_error *err) {
+  const struct options *o = &cli->options;
   if (o->html_page && o->json)
     return hoist_fail(err, HOIST_INVALID, "trace: --html and --json exclude each other");
+  if (cli->arg_count != (o->diff ? 2 : 1))
+    return hoist_fail(err, HOIST_INVALID, "trace: %s",
+                      o->diff ? "--diff compares two files: name both"
+                              : "shows one file; --diff compares two");
+  if (o->diff && (o->html_page || filter_is_set(&o->filter)))
+    return hoist_fail(err, HOIST_INVALID, "trace: --diff compares whole files, on the terminal");
   return HOIST_OK;
 }
 
 enum hoist_status cmd_trace(struct cli *cli) {
-  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
-  struct hoist_error error, show_error;
-  enum hoist_status status = check_options(&cli->options, &error);
-  if (status != HOIST_OK) {
-    cli_report(cli, NULL, NULL, &error);
-    return status;
-  }
-  status = read_file(cli->args[0], &set, &error);
-  if (status == HOIST_OK && set.count == 0)
-    status = hoist_fail(&error, HOIST_NOT_FOUND, "%s: there are no spans in it", cli->args[0]);
-  enum hoist_status shown = trace_link(&set, &show_error);
-  if (shown == HOIST_OK) shown = filter(cli, &set, &show_error);
-  if (shown == HOIST_OK) shown = show(cli, &set, &show_error);
+  struct hoist_error error;
+  enum hoist_status status = check_options(cli, &error);
+  if (status == HOIST_OK)
+    status = cli->options.diff ? show_diff(cli, &error) : show_one(cli, &error);
   fflush(cli->out);
-  if (status != HOIST_OK || shown != HOIST_OK)
-    cli_report(cli, NULL, NULL, status != HOIST_OK ? &error : &show_error);
-  return cli_worse(status, shown);
+  if (status != HOIST_OK) cli_report(cli, NULL, NULL, &error);
+  return status;
 }

@@ -24,6 +24,7 @@ enum {
   OPT_ATTR,
   OPT_SLOWER_THAN,
   OPT_HTML,
+  OPT_DIFF,
   OPT_SETTING /* and up: OPT_SETTING + position in the table */
 };
 
@@ -41,6 +42,7 @@ static const struct option own[] = {
     {"attr", required_argument, NULL, OPT_ATTR},
     {"slower-than", required_argument, NULL, OPT_SLOWER_THAN},
     {"html", required_argument, NULL, OPT_HTML},
+    {"diff", no_argument, NULL, OPT_DIFF},
 };
 #define OWN_COUNT (sizeof own / sizeof own[0])
 
@@ -53,6 +55,7 @@ static const struct option_help help[] = {
     {"--name TEXT", "show spans with TEXT in their name, and what they are below", FOR_TRACES},
     {"--attr KEY=VALUE", "show spans with this attribute; may be given again", FOR_TRACES},
     {"--slower-than TIME", "show spans that took longer: 100ms, 1.5s, 20us, 2m", FOR_TRACES},
+    {"--diff", "compare two files: what got slower from the first to the second", FOR_TRACES},
     {"--html PAGE", "write a page for browsers instead ('-': standard output)", FOR_TRACES},
     {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines", FOR_ALL},
     {"--no-color", "no colours, even on a terminal", FOR_ALL},
@@ -167,6 +170,10 @@ static enum hoist_status take_for_traces(struct options *o, int value, struct ho
   case OPT_ATTR:
     o->for_traces = "--attr";
     return filter_add_attr(&o->filter, optarg, err);
+  case OPT_DIFF:
+    o->for_traces = "--diff";
+    o->diff = true;
+    return HOIST_OK;
   case OPT_HTML:
     o->for_traces = "--html";
     o->html_page = optarg;
@@ -209,6 +216,7 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
   case OPT_ATTR:
   case OPT_SLOWER_THAN:
   case OPT_HTML:
+  case OPT_DIFF:
     return take_for_traces(o, value, err);
   default:
     o->setting_texts[value - OPT_SETTING] = optarg ? optarg : "true";

@@ -20,6 +20,7 @@ struct options {
   const char *trace_file;
   uint32_t timeout_ms;    /* 0: none */
   struct filter filter;   /* of `hoist trace` */
+  bool diff;              /* of two files */
   const char *html_page;  /* "-": standard output; NULL: none */
   const char *for_traces; /* the last option given that is for `hoist trace` only; NULL: none */
   const char *setting_texts[OPTIONS_MAX_SETTINGS]; /* by position in the table; NULL: not given */

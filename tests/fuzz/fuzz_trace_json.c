@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diff.h"
 #include "trace.h"
 #include "waterfall.h"
 
@@ -25,6 +26,24 @@ static void draw(const struct trace_set *set) {
   enum hoist_status status = waterfall_draw_all(out, &term, set, NULL);
   fclose(out);
   if (status == HOIST_OK) check_drawing(text, size);
+  free(text);
+}
+
+/* Nothing differs from itself. */
+static void compare(const struct trace_set *set) {
+  HOIST_AUTO(diff) struct diff diff = {0};
+  const struct term term = {.width = 60};
+  char *text = NULL;
+  size_t size = 0;
+  if (diff_build(set, set, &diff, NULL) != HOIST_OK) return;
+  if (diff.a_ns != diff.b_ns || diff.culprit) abort();
+  for (size_t i = 0; i < diff.count; i++)
+    if (diff_of(&diff.rows[i]) != 0) abort();
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return;
+  diff_draw(out, &term, &diff, "a", "b");
+  fclose(out);
+  check_drawing(text, size);
   free(text);
 }
 
@@ -49,5 +68,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (trace_link(&set, NULL) != HOIST_OK) return 0;
   check_walk(&set);
   draw(&set);
+  compare(&set);
   return 0;
 }
