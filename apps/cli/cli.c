@@ -133,6 +133,9 @@ static enum hoist_status check_args(const struct cli *cli, struct hoist_error *e
                       c->name, cli->args[c->max_args], c->name, c->args);
   if (cli->options.waterfall != CHOICE_DEFAULT && !c->waterfall)
     return hoist_fail(err, HOIST_INVALID, "%s draws no waterfall: only load and pull do", c->name);
+  if (cli->options.for_traces && !c->traces)
+    return hoist_fail(err, HOIST_INVALID, "%s: %s is an option of 'hoist trace' only", c->name,
+                      cli->options.for_traces);
   return HOIST_OK;
 }
 

@@ -30,6 +30,7 @@ struct command {
   const char *text;    /* paragraphs for its own page */
   size_t min_args, max_args;
   bool waterfall; /* whether --waterfall applies */
+  bool traces;    /* whether --name and the like apply */
   enum hoist_status (*run)(struct cli *cli);
 };
 

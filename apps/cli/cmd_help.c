@@ -5,12 +5,25 @@
 #include "cli.h"
 #include "err.h"
 
+/* What only traces have would be noise in the list for all commands. */
+static bool applies(const struct option_help *option, const struct command *command) {
+  switch (option->scope) {
+  case FOR_LOADS:
+    return !command || command->waterfall;
+  case FOR_TRACES:
+    return command && command->traces;
+  case FOR_ALL:
+    return true;
+  }
+  return true;
+}
+
 static void print_options(struct cli *cli, const struct command *command) {
   size_t count;
   const struct option_help *help = options_help(&count);
   fputs("\nOptions:\n", cli->out);
   for (size_t i = 0; i < count; i++)
-    if (!strstr(help[i].spelling, "waterfall") || !command || command->waterfall)
+    if (applies(&help[i], command))
       fprintf(cli->out, "  %-20s  %s\n", help[i].spelling, help[i].description);
   fputs("  --SETTING VALUE       any setting, such as --cache-dir or --sources: hoist help "
         "settings\n",

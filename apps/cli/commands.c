@@ -63,12 +63,15 @@ static const struct command commands[] = {
              "ONNX Runtime, and says what to do about what does not work.\n",
      .run = cmd_doctor},
     {.name = "trace",
-     .args = "FILE",
-     .summary = "draw the traces of a file of OTLP-JSON lines ('-': standard input)",
+     .args = "FILE [FILE]",
+     .summary = "draw the traces of a file of OTLP-JSON lines or protobuf ('-': standard input)",
      .text =
-         "Draws traces that --trace-file, or an OpenTelemetry Collector's file exporter, wrote.\n",
+         "Draws traces that --trace-file, or an OpenTelemetry Collector's file exporter, wrote.\n"
+         "A dot marks the critical path: the spans that decided when the trace ended. Of several\n"
+         "conditions a span must meet all to be shown; the spans above it are shown with it.\n",
      .min_args = 1,
-     .max_args = 1,
+     .max_args = 2,
+     .traces = true,
      .run = cmd_trace},
     {.name = "version",
      .args = "",

@@ -15,7 +15,13 @@ static size_t character(const char *p, size_t left) {
   return 0;
 }
 
-static void write_string(FILE *out, const char *text) {
+/* The line separators U+2028 and U+2029, which end a line of script. */
+static bool is_separator(const char *p, size_t size) {
+  return size == 3 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0);
+}
+
+static void write_string(const struct json *j, const char *text) {
+  FILE *out = j->out;
   size_t left = strlen(text);
   fputc('"', out);
   while (left > 0) {
@@ -25,8 +31,10 @@ static void write_string(FILE *out, const char *text) {
       fputs("\\ufffd", out);
     else if (c == '"' || c == '\\')
       fprintf(out, "\\%c", c);
-    else if (c < 0x20 || c == 0x7f)
+    else if (c < 0x20 || c == 0x7f || (j->in_html && (c == '<' || c == '>' || c == '&')))
       fprintf(out, "\\u%04x", c);
+    else if (j->in_html && is_separator(text, n))
+      fprintf(out, "\\u202%c", text[2] == '\xa8' ? '8' : '9');
     else
       fwrite(text, 1, n, out);
     text += n ? n : 1;
@@ -39,7 +47,7 @@ static void begin_value(struct json *j, const char *key) {
   if (j->comma) fputc(',', j->out);
   j->comma = true;
   if (!key) return;
-  write_string(j->out, key);
+  write_string(j, key);
   fputc(':', j->out);
 }
 
@@ -57,7 +65,7 @@ void json_close(struct json *j, char bracket) {
 void json_text(struct json *j, const char *key, const char *text) {
   begin_value(j, key);
   if (text)
-    write_string(j->out, text);
+    write_string(j, text);
   else
     fputs("null", j->out);
 }

@@ -10,7 +10,8 @@
 
 struct json {
   FILE *out;
-  bool comma; /* the next value follows another one */
+  bool in_html; /* it becomes part of a page: nothing in it may look like a tag */
+  bool comma;   /* the next value follows another one */
 };
 
 /* `key` is NULL inside lists and at the top. */

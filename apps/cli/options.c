@@ -20,6 +20,11 @@ enum {
   OPT_TIMEOUT,
   OPT_WATERFALL,
   OPT_NO_WATERFALL,
+  OPT_NAME,
+  OPT_ATTR,
+  OPT_SLOWER_THAN,
+  OPT_HTML,
+  OPT_DIFF,
   OPT_SETTING /* and up: OPT_SETTING + position in the table */
 };
 
@@ -33,19 +38,29 @@ static const struct option own[] = {
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"waterfall", no_argument, NULL, OPT_WATERFALL},
     {"no-waterfall", no_argument, NULL, OPT_NO_WATERFALL},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"attr", required_argument, NULL, OPT_ATTR},
+    {"slower-than", required_argument, NULL, OPT_SLOWER_THAN},
+    {"html", required_argument, NULL, OPT_HTML},
+    {"diff", no_argument, NULL, OPT_DIFF},
 };
 #define OWN_COUNT (sizeof own / sizeof own[0])
 
 static const struct option_help help[] = {
-    {"--json", "print JSON for programs on standard output"},
-    {"-q, --quiet", "print nothing but errors (with --json: no progress)"},
-    {"--timeout SECONDS", "give up after so long"},
-    {"--waterfall", "show where the time went (load: unless told otherwise)"},
-    {"--no-waterfall", "do not"},
-    {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines"},
-    {"--no-color", "no colours, even on a terminal"},
-    {"-h, --help", "show what a command does"},
-    {"--version", "show the version"},
+    {"--json", "print JSON for programs on standard output", FOR_ALL},
+    {"-q, --quiet", "print nothing but errors (with --json: no progress)", FOR_ALL},
+    {"--timeout SECONDS", "give up after so long", FOR_ALL},
+    {"--waterfall", "show where the time went (load: unless told otherwise)", FOR_LOADS},
+    {"--no-waterfall", "do not", FOR_LOADS},
+    {"--name TEXT", "show spans with TEXT in their name, and what they are below", FOR_TRACES},
+    {"--attr KEY=VALUE", "show spans with this attribute; may be given again", FOR_TRACES},
+    {"--slower-than TIME", "show spans that took longer: 100ms, 1.5s, 20us, 2m", FOR_TRACES},
+    {"--diff", "compare two files: what got slower from the first to the second", FOR_TRACES},
+    {"--html PAGE", "write a page for browsers instead ('-': standard output)", FOR_TRACES},
+    {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines", FOR_ALL},
+    {"--no-color", "no colours, even on a terminal", FOR_ALL},
+    {"-h, --help", "show what a command does", FOR_ALL},
+    {"--version", "show the version", FOR_ALL},
 };
 
 const struct option_help *options_help(size_t *ret_count) {
@@ -146,6 +161,29 @@ static enum hoist_status parse_timeout(const char *text, uint32_t *ret_ms,
   return status;
 }
 
+static enum hoist_status take_for_traces(struct options *o, int value, struct hoist_error *err) {
+  switch (value) {
+  case OPT_NAME:
+    o->for_traces = "--name";
+    o->filter.name = optarg;
+    return HOIST_OK;
+  case OPT_ATTR:
+    o->for_traces = "--attr";
+    return filter_add_attr(&o->filter, optarg, err);
+  case OPT_DIFF:
+    o->for_traces = "--diff";
+    o->diff = true;
+    return HOIST_OK;
+  case OPT_HTML:
+    o->for_traces = "--html";
+    o->html_page = optarg;
+    return HOIST_OK;
+  default:
+    o->for_traces = "--slower-than";
+    return filter_set_slower(&o->filter, optarg, err);
+  }
+}
+
 static enum hoist_status take(struct options *o, int value, struct hoist_error *err) {
   switch (value) {
   case 'h':
@@ -174,6 +212,12 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
   case OPT_NO_WATERFALL:
     o->waterfall = CHOICE_NO;
     return HOIST_OK;
+  case OPT_NAME:
+  case OPT_ATTR:
+  case OPT_SLOWER_THAN:
+  case OPT_HTML:
+  case OPT_DIFF:
+    return take_for_traces(o, value, err);
   default:
     o->setting_texts[value - OPT_SETTING] = optarg ? optarg : "true";
     return HOIST_OK;

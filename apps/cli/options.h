@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "filter.h"
 #include "settings.h"
 
 #define OPTIONS_MAX_SETTINGS 64
@@ -17,7 +18,11 @@ struct options {
   bool help, version, json, quiet, no_color;
   enum choice waterfall;
   const char *trace_file;
-  uint32_t timeout_ms;                             /* 0: none */
+  uint32_t timeout_ms;    /* 0: none */
+  struct filter filter;   /* of `hoist trace` */
+  bool diff;              /* of two files */
+  const char *html_page;  /* "-": standard output; NULL: none */
+  const char *for_traces; /* the last option given that is for `hoist trace` only; NULL: none */
   const char *setting_texts[OPTIONS_MAX_SETTINGS]; /* by position in the table; NULL: not given */
   char **words; /* what is no option: the command and its arguments */
   size_t word_count;
@@ -40,9 +45,13 @@ HOIST_MUST_CHECK enum hoist_status options_configure(const struct options *optio
 /** "--cache-dir" for "cache_dir". */
 void options_name(const struct setting *setting, char out[OPTION_NAME_SIZE]);
 
+/** Which commands an option makes sense for. */
+enum option_scope { FOR_ALL, FOR_LOADS, FOR_TRACES };
+
 /** One option that is no setting. */
 struct option_help {
   const char *spelling, *description;
+  enum option_scope scope;
 };
 /** Those options, for help pages and the tests of the manual. Static. */
 const struct option_help *options_help(size_t *ret_count);

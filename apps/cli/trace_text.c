@@ -90,6 +90,8 @@ static void put_span(struct json *j, const struct trace_set *set, const struct t
   json_text(j, "name", span->name);
   json_number(j, "start_s", seconds(span->start_ns - trace->start_ns));
   json_number(j, "duration_s", seconds(trace_duration(span)));
+  if (span->shown == TRACE_CONTEXT) json_bool(j, "context", true);
+  if (span->critical) json_bool(j, "critical", true);
   if (span->unfinished) json_bool(j, "unfinished", true);
   if (span->failed) {
     json_bool(j, "failed", true);
@@ -110,7 +112,33 @@ void trace_json(struct json *j, const struct trace_set *set, const struct trace 
   json_number(j, "duration_s", seconds(trace->end_ns - trace->start_ns));
   json_open(j, "spans", '[');
   for (; span; span = trace_next(set, trace, span))
-    put_span(j, set, span, trace);
+    if (span->shown != TRACE_HIDDEN) put_span(j, set, span, trace);
+  json_close(j, ']');
+  json_close(j, '}');
+}
+
+/* ---- comparisons ----------------------------------------------------------------------------- */
+
+static void put_row(struct json *j, const struct diff_row *row) {
+  const struct trace_span *span = diff_span(row);
+  json_open(j, NULL, '{');
+  json_uint(j, "depth", row->depth);
+  if (span) json_text(j, "name", span->name);
+  if (span && *diff_subject(span)) json_text(j, "subject", diff_subject(span));
+  if (!span) json_uint(j, "more", row->more);
+  if (row->a || !span) json_number(j, "a_s", seconds(row->a_ns));
+  if (row->b || !span) json_number(j, "b_s", seconds(row->b_ns));
+  json_close(j, '}');
+}
+
+void trace_json_diff(struct json *j, const struct diff *diff) {
+  json_open(j, NULL, '{');
+  json_number(j, "a_s", seconds(diff->a_ns));
+  json_number(j, "b_s", seconds(diff->b_ns));
+  if (diff->culprit) json_int(j, "culprit", diff->culprit - diff->rows);
+  json_open(j, "rows", '[');
+  for (size_t i = 0; i < diff->count; i++)
+    put_row(j, &diff->rows[i]);
   json_close(j, ']');
   json_close(j, '}');
 }

@@ -55,10 +55,21 @@ static uint64_t self_time(const struct trace_set *set, const struct trace_span *
   return span->end_ns > covered_to ? self + (span->end_ns - covered_to) : self;
 }
 
+static bool is_shown(const struct trace_span *span) {
+  return span->shown != TRACE_HIDDEN;
+}
+
 static bool has_failed_child(const struct trace_set *set, const struct trace_span *span) {
   for (uint32_t i = 0; i < span->child_count; i++)
-    if (trace_child(set, span, i)->failed) return true;
+    if (trace_child(set, span, i)->failed && is_shown(trace_child(set, span, i))) return true;
   return false;
+}
+
+static uint32_t count_shown(const struct trace_set *set, const struct siblings *s) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < s->count; i++)
+    count += is_shown(&set->spans[s->order[i]]);
+  return count;
 }
 
 /* ---- many alike ------------------------------------------------------------------------------ */
@@ -79,12 +90,14 @@ static int compare_positions(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void choose(const struct builder *b, const struct siblings *s, struct kept *kept) {
+static void choose(const struct builder *b, const struct siblings *s, uint32_t shown,
+                   struct kept *kept) {
   const struct trace_span *spans = b->set->spans;
-  uint32_t most = s->count <= ROWS_MAX_SIBLINGS ? s->count : ROWS_KEPT_SIBLINGS;
+  uint32_t most = shown <= ROWS_MAX_SIBLINGS ? shown : ROWS_KEPT_SIBLINGS;
   kept->count = 0;
   for (uint32_t i = 0; i < s->count; i++) {
     uint32_t at = kept->count;
+    if (!is_shown(&spans[s->order[i]])) continue;
     while (at > 0 && matters_more(&spans[s->order[i]], &spans[s->order[kept->positions[at - 1]]]))
       at--;
     if (at == most) continue;
@@ -109,6 +122,7 @@ static enum hoist_status add_hidden(struct builder *b, const struct siblings *s,
       k++;
       continue;
     }
+    if (!is_shown(span)) continue;
     row.hidden++;
     row.hidden_ns += trace_duration(span);
     row.from_ns = span->start_ns < row.from_ns ? span->start_ns : row.from_ns;
@@ -129,6 +143,12 @@ static enum hoist_status add_span(struct builder *b, const struct trace_span *sp
                     .depth = s->depth,
                     .last = s->parents_last << 1 | last,
                     .phase = own != PHASE_SPAN || s->phase == PHASE_NONE ? own : s->phase};
+  const struct siblings children = {.order = b->set->order + span->first_child,
+                                    .count = span->child_count,
+                                    .depth = s->depth + 1,
+                                    .parents_last = row.last,
+                                    .phase = row.phase};
+  row.has_children = count_shown(b->set, &children) > 0;
   if (span->child_count > 0) row.self_ns = self_time(b->set, span);
   enum hoist_status status = add(b, row);
   if (status != HOIST_OK) return status;
@@ -138,18 +158,14 @@ static enum hoist_status add_span(struct builder *b, const struct trace_span *sp
     status = add(b, message);
     if (status != HOIST_OK) return status;
   }
-  const struct siblings children = {.order = b->set->order + span->first_child,
-                                    .count = span->child_count,
-                                    .depth = s->depth + 1,
-                                    .parents_last = row.last,
-                                    .phase = row.phase};
   return add_siblings(b, &children);
 }
 
 static enum hoist_status add_siblings(struct builder *b, const struct siblings *s) {
   struct kept kept;
-  choose(b, s, &kept);
-  bool hides = kept.count < s->count;
+  uint32_t shown = count_shown(b->set, s);
+  choose(b, s, shown, &kept);
+  bool hides = kept.count < shown;
   for (uint32_t i = 0; i < kept.count && !is_full(b->rows); i++) {
     const struct trace_span *span = &b->set->spans[s->order[kept.positions[i]]];
     enum hoist_status status = add_span(b, span, s, i + 1 == kept.count && !hides);

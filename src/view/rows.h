@@ -19,6 +19,7 @@ struct row {
   uint32_t depth;
   uint64_t last; /* bit n: the ancestor n levels up (0: this row) is the last of its siblings */
   enum phase_kind phase; /* its own or that of an ancestor */
+  bool has_children;     /* ROW_SPAN, ROW_MESSAGE: some of its children are shown */
   uint64_t self_ns;      /* ROW_SPAN with children: time in none of them */
   /* ROW_HIDDEN */
   size_t hidden;

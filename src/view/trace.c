@@ -140,6 +140,12 @@ enum hoist_status trace_add(struct trace_set *set, const struct otlp_span *span,
   return HOIST_OK;
 }
 
+bool trace_is_shown(const struct trace_set *set, const struct trace *trace) {
+  for (uint32_t i = 0; i < trace->root_count; i++)
+    if (trace_root(set, trace, i)->shown != TRACE_HIDDEN) return true;
+  return false;
+}
+
 const struct hoist_attr *trace_attr(const struct trace_span *span, const char *key,
                                     enum hoist_attr_type type) {
   for (size_t i = 0; i < span->attr_count; i++)

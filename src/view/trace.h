@@ -19,11 +19,18 @@
 #define TRACE_MAX_SPANS 1000000u
 #define TRACE_MAX_TEXT_BYTES (512u << 20) /* names, attributes, messages of one set, together */
 #define TRACE_MAX_LINE_BYTES (64u << 20)  /* one line of OTLP-JSON */
+#define TRACE_MAX_FILE_BYTES (512u << 20) /* a file of OTLP protobuf */
 #define TRACE_MAX_NAME_BYTES 256          /* longer names and keys are cut */
 #define TRACE_MAX_VALUE_BYTES 1024        /* so are longer values and messages */
 #define TRACE_MAX_ATTRS 64                /* attributes kept per span */
 
 #define TRACE_NONE UINT32_MAX
+
+enum trace_shown {
+  TRACE_SHOWN,
+  TRACE_CONTEXT, /* only because of what is below it */
+  TRACE_HIDDEN
+};
 
 struct trace_span {
   uint8_t trace_id[16], span_id[8], parent_id[8];
@@ -38,7 +45,9 @@ struct trace_span {
   uint32_t parent;      /* TRACE_NONE: a root */
   uint32_t first_child; /* index into trace_set.order; children stand there by start */
   uint32_t child_count;
-  uint32_t place; /* its own index in trace_set.order */
+  uint32_t place;         /* its own index in trace_set.order */
+  bool critical;          /* on the critical path: had it been quicker, so had the trace */
+  enum trace_shown shown; /* set by filter_apply */
 };
 
 /* One trace of a set. */
@@ -85,9 +94,21 @@ HOIST_MUST_CHECK enum hoist_status trace_read_otlp(struct trace_set *set, const 
 HOIST_MUST_CHECK enum hoist_status trace_read_json(struct trace_set *set, FILE *in,
                                                    const char *name, struct hoist_error *err);
 
-/** Finds parents, children and traces, and mends times. May be called again after further spans.
+/** Adds every span of a file, whichever it is: OTLP-JSON lines; one OTLP TracesData message, or
+ * several one after the other; or messages with their sizes in front, as an OpenTelemetry
+ * Collector's file exporter writes them. What stands before the damage stays in the set.
+ *  Errors: as trace_read_json */
+HOIST_MUST_CHECK enum hoist_status trace_read(struct trace_set *set, FILE *in, const char *name,
+                                              struct hoist_error *err);
+
+/** Finds parents, children, traces and critical paths, and mends times. May be called again after further spans.
  *  Errors: NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status trace_link(struct trace_set *set, struct hoist_error *err);
+
+/** A part of trace_link: marks the critical path of every trace.
+ *  Errors: NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status trace_find_critical(struct trace_set *set,
+                                                       struct hoist_error *err);
 
 static inline const struct trace_span *trace_child(const struct trace_set *set,
                                                    const struct trace_span *span, uint32_t i) {
@@ -97,6 +118,9 @@ static inline const struct trace_span *trace_root(const struct trace_set *set,
                                                   const struct trace *trace, uint32_t i) {
   return &set->spans[set->order[trace->first_root + i]];
 }
+
+/** Whether anything of the trace is shown. */
+bool trace_is_shown(const struct trace_set *set, const struct trace *trace);
 
 /** The span after `span` in the order of the tree: its first child, else its next sibling, else
  * that of the nearest ancestor that has one. NULL after the last of the trace. Needs no stack: a

@@ -168,7 +168,7 @@ enum hoist_status trace_link(struct trace_set *set, struct hoist_error *err) {
   collect_traces(set, ids, trace_of);
   order_children(set, trace_of, keys);
   qsort(set->traces, set->trace_count, sizeof *set->traces, compare_traces);
-  return HOIST_OK;
+  return trace_find_critical(set, err);
 }
 
 static bool is_last_sibling(const struct trace_set *set, const struct trace *trace,

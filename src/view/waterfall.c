@@ -16,6 +16,7 @@
 #include "text.h"
 
 #define DURATION_COLUMNS 7
+#define MARK_COLUMNS 3 /* between a duration and its bar: the mark of the critical path */
 #define MIN_NAME_COLUMNS 14
 #define MAX_LEVELS 60        /* row.last has 64 bits */
 #define DETAIL_FROM_WIDTH 90 /* narrower terminals have no room for details */
@@ -62,7 +63,7 @@ static void append(char *out, size_t size, const char *text) {
 }
 
 static bool has_rows_below(const struct row *row) {
-  return row->kind == ROW_MESSAGE && row->span->child_count > 0;
+  return row->kind == ROW_MESSAGE && row->has_children;
 }
 
 /* The lines that join a row to its parent. A message has none: the ones around it go on. */
@@ -95,6 +96,7 @@ static void format_name(const struct drawing *d, const struct row *row, char *ou
 static enum term_color name_color(const struct row *row) {
   if (row->kind == ROW_HIDDEN) return TERM_DIM;
   if (row->span->failed) return TERM_RED;
+  if (row->span->shown == TRACE_CONTEXT) return TERM_DIM;
   return row->depth == 0 ? TERM_BOLD : TERM_PLAIN;
 }
 
@@ -176,6 +178,22 @@ static void draw_message(const struct drawing *d, const struct row *row) {
   }
 }
 
+/* One span alone is its own critical path, which needs no telling. */
+static bool has_critical_path(const struct drawing *d) {
+  return d->trace->span_count > 1 && total_ns(d) > 0;
+}
+
+static const char *critical_mark(const struct drawing *d) {
+  return d->term->unicode ? "•" : "*";
+}
+
+static void draw_mark(const struct drawing *d, const struct row *row) {
+  bool marked = row->kind == ROW_SPAN && row->span->critical && has_critical_path(d);
+  fputc(' ', d->out);
+  term_print(d->out, d->term, marked ? TERM_BOLD : TERM_PLAIN, marked ? critical_mark(d) : " ");
+  fputc(' ', d->out);
+}
+
 static void draw_row(const struct drawing *d, const struct row *row) {
   enum bar_cell cells[TERM_MAX_WIDTH];
   if (row->kind == ROW_MESSAGE) {
@@ -191,7 +209,7 @@ static void draw_row(const struct drawing *d, const struct row *row) {
     bar_of_span(d->set, row->span, &d->window, cells);
   }
   bool failed = row->span && row->span->failed;
-  fputs("  ", d->out);
+  draw_mark(d, row);
   size_t used = bar_write(d->out, d->term, failed ? TERM_RED : phase_color(row->phase), cells,
                           d->window.columns);
   draw_detail(d, row, used);
@@ -223,8 +241,8 @@ static void lay_out(struct drawing *d, const struct rows *rows) {
   measure(d, rows, &name, &detail);
   d->name_columns = min_size(name, width * 2 / 5);
   if (d->term->width >= DETAIL_FROM_WIDTH) d->detail_columns = min_size(detail, width * 3 / 10);
-  size_t taken =
-      d->name_columns + 1 + DURATION_COLUMNS + 2 + (d->detail_columns ? d->detail_columns + 2 : 0);
+  size_t taken = d->name_columns + 1 + DURATION_COLUMNS + MARK_COLUMNS +
+                 (d->detail_columns ? d->detail_columns + 2 : 0);
   d->window = (struct bar_window){.start_ns = d->trace->start_ns,
                                   .end_ns = d->trace->end_ns,
                                   .columns = width > taken ? width - taken : 1};
@@ -273,12 +291,24 @@ static void format_tick(char out[HUMAN_SIZE], uint64_t ns, bool unicode) {
   memmove(end, unit, strlen(unit) + 1);
 }
 
+/* Above the marks, whose column it ends in. */
+static void draw_legend(const struct drawing *d) {
+  static const char legend[] = "critical path ";
+  size_t columns = d->name_columns + 1 + DURATION_COLUMNS + MARK_COLUMNS;
+  if (!has_critical_path(d)) {
+    pad(d->out, columns);
+    return;
+  }
+  pad(d->out, columns - strlen(legend) - 2);
+  fprintf(d->out, "%s%s ", legend, critical_mark(d));
+}
+
 static void draw_ruler(const struct drawing *d) {
   uint64_t step = tick_ns(d), total = total_ns(d);
   size_t at = 0;
   if (total == 0 || d->window.columns < TICK_COLUMNS) return;
   term_set(d->out, d->term, TERM_DIM);
-  pad(d->out, d->name_columns + 1 + DURATION_COLUMNS + 2);
+  draw_legend(d);
   for (uint64_t mark = 0; mark <= total; mark += step) {
     char text[HUMAN_SIZE], label[HUMAN_SIZE + 4];
     size_t column = (size_t)((double)mark / (double)total * (double)d->window.columns);
@@ -309,9 +339,16 @@ static size_t draw_sentences(const struct drawing *d, const struct trace_span *s
   return written;
 }
 
+static bool is_filtered(const struct drawing *d) {
+  const struct trace_span *span = trace_root(d->set, d->trace, 0);
+  while (span && span->shown == TRACE_SHOWN)
+    span = trace_next(d->set, d->trace, span);
+  return span != NULL;
+}
+
 static void draw_foot(const struct drawing *d, const struct rows *rows) {
   size_t written = 0;
-  if (rows->count >= ROWS_MAX)
+  if (rows->count >= ROWS_MAX || is_filtered(d))
     fprintf(d->out, "%s %zu of %zu spans shown\n", d->term->unicode ? "…" : "...", rows->spans,
             d->trace->span_count);
   for (uint32_t i = 0; i < d->trace->root_count && written < MAX_SENTENCES; i++)
@@ -338,8 +375,11 @@ enum hoist_status waterfall_draw(FILE *out, const struct term *term, const struc
 
 enum hoist_status waterfall_draw_all(FILE *out, const struct term *term,
                                      const struct trace_set *set, struct hoist_error *err) {
+  bool first = true;
   for (size_t i = 0; i < set->trace_count; i++) {
-    if (i > 0) fputc('\n', out);
+    if (!trace_is_shown(set, &set->traces[i])) continue;
+    if (!first) fputc('\n', out);
+    first = false;
     enum hoist_status status = waterfall_draw(out, term, set, &set->traces[i], err);
     if (status != HOIST_OK) return status;
   }

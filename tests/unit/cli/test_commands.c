@@ -460,6 +460,107 @@ static void test_trace_draws_what_can_be_read_of_a_damaged_file(void **state) {
   assert_says(&run.err, "there are no spans in it");
 }
 
+#define SPAN(id, parent, name, from, to)                                                           \
+  "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"spanId\":\"000000000000000" id              \
+  "\",\"parentSpanId\":\"" parent "\",\"name\":\"" name "\",\"startTimeUnixNano\":\"" from         \
+  "000000\",\"endTimeUnixNano\":\"" to "000000\"}]}]}]}\n"
+
+static void write_trace(char path[], const char *text) {
+  int fd = mkstemp(path);
+  assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+  close(fd);
+}
+
+static void test_trace_shows_what_meets_the_conditions(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  write_trace(path, SPAN("1", "", "root", "1", "9") SPAN("2", "0000000000000001", "quick", "1", "2")
+                        SPAN("3", "0000000000000001", "slow", "2", "8"));
+  snprintf(line, sizeof line, "hoist trace --slower-than 5ms --name slow %s", path);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "slow");
+  assert_null(strstr(run.out.text, "quick  "));
+  assert_says(&run.out, "2 of 3 spans shown\n");
+  snprintf(line, sizeof line, "hoist trace --json --name slow %s", path);
+  run_line(line);
+  json_t *trace = json_line(0), *spans = json_object_get(trace, "spans");
+  assert_int_equal(json_array_size(spans), 2);
+  assert_true(json_is_true(json_object_get(json_array_get(spans, 0), "context")));
+  assert_null(json_object_get(json_array_get(spans, 1), "context"));
+  json_decref(trace);
+  snprintf(line, sizeof line, "hoist trace --name nothing %s", path);
+  run_line(line);
+  unlink(path);
+  assert_int_equal(run.code, 3);
+  assert_says(&run.err, "none of its 3 spans meets the conditions");
+  run_line("hoist ls --name x");
+  assert_int_equal(run.code, 2);
+  assert_says(&run.err, "ls: --name is an option of 'hoist trace' only");
+}
+
+static void test_trace_writes_a_page(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  write_trace(path,
+              SPAN("1", "", "</script>", "1", "9") SPAN("2", "0000000000000001", "b", "1", "2"));
+  snprintf(line, sizeof line, "hoist trace --html - %s", path);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  assert_memory_equal(run.out.text, "<!doctype html>", 15);
+  assert_says(&run.out, "type=\"application/json\">[{\"trace_id\":");
+  assert_says(&run.out, "\"name\":\"\\u003c/script\\u003e\"");
+  assert_says(&run.out, "}]}]</script>");
+  snprintf(line, sizeof line, "hoist trace --html /nonexistent/page.html %s", path);
+  run_line(line);
+  assert_int_equal(run.code, 3);
+  assert_says(&run.err, "/nonexistent/page.html: No such file");
+  snprintf(line, sizeof line, "hoist trace --html /dev/full %s", path);
+  run_line(line);
+  unlink(path);
+  assert_int_equal(run.code, 9);
+  assert_says(&run.err, "/dev/full cannot be written");
+}
+
+static void test_trace_compares_two_files(void **state) {
+  char a[] = "/tmp/hoist-cli-test-XXXXXX", b[] = "/tmp/hoist-cli-test-XXXXXX", line[160];
+  write_trace(a, SPAN("1", "", "root", "1", "9") SPAN("2", "0000000000000001", "part", "1", "2"));
+  write_trace(b, SPAN("1", "", "root", "1", "19") SPAN("2", "0000000000000001", "part", "1", "12"));
+  snprintf(line, sizeof line, "hoist trace --diff %s %s", a, b);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "\nslower by 10.0 ms: 10.0 ms in part\n");
+  snprintf(line, sizeof line, "hoist trace --json --diff %s %s", b, a);
+  run_line(line);
+  json_t *diff = json_line(0);
+  assert_int_equal(json_array_size(json_object_get(diff, "rows")), 2);
+  assert_int_equal(json_integer_value(json_object_get(diff, "culprit")), 1);
+  json_decref(diff);
+  snprintf(line, sizeof line, "hoist trace --diff %s /dev/null", a);
+  run_line(line);
+  unlink(a);
+  unlink(b);
+  assert_int_equal(run.code, 3);
+  assert_says(&run.err, "/dev/null: there are no spans in it");
+  assert_string_equal(run.out.text, "");
+}
+
+static void test_options_of_trace_that_make_no_sense_are_refused(void **state) {
+  static const struct {
+    const char *line, *error;
+  } cases[] = {
+      {"hoist trace a b", "trace: shows one file; --diff compares two"},
+      {"hoist trace --diff a", "trace: --diff compares two files: name both"},
+      {"hoist trace --diff --name x a b", "trace: --diff compares whole files"},
+      {"hoist trace --diff --html - a b", "trace: --diff compares whole files"},
+      {"hoist trace --json --html - a", "--html and --json exclude each other"},
+      {"hoist ls --diff", "ls: --diff is an option of 'hoist trace' only"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    run_line(cases[i].line);
+    assert_int_equal(run.code, 2);
+    assert_says(&run.err, cases[i].error);
+  }
+}
+
 static void test_version_and_help(void **state) {
   run_line("hoist version");
   assert_memory_equal(run.out.text, "hoist 9.8.7\nlibcurl ", 20);
@@ -526,6 +627,10 @@ int main(void) {
       TEST(test_doctor_exits_with_the_first_failure),
       TEST(test_doctor_finds_out_that_nobody_collects),
       TEST(test_trace_draws_what_can_be_read_of_a_damaged_file),
+      TEST(test_trace_shows_what_meets_the_conditions),
+      TEST(test_trace_writes_a_page),
+      TEST(test_trace_compares_two_files),
+      TEST(test_options_of_trace_that_make_no_sense_are_refused),
       TEST(test_version_and_help),
       TEST(test_output_that_cannot_be_written_is_a_failure),
   };

@@ -63,10 +63,34 @@ static void test_any_text_becomes_well_formed_json(void **state) {
   }
 }
 
+static void test_in_html_nothing_looks_like_a_tag_or_ends_a_line(void **state) {
+  static const struct {
+    const char *text, *json;
+  } cases[] = {
+      {"</script><!--", "\"\\u003c/script\\u003e\\u003c!--\"\n"},
+      {"&lt;", "\"\\u0026lt;\"\n"},
+      {"a\xe2\x80\xa8"
+       "b\xe2\x80\xa9"
+       "c\xe2\x80\xaa",
+       "\"a\\u2028b\\u2029c\xe2\x80\xaa\"\n"},
+      {"模型", "\"模型\"\n"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct capture c;
+    capture_begin(&c);
+    struct json j = {.out = c.stream, .in_html = true};
+    json_text(&j, NULL, cases[i].text);
+    json_end(&j);
+    assert_string_equal(capture_end(&c), cases[i].json);
+    capture_free(&c);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_objects_and_lists_get_their_commas),
       cmocka_unit_test(test_any_text_becomes_well_formed_json),
+      cmocka_unit_test(test_in_html_nothing_looks_like_a_tag_or_ends_a_line),
   };
   return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -50,6 +50,20 @@ static void test_options_and_words_stand_in_any_order(void **state) {
   assert_string_equal(o.words[2], "b/2");
 }
 
+static void test_conditions_on_spans_are_collected(void **state) {
+  struct options o;
+  struct hoist_error err;
+  assert_int_equal(
+      parse("hoist trace f --name GET --attr a=1 --attr b --slower-than 1.5s", &o, NULL), HOIST_OK);
+  assert_string_equal(o.filter.name, "GET");
+  assert_int_equal(o.filter.attr_count, 2);
+  assert_string_equal(o.filter.attrs[1], "b");
+  assert_int_equal(o.filter.longer_than_ns, 1500000000);
+  assert_string_equal(o.for_traces, "--slower-than");
+  assert_int_equal(parse("hoist trace f --slower-than 100", &o, &err), HOIST_INVALID);
+  assert_non_null(strstr(err.message, "--slower-than: '100' is no duration"));
+}
+
 static void test_two_dashes_end_the_options(void **state) {
   struct options o;
   assert_int_equal(parse("hoist load -- --json", &o, NULL), HOIST_OK);
@@ -160,6 +174,7 @@ static void test_a_wrong_value_of_a_setting_names_the_option(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_options_and_words_stand_in_any_order),
+      cmocka_unit_test(test_conditions_on_spans_are_collected),
       cmocka_unit_test(test_two_dashes_end_the_options),
       cmocka_unit_test(test_every_setting_that_is_no_secret_is_an_option),
       cmocka_unit_test(test_options_win_over_the_environment_and_that_over_defaults),

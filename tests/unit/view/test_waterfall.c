@@ -36,11 +36,11 @@ static void test_a_load_looks_as_it_should(void **state) {
   assert_string_equal(
       text,
       "trace 00000000000000000000000000000001 · 4 spans · 2026-11-22 14:54:36 UTC\n"
-      "                                    ╷0          ╷200 ms\n"
-      "model.load                  400 ms  ─────────────────────────  cache miss\n"
-      "├ model.artifacts.download  240 ms  ───────████████            self 120 ms · s3 · 3 file…\n"
-      "│ └ GET                     120 ms  ███████▌                   200\n"
-      "└ model.session.create      160 ms                 ██████████  CPU\n"
+      "                     critical path • ╷0          ╷200 ms\n"
+      "model.load                  400 ms • ────────────────────────  cache miss\n"
+      "├ model.artifacts.download  240 ms • ───────███████▍           self 120 ms · s3 · 3 file…\n"
+      "│ └ GET                     120 ms • ███████▎                  200\n"
+      "└ model.session.create      160 ms •               ██████████  CPU\n"
       "faces/1: 400 ms — 60 % downloading from s3 (442 KB), 40 % creating the session\n");
 }
 
@@ -50,11 +50,11 @@ static void test_without_unicode_the_same_is_drawn_in_ascii(void **state) {
   HOIST_AUTO(mem) char *text = sample_draw(&set, 60, 0, 0);
   assert_string_equal(text,
                       "trace 00000000000000000000000000000001, 4 spans, 2026-11-2~\n"
-                      "                                 |0           |200 ms\n"
-                      "model.load               400 ms  --------------------------\n"
-                      "|-model.artifacts.down~  240 ms  --------########\n"
-                      "| `-GET                  120 ms  ########\n"
-                      "`-model.session.create   160 ms                 ###########\n"
+                      "                  critical path * |0          |200 ms\n"
+                      "model.load               400 ms * -------------------------\n"
+                      "|-model.artifacts.down~  240 ms * -------########\n"
+                      "| `-GET                  120 ms * ########\n"
+                      "`-model.session.create   160 ms *                ##########\n"
                       "faces/1: 400 ms - 60 % downloading from s3 (442 KB), 40 % creating the "
                       "session\n");
 }

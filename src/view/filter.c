@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Conditions on spans. Owns nothing: the texts are the caller's. One thread at a time. */
+#include "filter.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "text.h"
+
+#define MAX_NS 9e18
+#define NUMBER_SIZE 32
+
+enum hoist_status filter_add_attr(struct filter *filter, const char *text,
+                                  struct hoist_error *err) {
+  if (*text == '\0' || *text == '=')
+    return hoist_fail(err, HOIST_INVALID, "--attr: '%.64s' has no key: write KEY=VALUE", text);
+  if (filter->attr_count == FILTER_MAX_ATTRS)
+    return hoist_fail(err, HOIST_INVALID, "--attr: more than %d conditions", FILTER_MAX_ATTRS);
+  filter->attrs[filter->attr_count++] = text;
+  return HOIST_OK;
+}
+
+static double unit_ns(const char *unit) {
+  static const struct {
+    const char *unit;
+    double ns;
+  } units[] = {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}};
+  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+    if (strcmp(unit, units[i].unit) == 0) return units[i].ns;
+  return 0;
+}
+
+enum hoist_status filter_set_slower(struct filter *filter, const char *text,
+                                    struct hoist_error *err) {
+  char *end = NULL;
+  bool plain = *text >= '0' && *text <= '9'; /* strtod would take signs, spaces, "inf" */
+  double number = plain ? strtod(text, &end) : 0;
+  double ns = plain ? number * unit_ns(end + (*end == ' ')) : 0;
+  bool is_unit = plain && unit_ns(end + (*end == ' ')) > 0;
+  if (!is_unit || !isfinite(ns) || ns > MAX_NS)
+    return hoist_fail(err, HOIST_INVALID,
+                      "--slower-than: '%.64s' is no duration: write 100ms, 1.5s, 20us or 2m", text);
+  filter->by_duration = true;
+  filter->longer_than_ns = (uint64_t)ns;
+  return HOIST_OK;
+}
+
+bool filter_is_set(const struct filter *filter) {
+  return filter->name || filter->attr_count > 0 || filter->by_duration;
+}
+
+/* ---- matching -------------------------------------------------------------------------------- */
+
+static const char *value_text(const struct hoist_attr *attr, char number[NUMBER_SIZE]) {
+  switch (attr->type) {
+  case HOIST_ATTR_STRING:
+    return attr->value.string;
+  case HOIST_ATTR_BOOL:
+    return attr->value.integer ? "true" : "false";
+  case HOIST_ATTR_INT:
+    snprintf(number, NUMBER_SIZE, "%" PRId64, attr->value.integer);
+    return number;
+  case HOIST_ATTR_DOUBLE:
+    snprintf(number, NUMBER_SIZE, "%.9g", attr->value.number);
+    return number;
+  }
+  return "";
+}
+
+static bool has_attr(const struct trace_span *span, const char *condition) {
+  size_t size = strcspn(condition, "=");
+  const char *wanted = condition[size] ? condition + size + 1 : NULL;
+  for (size_t i = 0; i < span->attr_count; i++) {
+    const struct hoist_attr *attr = &span->attrs[i];
+    char number[NUMBER_SIZE];
+    if (strncmp(attr->key, condition, size) != 0 || attr->key[size] != '\0') continue;
+    if (!wanted || strcmp(value_text(attr, number), wanted) == 0) return true;
+  }
+  return false;
+}
+
+bool filter_matches(const struct filter *filter, const struct trace_span *span) {
+  if (filter->name && !strcasestr(span->name, filter->name)) return false;
+  if (filter->by_duration && trace_duration(span) <= filter->longer_than_ns) return false;
+  for (size_t i = 0; i < filter->attr_count; i++)
+    if (!has_attr(span, filter->attrs[i])) return false;
+  return true;
+}
+
+/* Stops at the first ancestor that is shown: all above that one are shown already. */
+static void show_ancestors(struct trace_set *set, uint32_t at) {
+  for (; at != TRACE_NONE && set->spans[at].shown == TRACE_HIDDEN; at = set->spans[at].parent)
+    set->spans[at].shown = TRACE_CONTEXT;
+}
+
+size_t filter_apply(const struct filter *filter, struct trace_set *set) {
+  size_t matches = 0;
+  for (size_t i = 0; i < set->count; i++)
+    set->spans[i].shown = TRACE_HIDDEN;
+  for (size_t i = 0; i < set->count; i++) {
+    struct trace_span *span = &set->spans[i];
+    if (!filter_matches(filter, span)) continue;
+    if (span->shown == TRACE_HIDDEN) show_ancestors(set, span->parent);
+    span->shown = TRACE_SHOWN;
+    matches++;
+  }
+  return matches;
+}
