@@ -184,6 +184,9 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_adapt(
 /** What is shown on standard error: a line per span; metrics as OTLP/JSON at each metric export. */
 enum hoist_console { HOIST_CONSOLE_SPANS = 1, HOIST_CONSOLE_METRICS = 2 };
 
+enum hoist_otlp_protocol { HOIST_OTLP_HTTP_PROTOBUF = 0, HOIST_OTLP_GRPC = 1 };
+enum hoist_compression { HOIST_COMPRESSION_NONE = 0, HOIST_COMPRESSION_GZIP = 1 };
+
 /** How to record and where to export. Fill with hoist_telemetry_config_init, then change what you
  *  need. Every string is borrowed until hoist_telemetry_open returns. */
 struct hoist_telemetry_config {
@@ -216,6 +219,14 @@ struct hoist_telemetry_config {
   const char *metrics_headers;        /**< for metrics; NULL: `headers`, "": none */
   const char *metrics_ca_file;        /**< for metrics; NULL: `ca_file`, "": system's */
   void *private_;                     /**< strings of hoist_telemetry_config_from_env */
+  /** How the endpoints are spoken to. The path of a gRPC endpoint's URL is not used; http:// is
+   *  HTTP/2 in cleartext ("http://127.0.0.1:4317"). */
+  enum hoist_otlp_protocol traces_protocol, metrics_protocol;
+  enum hoist_compression traces_compression, metrics_compression; /**< of requests */
+  const char *client_certificate_file; /**< PEM, shown to a receiver that asks; NULL: none */
+  const char *client_key_file;         /**< PEM; NULL: it is in the certificate's file */
+  const char *metrics_client_certificate_file; /**< for metrics; NULL: as for traces, "": none */
+  const char *metrics_client_key_file;         /**< for metrics; NULL: as for traces, "": none */
 };
 
 HOIST_API void hoist_telemetry_config_init(struct hoist_telemetry_config *config);

@@ -69,3 +69,15 @@ enum hoist_status endpoint_join(const char *base, const char *path, char **ret_u
     return hoist_fail_memory(err, "a URL");
   return print(parsed, ret_url, err);
 }
+
+enum hoist_status endpoint_set_path(const char *url, const char *path, char **ret_url,
+                                    struct hoist_error *err) {
+  HOIST_AUTO(url_handle) CURLU *parsed = NULL;
+  enum hoist_status status = parse(url, &parsed, err);
+  if (status != HOIST_OK) return status;
+  if (curl_url_set(parsed, CURLUPART_PATH, path, 0) != CURLUE_OK ||
+      curl_url_set(parsed, CURLUPART_QUERY, NULL, 0) != CURLUE_OK ||
+      curl_url_set(parsed, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK)
+    return hoist_fail_memory(err, "a URL");
+  return print(parsed, ret_url, err);
+}

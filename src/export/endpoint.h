@@ -15,4 +15,8 @@ HOIST_MUST_CHECK enum hoist_status endpoint_check(const char *url, char **ret_sh
 /** `base` with `path` ("v1/traces") appended to its path. malloc'd. Errors: as endpoint_check */
 HOIST_MUST_CHECK enum hoist_status endpoint_join(const char *base, const char *path, char **ret_url,
                                                  struct hoist_error *err);
+/** `url` with `path` ("/service/method") for its own path and query. malloc'd. Errors: as
+ *  endpoint_check */
+HOIST_MUST_CHECK enum hoist_status endpoint_set_path(const char *url, const char *path,
+                                                     char **ret_url, struct hoist_error *err);
 #endif

@@ -4,6 +4,7 @@
 #define HOIST_EXPORT_EXPORTER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,19 +53,25 @@ static inline void exporter_free(struct exporter *exporter) {
 /** When everything must come to an end (monotonic); UINT64_MAX: not soon. */
 typedef _Atomic uint64_t stop_time;
 
-struct otlp_http_config {
+struct otlp_config {
   enum signal signal;
-  const char *url;
-  const char *headers;         /* "key=value,…", or NULL */
-  const char *ca_file;         /* or NULL */
+  const char *url;     /* gRPC: its path is not used */
+  const char *headers; /* "key=value,…", or NULL */
+  /* PEM files; NULL or "": the system's authorities, no client certificate, the key is in the
+   * certificate's file */
+  const char *ca_file, *client_certificate_file, *client_key_file;
+  bool gzip;
   uint32_t timeout_ms;         /* a batch, retries included; 0: no limit */
   uint32_t backoff_ms;         /* before the first retry; grows */
   const stop_time *stop_at_ns; /* outlives the exporter */
 };
 
 /* Every string is copied.
- * Errors: INVALID a malformed URL or header list · NO_MEMORY */
-HOIST_MUST_CHECK enum hoist_status otlp_http_new(const struct otlp_http_config *config,
+ * Errors: INVALID a malformed URL or header list, a client key without a certificate · NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status otlp_http_new(const struct otlp_config *config,
+                                                 struct exporter **ret_exporter,
+                                                 struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status otlp_grpc_new(const struct otlp_config *config,
                                                  struct exporter **ret_exporter,
                                                  struct hoist_error *err);
 

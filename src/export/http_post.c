@@ -3,6 +3,8 @@
  * woken from another thread and given up at any time. Owns the handles. One thread, but for wake. */
 #include "http_post.h"
 
+#include <strings.h>
+
 #include "clock.h"
 #include "text.h"
 
@@ -13,6 +15,44 @@ static size_t keep_answer(char *data, size_t unit, size_t count, void *user) {
   return buf_append(&post->answer, data, unit * count, NULL) == HOIST_OK ? unit * count : 0;
 }
 
+static size_t pass_header(char *line, size_t unit, size_t count, void *user) {
+  struct http_post *post = user;
+  post->on_header(post->on_header_user, line, unit * count);
+  return unit * count;
+}
+
+static bool set_file(CURL *easy, CURLoption option, const char *path) {
+  return !path || !*path || curl_easy_setopt(easy, option, path) == CURLE_OK;
+}
+
+static bool set_tls(const struct http_post *post) {
+  return set_file(post->easy, CURLOPT_CAINFO, post->ca_file) &&
+         set_file(post->easy, CURLOPT_SSLCERT, post->client_certificate_file) &&
+         set_file(post->easy, CURLOPT_SSLKEY, post->client_key_file);
+}
+
+/* libcurl below 8.0.0 fails the second request on a cleartext connection that began as HTTP/2. */
+static bool must_not_reuse(const struct http_post *post) {
+  return strncasecmp(post->url, "https:", 6) != 0 &&
+         curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+}
+
+static bool set_http2(const struct http_post *post) {
+  bool is_tls = strncasecmp(post->url, "https:", 6) == 0;
+  long version = is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  return !post->http2 || (curl_easy_setopt(post->easy, CURLOPT_HTTP_VERSION, version) == CURLE_OK &&
+                          curl_easy_setopt(post->easy, CURLOPT_FORBID_REUSE,
+                                           (long)must_not_reuse(post)) == CURLE_OK);
+}
+
+static bool set_on_header(struct http_post *post) {
+  CURL *easy = post->easy;
+  return !post->on_header ||
+         (curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
+          curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, pass_header) == CURLE_OK &&
+          curl_easy_setopt(easy, CURLOPT_HEADERDATA, post) == CURLE_OK);
+}
+
 static bool open_handles(struct http_post *post) {
   post->multi = curl_multi_init();
   post->easy = curl_easy_init();
@@ -20,16 +60,14 @@ static bool open_handles(struct http_post *post) {
   CURL *easy = post->easy;
   return curl_easy_setopt(easy, CURLOPT_URL, post->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_USERAGENT,
                           "OTel-OTLP-Exporter-C/" HOIST_VERSION
                           " hoist/" HOIST_VERSION) == CURLE_OK &&
-         (!post->ca_file || !*post->ca_file ||
-          curl_easy_setopt(easy, CURLOPT_CAINFO, post->ca_file) == CURLE_OK) &&
          curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_WRITEDATA, post) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, post->curl_error) == CURLE_OK;
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, post->curl_error) == CURLE_OK &&
+         set_tls(post) && set_http2(post) && set_on_header(post);
 }
 
 static void close_handles(struct http_post *post) {
@@ -39,15 +77,25 @@ static void close_handles(struct http_post *post) {
   post->multi = NULL;
 }
 
-enum hoist_status http_post_init(struct http_post *post, const char *url, const char *ca_file,
-                                 struct curl_slist *headers, const stop_time *stop_at_ns,
+static bool copy_texts(struct http_post *post, const struct http_post_config *config) {
+  post->url = text_dup(config->url);
+  post->ca_file = text_dup(config->ca_file);
+  post->client_certificate_file = text_dup(config->client_certificate_file);
+  post->client_key_file = text_dup(config->client_key_file);
+  return post->url && !config->ca_file == !post->ca_file &&
+         !config->client_certificate_file == !post->client_certificate_file &&
+         !config->client_key_file == !post->client_key_file;
+}
+
+enum hoist_status http_post_init(struct http_post *post, const struct http_post_config *config,
                                  struct hoist_error *err) {
-  *post = (struct http_post){.url = text_dup(url),
-                             .ca_file = text_dup(ca_file),
-                             .headers = headers,
-                             .stop_at_ns = stop_at_ns,
+  *post = (struct http_post){.headers = config->headers,
+                             .http2 = config->http2,
+                             .on_header = config->on_header,
+                             .on_header_user = config->on_header_user,
+                             .stop_at_ns = config->stop_at_ns,
                              .answer = buf_make(HTTP_POST_ANSWER_MAX)};
-  if (post->url && (post->ca_file || !ca_file) && open_handles(post)) return HOIST_OK;
+  if (copy_texts(post, config) && open_handles(post)) return HOIST_OK;
   http_post_done(post);
   return hoist_fail_memory(err, "an OTLP exporter");
 }
@@ -58,6 +106,8 @@ void http_post_done(struct http_post *post) {
   buf_done(&post->answer);
   free(post->url);
   free(post->ca_file);
+  free(post->client_certificate_file);
+  free(post->client_key_file);
   *post = (struct http_post){0};
 }
 
@@ -100,21 +150,29 @@ static void read_answer(struct http_post *post, struct http_answer *answer) {
   curl_off_t seconds = 0;
   (void)curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &answer->status);
   (void)curl_easy_getinfo(post->easy, CURLINFO_RETRY_AFTER, &seconds);
-  answer->has_retry_after = seconds > 0;
   answer->retry_after_ms = seconds > 0 ? (uint64_t)seconds * 1000 : 0;
 }
 
-enum hoist_status http_post_send(struct http_post *post, const void *data, size_t size,
-                                 uint64_t deadline_ns, struct http_answer *ret_answer,
-                                 struct hoist_error *err) {
+static bool set_request(struct http_post *post, const struct http_request *request,
+                        struct curl_slist *headers) {
+  CURL *easy = post->easy;
+  return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->data) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size) == CURLE_OK;
+}
+
+enum hoist_status http_post_send(struct http_post *post, const struct http_request *request,
+                                 struct http_answer *ret_answer, struct hoist_error *err) {
   struct http_answer answer = {0};
+  char line[HTTP_POST_HEADER_SIZE] = "";
+  struct curl_slist longer = {.data = line, .next = post->headers};
+  if (request->header) text_copy(line, sizeof line, request->header);
   buf_clear(&post->answer);
   post->curl_error[0] = '\0';
-  if (!post->multi || curl_easy_setopt(post->easy, CURLOPT_POSTFIELDS, data) != CURLE_OK ||
-      curl_easy_setopt(post->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
+  if (!post->multi || !set_request(post, request, request->header ? &longer : post->headers) ||
       curl_multi_add_handle(post->multi, post->easy) != CURLM_OK)
     return hoist_fail_memory(err, "an OTLP request");
-  drive(post, deadline_ns, &answer);
+  drive(post, request->deadline_ns, &answer);
   read_answer(post, &answer);
   (void)curl_multi_remove_handle(post->multi, post->easy);
   *ret_answer = answer;

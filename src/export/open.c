@@ -38,11 +38,12 @@ static enum hoist_status add(struct pipeline *p, enum hoist_status status,
   return status;
 }
 
-static enum hoist_status add_http(struct pipeline *p, const struct otlp_http_config *config,
-                                  struct hoist_error *err) {
+static enum hoist_status add_otlp(struct pipeline *p, enum hoist_otlp_protocol protocol,
+                                  const struct otlp_config *config, struct hoist_error *err) {
   struct exporter *exporter = NULL;
   if (!config->url) return HOIST_OK;
-  enum hoist_status status = otlp_http_new(config, &exporter, err);
+  enum hoist_status status = protocol == HOIST_OTLP_GRPC ? otlp_grpc_new(config, &exporter, err)
+                                                         : otlp_http_new(config, &exporter, err);
   return add(p, status, exporter);
 }
 
@@ -66,28 +67,45 @@ static const char *first(const char *own, const char *general) {
   return own ? own : general;
 }
 
+static struct otlp_config traces_config(const struct pipeline *p,
+                                        const struct hoist_telemetry_config *config) {
+  return (struct otlp_config){.signal = SIGNAL_TRACES,
+                              .url = config->traces_endpoint,
+                              .headers = config->headers,
+                              .ca_file = config->ca_file,
+                              .client_certificate_file = config->client_certificate_file,
+                              .client_key_file = config->client_key_file,
+                              .gzip = config->traces_compression == HOIST_COMPRESSION_GZIP,
+                              .timeout_ms = config->export_timeout_ms,
+                              .backoff_ms = FIRST_BACKOFF_MS,
+                              .stop_at_ns = &p->stop_at_ns};
+}
+
+static struct otlp_config metrics_config(const struct pipeline *p,
+                                         const struct hoist_telemetry_config *config) {
+  return (struct otlp_config){
+      .signal = SIGNAL_METRICS,
+      .url = config->metrics_endpoint,
+      .headers = first(config->metrics_headers, config->headers),
+      .ca_file = first(config->metrics_ca_file, config->ca_file),
+      .client_certificate_file =
+          first(config->metrics_client_certificate_file, config->client_certificate_file),
+      .client_key_file = first(config->metrics_client_key_file, config->client_key_file),
+      .gzip = config->metrics_compression == HOIST_COMPRESSION_GZIP,
+      .timeout_ms = config->metrics_export_timeout_ms,
+      .backoff_ms = FIRST_BACKOFF_MS,
+      .stop_at_ns = &p->stop_at_ns};
+}
+
 static enum hoist_status add_exporters(struct pipeline *p,
                                        const struct hoist_telemetry_config *config,
                                        struct hoist_error *err) {
-  struct otlp_http_config traces = {.signal = SIGNAL_TRACES,
-                                    .url = config->traces_endpoint,
-                                    .headers = config->headers,
-                                    .ca_file = config->ca_file,
-                                    .timeout_ms = config->export_timeout_ms,
-                                    .backoff_ms = FIRST_BACKOFF_MS,
-                                    .stop_at_ns = &p->stop_at_ns};
-  struct otlp_http_config metrics = {.signal = SIGNAL_METRICS,
-                                     .url = config->metrics_endpoint,
-                                     .headers = first(config->metrics_headers, config->headers),
-                                     .ca_file = first(config->metrics_ca_file, config->ca_file),
-                                     .timeout_ms = config->metrics_export_timeout_ms,
-                                     .backoff_ms = FIRST_BACKOFF_MS,
-                                     .stop_at_ns = &p->stop_at_ns};
+  struct otlp_config traces = traces_config(p, config), metrics = metrics_config(p, config);
   /* The ones that cannot hang come first. */
   enum hoist_status status = add_file(p, config->trace_file, err);
   if (status == HOIST_OK) status = add_console(p, config->console, err);
-  if (status == HOIST_OK) status = add_http(p, &traces, err);
-  if (status == HOIST_OK) status = add_http(p, &metrics, err);
+  if (status == HOIST_OK) status = add_otlp(p, config->traces_protocol, &traces, err);
+  if (status == HOIST_OK) status = add_otlp(p, config->metrics_protocol, &metrics, err);
   return status;
 }
 

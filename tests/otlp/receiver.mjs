@@ -196,7 +196,8 @@ async function bodyOf(req) {
 }
 
 /**
- * Starts a receiver. httpPort and grpcPort 0 = any; tls {cert, key} serves both over TLS;
+ * Starts a receiver. httpPort and grpcPort 0 = any; tls {cert, key} serves both over TLS,
+ * with {ca, requestCert: true} to clients with a certificate of that authority only;
  * onRequest sees every record as it arrives.
  */
 export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.0.1', tls, script: initial = [], onRequest = () => {} } = {}) {
@@ -274,7 +275,7 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
       },
     });
   }
-  const credentials = tls ? grpc.ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }]) : grpc.ServerCredentials.createInsecure();
+  const credentials = tls ? grpc.ServerCredentials.createSsl(tls.ca ?? null, [{ cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) }], tls.requestCert ?? false) : grpc.ServerCredentials.createInsecure();
   const actualGrpcPort = await new Promise((ok, fail) => rpc.bindAsync(`${host}:${grpcPort}`, credentials, (error, port) => (error ? fail(error) : ok(port))));
   const actualHttpPort = server.address().port;
   const scheme = tls ? 'https' : 'http';

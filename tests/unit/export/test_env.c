@@ -208,10 +208,16 @@ static void test_bad_values_are_warned_about_once_and_ignored(void **state) {
       {{"OTEL_SDK_DISABLED", "yes"}, "OTEL_SDK_DISABLED is \"yes\", neither true nor false"},
       {{"OTEL_TRACES_EXPORTER", "zipkin"}, "exporter \"zipkin\" is not supported"},
       {{"OTEL_METRICS_EXPORTER", "prometheus"}, "exporter \"prometheus\" is not supported"},
-      {{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
-       "only http/protobuf is supported, and used"},
-      {{"OTEL_TRACING_ENABLED", "true", "OTEL_EXPORTER_PROTOCOL", "grpc"},
-       "OTEL_EXPORTER_PROTOCOL is \"grpc\"; only http"},
+      {{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
+       "OTEL_EXPORTER_OTLP_PROTOCOL is \"http/json\"; http/protobuf and grpc are supported"},
+      {{"OTEL_TRACING_ENABLED", "true", "OTEL_EXPORTER_PROTOCOL", "thrift"},
+       "OTEL_EXPORTER_PROTOCOL is \"thrift\"; http and grpc are supported"},
+      {{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"},
+       "OTEL_EXPORTER_OTLP_COMPRESSION is \"zstd\", neither gzip nor none"},
+      {{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/key"},
+       "a client key for traces without"},
+      {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "c:port"},
+       "malformed"},
       {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318"}, "neither http:// nor https://"},
       {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://"}, "malformed"},
   };
@@ -265,6 +271,121 @@ static void test_headers_for_traces_alone_do_not_go_to_the_metrics_receiver(void
   hoist_telemetry_config_done(&c);
 }
 
+static void test_protocol_and_scheme_decide_how_each_signal_goes(void **state) {
+#define PROTOCOL "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"
+  static const struct {
+    const char *pairs[2 * VARIABLES_MAX];
+    enum hoist_otlp_protocol traces_protocol, metrics_protocol;
+    const char *traces, *metrics;
+  } cases[] = {
+      {{"OTEL_TRACES_EXPORTER", "otlp", PROTOCOL},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_HTTP_PROTOBUF,
+       "http://localhost:4317",
+       NULL},
+      {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1", PROTOCOL},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_GRPC,
+       "http://c:1",
+       "http://c:1"},
+      {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc"},
+       HOIST_OTLP_HTTP_PROTOBUF,
+       HOIST_OTLP_GRPC,
+       "http://c:1/v1/traces",
+       "http://c:1"},
+      {{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf", PROTOCOL,
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1"},
+       HOIST_OTLP_HTTP_PROTOBUF,
+       HOIST_OTLP_GRPC,
+       "http://c:1/v1/traces",
+       "http://c:1"},
+      /* without a scheme, only gRPC's, INSECURE decides */
+      {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "c:1", PROTOCOL},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_HTTP_PROTOBUF,
+       "https://c:1",
+       NULL},
+      {{"OTEL_EXPORTER_OTLP_ENDPOINT", "c:1", PROTOCOL, "OTEL_EXPORTER_OTLP_INSECURE", "true"},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_GRPC,
+       "http://c:1",
+       "http://c:1"},
+      {{"OTEL_EXPORTER_OTLP_ENDPOINT", "c:1", PROTOCOL, "OTEL_EXPORTER_OTLP_INSECURE", "true",
+        "OTEL_EXPORTER_OTLP_METRICS_INSECURE", "false"},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_GRPC,
+       "http://c:1",
+       "https://c:1"},
+      {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://c:1", PROTOCOL,
+        "OTEL_EXPORTER_OTLP_INSECURE", "true"},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_HTTP_PROTOBUF,
+       "https://c:1",
+       NULL},
+      /* the reference server's names */
+      {{"OTEL_TRACING_ENABLED", "true", "OTEL_EXPORTER_PROTOCOL", "grpc"},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_HTTP_PROTOBUF,
+       "http://localhost:4317",
+       NULL},
+      {{"OTEL_TRACING_ENABLED", "true", "OTEL_EXPORTER_PROTOCOL", "grpc", "OTEL_EXPORTER_ENDPOINT",
+        "c:1"},
+       HOIST_OTLP_GRPC,
+       HOIST_OTLP_HTTP_PROTOBUF,
+       "http://c:1",
+       NULL},
+      {{"OTEL_TRACING_ENABLED", "true", "OTEL_EXPORTER_PROTOCOL", "grpc",
+        "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"},
+       HOIST_OTLP_HTTP_PROTOBUF,
+       HOIST_OTLP_HTTP_PROTOBUF,
+       DEFAULT_TRACES,
+       NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct hoist_telemetry_config config;
+    const char *pairs[2 * VARIABLES_MAX + 1] = {0};
+    memcpy(pairs, cases[i].pairs, sizeof cases[i].pairs);
+    assert_int_equal(read_env(&config, pairs), 1);
+    assert_text(config.traces_endpoint, cases[i].traces);
+    assert_text(config.metrics_endpoint, cases[i].metrics);
+    assert_int_equal(config.traces_protocol, cases[i].traces_protocol);
+    assert_int_equal(config.metrics_protocol, cases[i].metrics_protocol);
+    assert_string_equal(world.warnings, "");
+    hoist_telemetry_config_done(&config);
+  }
+}
+
+static void test_compression_is_read_for_each_signal(void **state) {
+  struct hoist_telemetry_config c;
+  (void)read_env(&c,
+                 ENV("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c", "OTEL_EXPORTER_OTLP_COMPRESSION",
+                     "gzip", "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none"));
+  assert_int_equal(c.traces_compression, HOIST_COMPRESSION_GZIP);
+  assert_int_equal(c.metrics_compression, HOIST_COMPRESSION_NONE);
+  assert_string_equal(world.warnings, "");
+  hoist_telemetry_config_done(&c);
+}
+
+static void test_client_certificates_go_to_the_signals_they_are_for(void **state) {
+  struct hoist_telemetry_config c;
+  (void)read_env(&c,
+                 ENV("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c", "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+                     "/k", "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "/mc",
+                     "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "/mk"));
+  assert_string_equal(c.client_certificate_file, "/c");
+  assert_string_equal(c.client_key_file, "/k");
+  assert_string_equal(c.metrics_client_certificate_file, "/mc");
+  assert_string_equal(c.metrics_client_key_file, "/mk");
+  hoist_telemetry_config_done(&c);
+  (void)read_env(&c, ENV("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "/c",
+                         "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/k"));
+  assert_string_equal(c.client_key_file, "/k");
+  assert_string_equal(c.metrics_client_certificate_file, "");
+  assert_string_equal(c.metrics_client_key_file, "");
+  assert_string_equal(world.warnings, "");
+  hoist_telemetry_config_done(&c);
+}
+
 static void test_unset_variables_leave_the_callers_settings_alone(void **state) {
   struct hoist_telemetry_config c;
   memset(&world, 0, sizeof world);
@@ -289,6 +410,9 @@ int main(void) {
       cmocka_unit_test(test_bad_values_are_warned_about_once_and_ignored),
       cmocka_unit_test(test_secrets_never_show_in_warnings),
       cmocka_unit_test(test_headers_for_traces_alone_do_not_go_to_the_metrics_receiver),
+      cmocka_unit_test(test_protocol_and_scheme_decide_how_each_signal_goes),
+      cmocka_unit_test(test_compression_is_read_for_each_signal),
+      cmocka_unit_test(test_client_certificates_go_to_the_signals_they_are_for),
       cmocka_unit_test(test_unset_variables_leave_the_callers_settings_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,9 @@ static void test_opening_fails_cleanly_at_every_allocation(void **state) {
   config.metrics_endpoint = "http://127.0.0.1:1/v1/metrics";
   config.headers = "a=b";
   config.ca_file = "/ca.pem";
+  config.client_certificate_file = "/client.pem";
+  config.client_key_file = "/key.pem";
+  config.metrics_protocol = HOIST_OTLP_GRPC;
   config.trace_file = "/dev/null";
   config.console = HOIST_CONSOLE_SPANS;
   config.on_warning = ignore_warning;

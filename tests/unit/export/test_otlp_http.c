@@ -28,12 +28,12 @@ static const char payload[] = "not really protobuf";
 
 static struct exporter *exporter_to(const char *url, const char *headers, uint32_t timeout_ms,
                                     const stop_time *stop) {
-  struct otlp_http_config config = {.signal = SIGNAL_TRACES,
-                                    .url = url,
-                                    .headers = headers,
-                                    .timeout_ms = timeout_ms,
-                                    .backoff_ms = 1,
-                                    .stop_at_ns = stop};
+  struct otlp_config config = {.signal = SIGNAL_TRACES,
+                               .url = url,
+                               .headers = headers,
+                               .timeout_ms = timeout_ms,
+                               .backoff_ms = 1,
+                               .stop_at_ns = stop};
   struct exporter *exporter;
   struct hoist_error err;
   if (otlp_http_new(&config, &exporter, &err) != HOIST_OK) fail_msg("%s", err.message);
@@ -91,6 +91,32 @@ static void test_a_request_is_what_the_specification_says(void **state) {
   assert_null(strstr(text, "Expect"));
   assert_non_null(strstr(text, "\r\n\r\nnot really protobuf"));
   assert_int_equal(script_server_connections(server), 1); /* kept alive */
+  exporter_free(exporter);
+  script_server_stop(server);
+}
+
+static void test_a_request_is_compressed_where_that_is_asked_for(void **state) {
+  static char spans[4000]; /* compresses well */
+  struct batch batch = {SIGNAL_TRACES, spans, sizeof spans, 1};
+  struct script_reply ok = REPLY(OK_EMPTY);
+  struct script_server *server = script_server_replay(&ok, 1);
+  struct otlp_config config = {.signal = SIGNAL_TRACES,
+                               .url = script_server_url(server),
+                               .gzip = true,
+                               .timeout_ms = 5000,
+                               .stop_at_ns = &never};
+  struct exporter *exporter;
+  struct partial partial = {0};
+  struct hoist_error err;
+  assert_int_equal(otlp_http_new(&config, &exporter, &err), HOIST_OK);
+  for (int i = 0; i < 2; i++) /* the second request does not begin with the first's bytes */
+    assert_int_equal(exporter->ops->deliver(exporter, &batch, &partial, &err), HOIST_OK);
+  for (int i = 0; i < 2; i++) {
+    const char *text = script_server_request(server, i);
+    assert_non_null(strstr(text, "\r\nContent-Encoding: gzip\r\n"));
+    assert_memory_equal(strstr(text, "\r\n\r\n") + 4, "\x1f\x8b\x08", 3);
+    assert_true(atoi(strstr(text, "Content-Length: ") + 16) < 100);
+  }
   exporter_free(exporter);
   script_server_stop(server);
 }
@@ -246,6 +272,19 @@ static void test_a_collector_that_hangs_is_left_at_the_deadline_or_the_stop(void
   script_server_stop(server);
 }
 
+static void test_a_client_key_without_a_certificate_is_invalid(void **state) {
+  struct otlp_config config = {.signal = SIGNAL_TRACES,
+                               .url = "https://h/",
+                               .client_key_file = "/key.pem",
+                               .stop_at_ns = &never};
+  struct exporter *exporter = NULL;
+  struct hoist_error err;
+  assert_int_equal(otlp_http_new(&config, &exporter, &err), HOIST_INVALID);
+  assert_non_null(strstr(err.message, "no client certificate"));
+  assert_int_equal(otlp_grpc_new(&config, &exporter, &err), HOIST_INVALID);
+  assert_null(exporter);
+}
+
 static void test_a_bad_url_or_header_list_is_invalid(void **state) {
   static const struct {
     const char *url, *headers;
@@ -260,10 +299,10 @@ static void test_a_bad_url_or_header_list_is_invalid(void **state) {
       {"http://h/", "a=%0d%0ainjected"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    struct otlp_http_config config = {.signal = SIGNAL_TRACES,
-                                      .url = cases[i].url,
-                                      .headers = cases[i].headers,
-                                      .stop_at_ns = &never};
+    struct otlp_config config = {.signal = SIGNAL_TRACES,
+                                 .url = cases[i].url,
+                                 .headers = cases[i].headers,
+                                 .stop_at_ns = &never};
     struct exporter *exporter = NULL;
     struct hoist_error err;
     assert_int_equal(otlp_http_new(&config, &exporter, &err), HOIST_INVALID);
@@ -274,6 +313,7 @@ static void test_a_bad_url_or_header_list_is_invalid(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_request_is_what_the_specification_says),
+      cmocka_unit_test(test_a_request_is_compressed_where_that_is_asked_for),
       cmocka_unit_test(test_only_the_listed_answers_are_retried),
       cmocka_unit_test(test_a_connection_that_breaks_before_the_answer_is_retried),
       cmocka_unit_test(test_an_answer_that_is_not_http_is_final),
@@ -286,6 +326,7 @@ int main(void) {
       cmocka_unit_test(test_an_error_shows_what_the_receiver_said_without_secrets),
       cmocka_unit_test(test_a_refused_connection_is_retried_until_the_deadline),
       cmocka_unit_test(test_a_collector_that_hangs_is_left_at_the_deadline_or_the_stop),
+      cmocka_unit_test(test_a_client_key_without_a_certificate_is_invalid),
       cmocka_unit_test(test_a_bad_url_or_header_list_is_invalid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
