@@ -19,7 +19,7 @@
 #define MARK_COLUMNS 3 /* between a duration and its bar: the mark of the critical path */
 #define MIN_NAME_COLUMNS 14
 #define MAX_LEVELS 60        /* row.last has 64 bits */
-#define DETAIL_FROM_WIDTH 90 /* narrower terminals have no room for details */
+#define DETAIL_FROM_WIDTH 76 /* narrower terminals have no room for details */
 #define TICK_COLUMNS 10      /* least distance of two marks on the ruler */
 #define MAX_SENTENCES 16     /* operations put into words per trace */
 #define MAX_MESSAGE_LINES 6
