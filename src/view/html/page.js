@@ -297,7 +297,8 @@
       paint.lineTo(x, height);
       paint.fillStyle = colors.faint;
       const digits = Math.min(Math.max(3, Math.ceil(Math.log10(Math.max(i, 1))) + 2), 15); // neighbours differ
-      paint.fillText(i === 0 ? '0' : duration(i * step, digits), x + 4, RULER / 2);
+      const label = i === 0 ? '0' : duration(i * step, digits);
+      if (x + 4 + paint.measureText(label).width < names + barWidth() + 12) paint.fillText(label, x + 4, RULER / 2);
     }
     paint.globalAlpha = 0.45;
     paint.stroke();
