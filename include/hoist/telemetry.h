@@ -130,7 +130,8 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_traceparent_parse(
 enum hoist_instrument_kind {
   HOIST_COUNTER = 1,         /**< monotonic sum */
   HOIST_UP_DOWN_COUNTER = 2, /**< sum that may fall */
-  HOIST_HISTOGRAM = 3        /**< explicit buckets */
+  HOIST_HISTOGRAM = 3,       /**< explicit buckets */
+  HOIST_GAUGE = 4            /**< the last value */
 };
 
 /** An instrument: static, constant data of the program; identified by its address. */
@@ -144,7 +145,7 @@ struct hoist_instrument {
   size_t bound_count;
 };
 
-/** Adds to a counter or up-down counter, or records one value of a histogram. Never sampled, never
+/** Adds to a counter or up-down counter, records one value of a histogram, or sets a gauge. Never sampled, never
  *  blocks on I/O. A counter ignores negative values.
  *  Threads: any */
 HOIST_API void hoist_metric_add(struct hoist_telemetry *telemetry,
@@ -184,6 +185,7 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_adapt(
 /** What is shown on standard error: a line per span; metrics as OTLP/JSON at each metric export. */
 enum hoist_console { HOIST_CONSOLE_SPANS = 1, HOIST_CONSOLE_METRICS = 2 };
 
+enum hoist_temporality { HOIST_TEMPORALITY_CUMULATIVE = 0, HOIST_TEMPORALITY_DELTA = 1 };
 enum hoist_otlp_protocol { HOIST_OTLP_HTTP_PROTOBUF = 0, HOIST_OTLP_GRPC = 1 };
 enum hoist_compression { HOIST_COMPRESSION_NONE = 0, HOIST_COMPRESSION_GZIP = 1 };
 
@@ -227,6 +229,8 @@ struct hoist_telemetry_config {
   const char *client_key_file;         /**< PEM; NULL: it is in the certificate's file */
   const char *metrics_client_certificate_file; /**< for metrics; NULL: as for traces, "": none */
   const char *metrics_client_key_file;         /**< for metrics; NULL: as for traces, "": none */
+  /** Of counters and histograms; delta: since the export before, whether that arrived or not. */
+  enum hoist_temporality metrics_temporality;
 };
 
 HOIST_API void hoist_telemetry_config_init(struct hoist_telemetry_config *config);

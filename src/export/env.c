@@ -152,6 +152,20 @@ static enum hoist_status accept_pair(void *user, const char *key, const char *va
   return HOIST_OK;
 }
 
+/* "lowmemory" differs from "delta" only for instruments that are read when they are exported, of which there
+ * are none here. */
+static void read_temporality(const struct env *env) {
+  static const char name[] = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+  const char *text = env_get(env, name);
+  if (!text) return;
+  if (strcasecmp(text, "delta") == 0 || strcasecmp(text, "lowmemory") == 0)
+    env->config->metrics_temporality = HOIST_TEMPORALITY_DELTA;
+  else if (strcasecmp(text, "cumulative") == 0)
+    env->config->metrics_temporality = HOIST_TEMPORALITY_CUMULATIVE;
+  else
+    env_warn(env, "%s is \"%s\"; cumulative, delta and lowmemory are known: ignored", name, text);
+}
+
 /* Header lists are secret: the warning names the variable only. */
 static void read_headers(const struct env *env, const char *const names[2], const char **headers) {
   struct hoist_error error;
@@ -241,6 +255,7 @@ int hoist_telemetry_config_from_env(struct hoist_telemetry_config *config,
   read_numbers(&env);
   read_limits(&env);
   read_sampler(&env);
+  read_temporality(&env);
   read_texts(&env);
   keep_to_traces(&env);
   check_client_keys(&env);

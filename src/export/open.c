@@ -135,6 +135,7 @@ static enum hoist_status build(struct pipeline *p, const struct hoist_telemetry_
                                struct hoist_error *err) {
   struct recorder_config recorder = {.queue_bytes = config->queue_bytes,
                                      .attribute_value_max = config->attribute_value_max,
+                                     .temporality = config->metrics_temporality,
                                      .on_pressure = pipeline_on_pressure,
                                      .on_fork = pipeline_on_fork,
                                      .user = p};

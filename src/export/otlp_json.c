@@ -76,9 +76,10 @@ MESSAGE(sum, {1, JSON_MESSAGES, "dataPoints", &number_point},
         {2, JSON_NUMBER, "aggregationTemporality", NULL}, {3, JSON_BOOL, "isMonotonic", NULL});
 MESSAGE(histogram, {1, JSON_MESSAGES, "dataPoints", &histogram_point},
         {2, JSON_NUMBER, "aggregationTemporality", NULL});
+MESSAGE(gauge, {1, JSON_MESSAGES, "dataPoints", &number_point});
 MESSAGE(metric, {1, JSON_TEXT, "name", NULL}, {2, JSON_TEXT, "description", NULL},
-        {3, JSON_TEXT, "unit", NULL}, {7, JSON_MESSAGE, "sum", &sum},
-        {9, JSON_MESSAGE, "histogram", &histogram});
+        {3, JSON_TEXT, "unit", NULL}, {5, JSON_MESSAGE, "gauge", &gauge},
+        {7, JSON_MESSAGE, "sum", &sum}, {9, JSON_MESSAGE, "histogram", &histogram});
 MESSAGE(scope_metrics, {1, JSON_MESSAGE, "scope", &scope}, {2, JSON_MESSAGES, "metrics", &metric});
 MESSAGE(resource_metrics, {1, JSON_MESSAGE, "resource", &resource},
         {2, JSON_MESSAGES, "scopeMetrics", &scope_metrics}, {3, JSON_TEXT, "schemaUrl", NULL});

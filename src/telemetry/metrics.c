@@ -145,6 +145,15 @@ static struct metric *metric_of(struct metrics *m, const struct hoist_instrument
   return metric;
 }
 
+void series_clear(struct series *s) {
+  if (s->instrument->kind == HOIST_HISTOGRAM)
+    memset(s->buckets, 0, 8 * (bounds_of(s->instrument).count + 1));
+  s->sum = 0;
+  s->min = INFINITY;
+  s->max = -INFINITY;
+  s->count = 0;
+}
+
 static struct series *add_series(struct metrics *m, struct metric *metric, const struct key *key) {
   size_t bounds = bounds_of(key->instrument).count;
   size_t bucket_bytes = metric->instrument->kind == HOIST_HISTOGRAM ? 8 * (bounds + 1) : 0;
@@ -153,8 +162,7 @@ static struct series *add_series(struct metrics *m, struct metric *metric, const
   if (!s) return NULL;
   s->instrument = key->instrument;
   s->hash = key->hash;
-  s->min = INFINITY;
-  s->max = -INFINITY;
+  series_clear(s);
   s->attr_size = key->attr_size;
   s->attrs = (uint8_t *)s->buckets + bucket_bytes;
   memcpy(s->attrs, key->attrs, key->attr_size);
@@ -182,14 +190,14 @@ static struct series *make_series(struct metrics *m, const struct key *key) {
 }
 
 static void update(struct series *s, double value) {
-  s->sum += value;
+  s->sum = s->instrument->kind == HOIST_GAUGE ? value : s->sum + value;
+  s->count++;
   if (s->instrument->kind != HOIST_HISTOGRAM) return;
   struct bounds bounds = bounds_of(s->instrument);
   size_t bucket = 0;
   while (bucket < bounds.count && value > bounds.at[bucket])
     bucket++;
   s->buckets[bucket]++;
-  s->count++;
   s->min = fmin(s->min, value);
   s->max = fmax(s->max, value);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Aggregation of metrics: one running value per instrument and attribute set, cumulative since the
- * start. */
+/* Aggregation of metrics: one running value per instrument and attribute set, since the start or since
+ * the last time they were encoded. */
 #ifndef HOIST_TELEMETRY_METRICS_H
 #define HOIST_TELEMETRY_METRICS_H
 
@@ -36,7 +36,8 @@ struct metrics {
   size_t bucket_count, series_count;
   struct metric metrics[METRICS_INSTRUMENTS_MAX];
   size_t metric_count;
-  uint64_t lost; /* measurements refused for want of memory or of an instrument slot */
+  uint64_t encoded_unix_ns; /* when last, where that made values begin anew; 0: never */
+  uint64_t lost;            /* measurements refused for want of memory or of an instrument slot */
 };
 
 void metrics_init(struct metrics *m);
@@ -49,8 +50,12 @@ void metrics_add(struct metrics *m, const struct hoist_instrument *instrument, d
                  const struct hoist_attr *attrs, size_t attr_count);
 
 /** Appends every metric as a field 2 of ScopeMetrics. Appends nothing where nothing was measured.
+ *  With delta temporality, counters and histograms begin anew, and those without a measurement since
+ *  are left out; a failure begins nothing anew.
  *  @param ret_points  how many data points that is */
-HOIST_MUST_CHECK enum hoist_status metrics_encode(struct metrics *m, uint64_t start_unix_ns,
-                                                  uint64_t now_unix_ns, struct buf *out,
-                                                  size_t *ret_points, struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status metrics_encode(struct metrics *m,
+                                                  enum hoist_temporality temporality,
+                                                  uint64_t start_unix_ns, uint64_t now_unix_ns,
+                                                  struct buf *out, size_t *ret_points,
+                                                  struct hoist_error *err);
 #endif

@@ -88,5 +88,6 @@ enum hoist_status recorder_encode_metrics(struct recorder *r, struct buf *out, s
   queue_counts(&r->queue, &accepted, &refused);
   recorder_count_dropped(r, "queue_full", refused - r->reported_drops);
   r->reported_drops = refused;
-  return metrics_encode(&r->metrics, r->start_unix_ns, recorder_now(r), out, ret_points, err);
+  return metrics_encode(&r->metrics, r->config.temporality, r->start_unix_ns, recorder_now(r), out,
+                        ret_points, err);
 }

@@ -23,6 +23,7 @@ struct recorder_config {
   uint64_t queue_bytes;
   uint32_t attribute_value_max; /* bytes */
   struct sampler sampler;
+  enum hoist_temporality temporality; /* of metrics */
   /* The queue wants to be drained now. Any recording thread; must not block. */
   void (*on_pressure)(void *user);
   /* This is a forked child's first use; the recorder is empty again. Exactly one thread. */

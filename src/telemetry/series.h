@@ -16,8 +16,8 @@ struct series {
   struct series *next_in_bucket, *next_in_metric;
   const struct hoist_instrument *instrument;
   uint64_t hash;
-  double sum, min, max;
-  uint64_t count;
+  double sum, min, max; /* gauge: the last value is in `sum` */
+  uint64_t count;       /* measurements */
   size_t attr_size;
   uint8_t *attrs;     /* behind the buckets, in the same allocation */
   uint64_t buckets[]; /* histogram: bounds + 1 */
@@ -30,5 +30,8 @@ struct bounds {
 
 /** The bucket bounds of a histogram; none for other kinds. */
 struct bounds bounds_of(const struct hoist_instrument *instrument);
+
+/** As if nothing had been measured. */
+void series_clear(struct series *s);
 
 #endif

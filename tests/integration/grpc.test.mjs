@@ -64,6 +64,15 @@ test('more than one request uses one exporter', async (t) => {
   assertSoundTrace(receiver.spans());
 });
 
+test('deltas where they are preferred', async (t) => {
+  const receiver = await receiverFor(t);
+  await load(t, receiver.grpcUrl, { OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta' });
+  const temporalities = Object.fromEntries(receiver.metrics().map((m) => [m.name, m.temporality]));
+  assert.equal(temporalities['inference.model.loads'], 'delta');
+  assert.equal(temporalities['inference.model.load.duration'], 'delta');
+  assert.equal(temporalities['inference.models.loaded'], 'cumulative');
+});
+
 // ---- TLS ---------------------------------------------------------------------------------------
 
 /** Makes a key and a certificate that vouches for itself. */

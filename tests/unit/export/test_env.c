@@ -218,6 +218,8 @@ static void test_bad_values_are_warned_about_once_and_ignored(void **state) {
        "a client key for traces without"},
       {{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "c:port"},
        "malformed"},
+      {{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "sometimes"},
+       "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE is \"sometimes\""},
       {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318"}, "neither http:// nor https://"},
       {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://"}, "malformed"},
   };
@@ -366,6 +368,23 @@ static void test_compression_is_read_for_each_signal(void **state) {
   hoist_telemetry_config_done(&c);
 }
 
+static void test_the_temporality_is_read_in_any_case(void **state) {
+  static const struct {
+    const char *text;
+    enum hoist_temporality temporality;
+  } cases[] = {{"", HOIST_TEMPORALITY_CUMULATIVE},
+               {"Cumulative", HOIST_TEMPORALITY_CUMULATIVE},
+               {"DELTA", HOIST_TEMPORALITY_DELTA},
+               {"lowmemory", HOIST_TEMPORALITY_DELTA}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct hoist_telemetry_config c;
+    (void)read_env(&c, ENV("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", cases[i].text));
+    assert_int_equal(c.metrics_temporality, cases[i].temporality);
+    assert_string_equal(world.warnings, "");
+    hoist_telemetry_config_done(&c);
+  }
+}
+
 static void test_client_certificates_go_to_the_signals_they_are_for(void **state) {
   struct hoist_telemetry_config c;
   (void)read_env(&c,
@@ -412,6 +431,7 @@ int main(void) {
       cmocka_unit_test(test_headers_for_traces_alone_do_not_go_to_the_metrics_receiver),
       cmocka_unit_test(test_protocol_and_scheme_decide_how_each_signal_goes),
       cmocka_unit_test(test_compression_is_read_for_each_signal),
+      cmocka_unit_test(test_the_temporality_is_read_in_any_case),
       cmocka_unit_test(test_client_certificates_go_to_the_signals_they_are_for),
       cmocka_unit_test(test_unset_variables_leave_the_callers_settings_alone),
   };

@@ -47,9 +47,18 @@ struct encoded {
   size_t points;
 };
 
+static void encode_delta(struct metrics *m, uint64_t now, struct encoded *e) {
+  buf_clear(&e->bytes);
+  assert_int_equal(
+      metrics_encode(m, HOIST_TEMPORALITY_DELTA, START, now, &e->bytes, &e->points, NULL),
+      HOIST_OK);
+}
+
 static void encode(struct metrics *m, struct encoded *e) {
   buf_clear(&e->bytes);
-  assert_int_equal(metrics_encode(m, START, NOW, &e->bytes, &e->points, NULL), HOIST_OK);
+  assert_int_equal(
+      metrics_encode(m, HOIST_TEMPORALITY_CUMULATIVE, START, NOW, &e->bytes, &e->points, NULL),
+      HOIST_OK);
 }
 
 static struct wire_field metric_named(const struct encoded *e, const char *name) {
@@ -122,6 +131,69 @@ static void test_values_go_on_from_one_export_to_the_next(void **state) {
   add_with(*state, "a", 1);
   encode(*state, &e);
   assert_true(number(point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL), 4) == 2);
+  buf_done(&e.bytes);
+}
+
+static void test_a_gauge_is_its_last_value(void **state) {
+  static const struct hoist_instrument level = {.name = "test.gauge", .kind = HOIST_GAUGE};
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  metrics_add(*state, &level, 7, NULL, 0);
+  metrics_add(*state, &level, -2.5, NULL, 0);
+  for (int i = 0; i < 2; i++) { /* and stays it, also where others begin anew */
+    encode_delta(*state, NOW, &e);
+    struct wire_field data = field(metric_named(&e, "test.gauge"), 5), unused;
+    assert_true(number(point_with(data, 7, NULL, NULL), 4) == -2.5);
+    assert_false(find(data, 2, 0, &unused)); /* no temporality */
+  }
+  buf_done(&e.bytes);
+}
+
+static void test_deltas_begin_anew_with_each_export(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  for (int round = 0; round < 3; round++) {
+    add_with(*state, "a", 3);
+    metrics_add(*state, &histogram, 5, NULL, 0);
+    metrics_add(*state, &gauge, 1, NULL, 0);
+    encode_delta(*state, NOW + (uint64_t)round, &e);
+    assert_int_equal(e.points, 3);
+    struct wire_field sum = field(metric_named(&e, "test.count"), 7);
+    struct wire_field point = point_with(sum, 7, NULL, NULL);
+    assert_int_equal(field(sum, 2).value, 1); /* delta */
+    assert_true(number(point, 4) == 3);
+    assert_int_equal(field(point, 2).value, round ? NOW + (uint64_t)round - 1 : START);
+    assert_int_equal(field(point, 3).value, NOW + (uint64_t)round);
+    struct wire_field data = field(metric_named(&e, "test.size"), 9);
+    point = point_with(data, 9, NULL, NULL);
+    assert_int_equal(field(data, 2).value, 1);
+    assert_int_equal(field(point, 4).value, 1);
+    assert_memory_equal(field(point, 6).data, "\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 16);
+    assert_true(number(point, 11) == 5);
+    /* levels do not begin anew */
+    struct wire_field level = field(metric_named(&e, "test.level"), 7);
+    assert_int_equal(field(level, 2).value, 2);
+    assert_true(number(point_with(level, 7, NULL, NULL), 4) == round + 1);
+    assert_int_equal(field(point_with(level, 7, NULL, NULL), 2).value, START);
+  }
+  encode_delta(*state, NOW + 9, &e); /* nothing but the level */
+  assert_int_equal(e.points, 1);
+  add_with(*state, "a", 4);
+  encode_delta(*state, NOW + 10, &e);
+  assert_int_equal(e.points, 2);
+  assert_true(number(point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL), 4) == 4);
+  buf_done(&e.bytes);
+}
+
+static void test_a_delta_that_could_not_be_encoded_is_not_lost(void **state) {
+  struct encoded small = {.bytes = buf_make(10)}, e = {.bytes = buf_make(1 << 20)};
+  add_with(*state, "a", 3);
+  assert_int_equal(metrics_encode(*state, HOIST_TEMPORALITY_DELTA, START, NOW, &small.bytes,
+                                  &small.points, NULL),
+                   HOIST_CORRUPT);
+  encode_delta(*state, NOW + 1, &e);
+  struct wire_field point = point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL);
+  assert_true(number(point, 4) == 3);
+  assert_int_equal(field(point, 2).value, START);
+  buf_done(&small.bytes);
   buf_done(&e.bytes);
 }
 
@@ -228,7 +300,9 @@ static void test_too_much_for_the_buffer_is_an_error(void **state) {
   struct buf small = buf_make(16);
   size_t points = 7;
   add_with(*state, "a", 1);
-  assert_int_equal(metrics_encode(*state, START, NOW, &small, &points, NULL), HOIST_CORRUPT);
+  assert_int_equal(
+      metrics_encode(*state, HOIST_TEMPORALITY_CUMULATIVE, START, NOW, &small, &points, NULL),
+      HOIST_CORRUPT);
   assert_int_equal(points, 7);
   buf_done(&small);
 }
@@ -258,6 +332,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_counter_sums_per_attribute_set),
       TEST(test_values_go_on_from_one_export_to_the_next),
+      TEST(test_a_gauge_is_its_last_value),
+      TEST(test_deltas_begin_anew_with_each_export),
+      TEST(test_a_delta_that_could_not_be_encoded_is_not_lost),
       TEST(test_an_up_down_counter_falls_and_a_counter_does_not),
       TEST(test_histogram_bounds_are_inclusive_above),
       TEST(test_durations_have_bounds_up_to_ten_minutes),
