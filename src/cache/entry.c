@@ -179,7 +179,7 @@ enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
     return hoist_fail(err, HOIST_CORRUPT, "%s was replaced while it was in use", entry->dir);
   for (size_t i = 0; i < m->file_count; i++) {
     HOIST_AUTO(fd) int fd = -1;
-    struct file_identity now;
+    struct file_identity now = {0};
     enum hoist_status status = open_listed(entry->dir_fd, &m->files[i], &fd, &now, err);
     if (status != HOIST_OK) return status;
     if (!same_identity(&now, &entry->identities[i]))
