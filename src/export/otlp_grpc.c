@@ -56,7 +56,9 @@ static void on_header(void *user, const char *line, size_t size) {
 
 /* A stream that ends without a status is to gRPC as if the server were not there. */
 static bool broke_off(CURLcode code) {
-  return otlp_connection_failed(code) || code == CURLE_HTTP2_STREAM || code == CURLE_PARTIAL_FILE;
+  /* libcurl 8 calls a connection that is cut an error of the framing layer. */
+  return otlp_connection_failed(code) || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM ||
+         code == CURLE_PARTIAL_FILE;
 }
 
 static struct judgement judge(const struct otlp *o, const struct http_answer *answer) {
