@@ -111,7 +111,8 @@ static void describe_on_span(struct hoist_span *span, const struct manifest_file
 static void count(struct fetch *f, int64_t bytes, int disk_failed) {
   pthread_mutex_lock(&f->lock);
   f->outcome.bytes += (uint64_t)bytes;
-  if (f->status == HOIST_OK) f->outcome.disk_failed = disk_failed; /* of the first failure */
+  f->outcome.disk_failed |=
+      disk_failed; /* a disk that failed one file would fail the next source's too */
   pthread_mutex_unlock(&f->lock);
 }
 
