@@ -32,14 +32,16 @@ static void set_attr(void *user, void *target, const struct hoist_attr *attr) {
              attr->value.string);
 }
 
-static void add_event(void *user, void *span, const char *name, const struct hoist_attr *attrs,
-                      size_t attr_count) {
-  (void)user, (void)span, (void)name, (void)attrs, (void)attr_count;
+static void add_event(void *user, void *span, const char *name, uint64_t unix_ns,
+                      const struct hoist_attr *attrs, size_t attr_count) {
+  (void)user, (void)span, (void)name, (void)unix_ns, (void)attrs, (void)attr_count;
 }
 
-static void set_error(void *user, void *target, const char *description) {
+static void set_status(void *user, void *target, enum hoist_span_status status,
+                       const char *description) {
   struct my_span *span = target;
   (void)user;
+  if (status != HOIST_SPAN_ERROR) return;
   snprintf(span->notes, sizeof span->notes, " ERROR %s", description ? description : "");
 }
 
@@ -61,7 +63,7 @@ int main(int argc, char **argv) {
                                       .span_start = start,
                                       .span_set_attr = set_attr,
                                       .span_add_event = add_event,
-                                      .span_set_error = set_error,
+                                      .span_set_status = set_status,
                                       .span_get_context = get_context,
                                       .span_end = end};
   struct hoist_error err = {.message = "usage: own_tracer MODEL-ID"};

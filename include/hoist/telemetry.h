@@ -10,153 +10,19 @@
 #ifndef HOIST_TELEMETRY_H
 #define HOIST_TELEMETRY_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include <hoist/error.h>
+#include <hoist/metrics.h>
+#include <hoist/propagation.h>
+#include <hoist/trace.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-struct hoist_telemetry;
-
-/* ---- attributes -------------------------------------------------------------------------------- */
-
-enum hoist_attr_type {
-  HOIST_ATTR_STRING = 1,
-  HOIST_ATTR_INT = 2,
-  HOIST_ATTR_DOUBLE = 3,
-  HOIST_ATTR_BOOL = 4
-};
-
-/** One key and its value; everything in it is borrowed for the length of the call it is given to. */
-struct hoist_attr {
-  const char *key;
-  enum hoist_attr_type type;
-  union {
-    const char *string;
-    int64_t integer; /* also the boolean: 0 or 1 */
-    double number;
-  } value;
-};
-
-/* ---- spans ------------------------------------------------------------------------------------- */
-
-enum hoist_span_kind { /* the values of OTLP's SpanKind */
-                       HOIST_SPAN_INTERNAL = 1,
-                       HOIST_SPAN_SERVER = 2,
-                       HOIST_SPAN_CLIENT = 3,
-                       HOIST_SPAN_PRODUCER = 4,
-                       HOIST_SPAN_CONSUMER = 5
-};
-
-/** What identifies a span in other processes (W3C Trace Context). All zero: invalid. */
-struct hoist_span_context {
-  uint8_t trace_id[16];
-  uint8_t span_id[8];
-  uint8_t flags;  /**< W3C trace-flags: 0x01 sampled, 0x02 random trace id */
-  uint8_t remote; /**< 1 when it came from another process */
-};
-
-#define HOIST_SPAN_SIZE 3072
-
-/** A running span, in storage of the caller: on its stack, or in its own object where the span outlives
- *  the function. Not copyable once started. Used by one thread at a time; it may be started in one
- *  thread and ended in another. A zeroed struct is a valid span that records nothing. */
-struct hoist_span {
-  struct hoist_telemetry *telemetry; /**< read-only; NULL: this span records nothing */
-  uint64_t private_[(HOIST_SPAN_SIZE - sizeof(void *)) / sizeof(uint64_t)];
-};
-
-/** Starts a span with no parent in this process. `remote` (may be NULL or invalid) is the parent in
- *  another process; without it a new trace begins. `name` is borrowed until the span ends.
- *  Threads: any */
-HOIST_API void hoist_span_start_root(struct hoist_telemetry *telemetry, const char *name,
-                                     enum hoist_span_kind kind,
-                                     const struct hoist_span_context *remote,
-                                     struct hoist_span *ret_span);
-
-/** Starts a span under `parent` (NULL or recording nothing: this one records nothing either). The
- *  parent may belong to another thread and need only stay alive during this call. */
-HOIST_API void hoist_span_start(const struct hoist_span *parent, const char *name,
-                                enum hoist_span_kind kind, struct hoist_span *ret_span);
-
-/** Sets an attribute; the last value of a key wins. NULL strings are ignored. Long values are cut at a
- *  UTF-8 boundary; what does not fit any more is dropped and counted on the span. */
-HOIST_API void hoist_span_set_string(struct hoist_span *span, const char *key, const char *value);
-HOIST_API void hoist_span_set_int(struct hoist_span *span, const char *key, int64_t value);
-HOIST_API void hoist_span_set_double(struct hoist_span *span, const char *key, double value);
-HOIST_API void hoist_span_set_bool(struct hoist_span *span, const char *key, int value);
-
-/** Adds an event at the present time. */
-HOIST_API void hoist_span_add_event(struct hoist_span *span, const char *name,
-                                    const struct hoist_attr *attrs, size_t attr_count);
-
-/** Status Error with `description`, attribute `error.type` = `type`. */
-HOIST_API void hoist_span_set_error(struct hoist_span *span, const char *type,
-                                    const char *description);
-
-/** hoist_span_set_error out of an error record (`error.type` is the status's name), and one
- *  `exception` event with exception.type and exception.message. Nothing for HOIST_OK. */
-HOIST_API void hoist_span_record_error(struct hoist_span *span, const struct hoist_error *err);
-
-/** Ends the span and queues it for export; never blocks on I/O. The storage may be reused. Ending a
- *  zeroed or ended span does nothing. */
-HOIST_API void hoist_span_end(struct hoist_span *span);
-
-/** As hoist_span_start and hoist_span_end with times of the caller (nanoseconds since the Unix epoch),
- *  for phases that are known only afterwards. end < start is raised to start. */
-HOIST_API void hoist_span_start_at(const struct hoist_span *parent, const char *name,
-                                   enum hoist_span_kind kind, uint64_t start_unix_ns,
-                                   struct hoist_span *ret_span);
-HOIST_API void hoist_span_end_at(struct hoist_span *span, uint64_t end_unix_ns);
-
-/** The span's identity; all zero for a span that records nothing. */
-HOIST_API void hoist_span_get_context(const struct hoist_span *span,
-                                      struct hoist_span_context *ret_context);
-
-#define HOIST_TRACEPARENT_SIZE 56
-/** Formats a W3C traceparent header value (version 00). Writes "" for an invalid context. */
-HOIST_API void hoist_traceparent_format(const struct hoist_span_context *context,
-                                        char out[HOIST_TRACEPARENT_SIZE]);
-/** Parses a W3C traceparent header value; sets `remote`.
- *  Errors: INVALID anything the W3C recommendation rejects */
-HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_traceparent_parse(
-    const char *text, struct hoist_span_context *ret_context);
-
-/* ---- metrics ----------------------------------------------------------------------------------- */
-
-enum hoist_instrument_kind {
-  HOIST_COUNTER = 1,         /**< monotonic sum */
-  HOIST_UP_DOWN_COUNTER = 2, /**< sum that may fall */
-  HOIST_HISTOGRAM = 3,       /**< explicit buckets */
-  HOIST_GAUGE = 4            /**< the last value */
-};
-
-/** An instrument: static, constant data of the program; identified by its address. */
-struct hoist_instrument {
-  const char *name;
-  const char *unit; /**< UCUM: "s", "By", "{load}" */
-  const char *description;
-  enum hoist_instrument_kind kind;
-  const double
-      *bounds; /**< histogram: ascending upper bounds, inclusive; NULL: for durations in s */
-  size_t bound_count;
-};
-
-/** Adds to a counter or up-down counter, records one value of a histogram, or sets a gauge. Never sampled, never
- *  blocks on I/O. A counter ignores negative values.
- *  Threads: any */
-HOIST_API void hoist_metric_add(struct hoist_telemetry *telemetry,
-                                const struct hoist_instrument *instrument, double value,
-                                const struct hoist_attr *attrs, size_t attr_count);
-
 /* ---- a tracer the program already has ---------------------------------------------------------- */
 
-/** What hoist calls instead of its own recorder. Every member but `metric_add` must be set. `user` is
- *  passed to every call. A span is whatever `span_start` returns; NULL is a span that records nothing
- *  and is never passed back. Calls come from any thread, also concurrently for different spans.
+/** What hoist calls instead of its own recorder. Every member must be set but those that may be NULL.
+ *  `user` is passed to every call. A span is whatever `span_start` returns; NULL is a span that records
+ *  nothing and is never passed back. Calls come from any thread, also concurrently for different spans.
  *  Strings are borrowed for the length of the call. */
 struct hoist_tracer {
   size_t size; /**< sizeof(struct hoist_tracer): lets later versions add members at the end */
@@ -164,13 +30,19 @@ struct hoist_tracer {
   void *(*span_start)(void *user, const char *name, enum hoist_span_kind kind, void *parent,
                       const struct hoist_span_context *remote_parent, uint64_t start_unix_ns);
   void (*span_set_attr)(void *user, void *span, const struct hoist_attr *attr);
-  void (*span_add_event)(void *user, void *span, const char *name, const struct hoist_attr *attrs,
-                         size_t attr_count);
-  void (*span_set_error)(void *user, void *span, const char *description);
+  void (*span_add_event)(void *user, void *span, const char *name, uint64_t unix_ns,
+                         const struct hoist_attr *attrs, size_t attr_count);
+  void (*span_set_status)(void *user, void *span, enum hoist_span_status status,
+                          const char *description);
   void (*span_get_context)(void *user, void *span, struct hoist_span_context *ret_context);
   void (*span_end)(void *user, void *span, uint64_t end_unix_ns);
+  /* These may be NULL: */
   void (*metric_add)(void *user, const struct hoist_instrument *instrument, double value,
-                     const struct hoist_attr *attrs, size_t attr_count); /**< may be NULL */
+                     const struct hoist_attr *attrs, size_t attr_count);
+  void (*span_add_link)(void *user, void *span, const struct hoist_span_context *context,
+                        const struct hoist_attr *attrs, size_t attr_count);
+  void (*span_update_name)(void *user, void *span, const char *name);
+  int (*span_is_recording)(void *user, void *span); /* NULL: every span does */
 };
 
 /** Wraps the program's tracer. The table is copied; `user` must outlive the telemetry object.
@@ -188,6 +60,21 @@ enum hoist_console { HOIST_CONSOLE_SPANS = 1, HOIST_CONSOLE_METRICS = 2 };
 enum hoist_temporality { HOIST_TEMPORALITY_CUMULATIVE = 0, HOIST_TEMPORALITY_DELTA = 1 };
 enum hoist_otlp_protocol { HOIST_OTLP_HTTP_PROTOBUF = 0, HOIST_OTLP_GRPC = 1 };
 enum hoist_compression { HOIST_COMPRESSION_NONE = 0, HOIST_COMPRESSION_GZIP = 1 };
+/** What outgoing requests of hoist carry on; bits. */
+enum hoist_propagator { HOIST_PROPAGATE_TRACECONTEXT = 1, HOIST_PROPAGATE_BAGGAGE = 2 };
+/** Which measurements may become exemplars: those made in a sampled span, none, all. */
+enum hoist_exemplar_filter {
+  HOIST_EXEMPLARS_TRACE_BASED = 0,
+  HOIST_EXEMPLARS_OFF = 1,
+  HOIST_EXEMPLARS_ALL = 2
+};
+
+/** How much a span may hold (Trace SDK, "Span Limits"); 0 is "none at all". What is over is dropped and
+ *  counted on the span. Beside them holds the room: a span takes up to one chunk of the queue. */
+struct hoist_span_limits {
+  uint32_t attributes, events, links;         /**< of a span. Default 128 each */
+  uint32_t event_attributes, link_attributes; /**< of one event, one link. Default 128 */
+};
 
 /** How to record and where to export. Fill with hoist_telemetry_config_init, then change what you
  *  need. Every string is borrowed until hoist_telemetry_open returns. */
@@ -231,6 +118,17 @@ struct hoist_telemetry_config {
   const char *metrics_client_key_file;         /**< for metrics; NULL: as for traces, "": none */
   /** Of counters and histograms; delta: since the export before, whether that arrived or not. */
   enum hoist_temporality metrics_temporality;
+  const char *scope_name, *scope_version; /**< of what `telemetry` itself records; NULL: hoist's */
+  struct hoist_span_limits span_limits;
+  unsigned propagators; /**< HOIST_PROPAGATE_* bits. Default both */
+  /** Whether a request's X-Force-Trace makes its trace recorded, whatever the sampler says.
+   *  Default 0: whoever may send requests could fill the collector. */
+  int allow_forced_traces;
+  enum hoist_exemplar_filter exemplar_filter;
+  int exponential_histograms; /**< 1: HOIST_HISTOGRAM too gets exponential buckets. Default 0 */
+  /** Prometheus text is written here whenever metrics are exported, whole or not at all (for
+   *  node_exporter's textfile collector, say); NULL: none. */
+  const char *metrics_file;
 };
 
 HOIST_API void hoist_telemetry_config_init(struct hoist_telemetry_config *config);
@@ -261,11 +159,39 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_flush(
  *  have ended. */
 HOIST_API void hoist_telemetry_close(struct hoist_telemetry *telemetry, uint32_t timeout_ms);
 
-/** Counters of the telemetry itself. */
+/** A view of `telemetry` whose spans and metrics carry an instrumentation scope of their own (Trace API,
+ *  "Get a Tracer"): a library gives its name, and may share its program's telemetry. The same name and
+ *  version give the same view. It lives as long as `telemetry`, is not closed, and spans of different
+ *  views may be each other's parents. Strings are copied.
+ *  @return `telemetry` itself for a host's tracer and beyond 15 scopes; NULL for NULL
+ *  Threads: any */
+HOIST_API struct hoist_telemetry *hoist_telemetry_scope(struct hoist_telemetry *telemetry,
+                                                        const char *name, const char *version);
+
+/** Every metric as Prometheus text (exposition format 0.0.4), cumulative whatever the exporters get.
+ *  @param ret_text  on OK: NUL-terminated, release with free()
+ *  Errors:  UNSUPPORTED a host's tracer keeps its own metrics · NO_MEMORY
+ *  Threads: any */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_prometheus(
+    struct hoist_telemetry *telemetry, char **ret_text, size_t *ret_size, struct hoist_error *err);
+
+/** Counters of the telemetry itself, since it was opened or the process was forked. Also metrics
+ *  (docs/telemetry.md, "Metrics"). */
 struct hoist_telemetry_status {
-  uint64_t spans_ended;    /**< recorded and queued */
-  uint64_t spans_dropped;  /**< lost because the queue was full or an export failed for good */
+  uint64_t spans_started;  /**< sampled, so recorded */
+  uint64_t spans_ended;    /**< of those, ended and queued */
   uint64_t spans_exported; /**< accepted by every exporter */
+  uint64_t spans_dropped;  /**< lost, in all, and by reason: */
+  struct {
+    uint64_t queue_full;    /**< more came than the exporters took away */
+    uint64_t export_failed; /**< an exporter gave a batch up */
+    uint64_t rejected;      /**< the collector refused them (partial success) */
+    uint64_t shutdown;      /**< no time was left at close */
+    uint64_t no_memory;
+  } dropped;
+  uint64_t queue_bytes;     /**< waiting to be exported */
+  uint64_t queue_bytes_max; /**< room for them, fixed at open */
+  uint64_t exports_ok;      /**< requests and writes that succeeded, of all exporters */
   uint64_t exports_failed;
   char last_error[256]; /**< "" when there was none */
 };

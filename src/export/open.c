@@ -28,6 +28,8 @@ void hoist_telemetry_config_init(struct hoist_telemetry_config *config) {
       .attribute_value_max = 1024,
       .batch_spans_max = 512,
       .metrics_export_timeout_ms = 10000,
+      .span_limits = {128, 128, 128, 128, 128},
+      .propagators = HOIST_PROPAGATE_TRACECONTEXT | HOIST_PROPAGATE_BAGGAGE,
   };
 }
 

@@ -34,20 +34,41 @@ static void host_start(struct hoist_telemetry *telemetry, const struct span_star
   ret_span->telemetry = telemetry;
 }
 
-static void host_set_attr(struct hoist_span *span, const struct hoist_attr *attr) {
+static void host_set_attr(struct hoist_span *span, const struct hoist_attr *attr, size_t key_size,
+                          size_t text_size) {
   const struct hoist_tracer *t = tracer_of(span->telemetry);
   if (host_span(span)) t->span_set_attr(t->user, host_span(span), attr);
 }
 
-static void host_add_event(struct hoist_span *span, const char *name,
-                           const struct hoist_attr *attrs, size_t attr_count) {
+static void host_add_event(struct hoist_span *span, const struct span_event *event) {
   const struct hoist_tracer *t = tracer_of(span->telemetry);
-  if (host_span(span)) t->span_add_event(t->user, host_span(span), name, attrs, attr_count);
+  uint64_t unix_ns = event->unix_ns ? event->unix_ns : clock_realtime_ns();
+  if (host_span(span))
+    t->span_add_event(t->user, host_span(span), event->name, unix_ns, event->attrs,
+                      event->attr_count);
 }
 
-static void host_set_error(struct hoist_span *span, const char *description) {
+static void host_add_link(struct hoist_span *span, const struct span_link *link) {
   const struct hoist_tracer *t = tracer_of(span->telemetry);
-  if (host_span(span)) t->span_set_error(t->user, host_span(span), description);
+  if (host_span(span) && t->span_add_link)
+    t->span_add_link(t->user, host_span(span), link->context, link->attrs, link->attr_count);
+}
+
+static void host_set_status(struct hoist_span *span, enum hoist_span_status status,
+                            const char *description) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (host_span(span)) t->span_set_status(t->user, host_span(span), status, description);
+}
+
+static void host_update_name(struct hoist_span *span, const char *name) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (host_span(span) && t->span_update_name) t->span_update_name(t->user, host_span(span), name);
+}
+
+static int host_is_recording(const struct hoist_span *span) {
+  const struct hoist_tracer *t = tracer_of(span->telemetry);
+  if (!host_span(span)) return 0;
+  return t->span_is_recording ? t->span_is_recording(t->user, host_span(span)) : 1;
 }
 
 static void host_get_context(const struct hoist_span *span,
@@ -63,20 +84,31 @@ static void host_end(struct hoist_span *span, uint64_t end_unix_ns) {
 }
 
 static void host_metric_add(struct hoist_telemetry *telemetry,
-                            const struct hoist_instrument *instrument, double value,
-                            const struct hoist_attr *attrs, size_t attr_count) {
+                            const struct measurement *measurement) {
   const struct hoist_tracer *t = tracer_of(telemetry);
-  if (t->metric_add) t->metric_add(t->user, instrument, value, attrs, attr_count);
+  if (t->metric_add)
+    t->metric_add(t->user, measurement->instrument, measurement->value, measurement->attrs,
+                  measurement->attr_count);
+}
+
+static struct hoist_bound *host_bind(struct hoist_telemetry *telemetry,
+                                     const struct hoist_instrument *instrument,
+                                     const struct hoist_attr *attrs, size_t attr_count) {
+  return NULL;
 }
 
 static const struct span_ops host_spans = {
     .start = host_start,
     .set_attr = host_set_attr,
     .add_event = host_add_event,
-    .set_error = host_set_error,
+    .add_link = host_add_link,
+    .set_status = host_set_status,
+    .update_name = host_update_name,
+    .is_recording = host_is_recording,
     .get_context = host_get_context,
     .end = host_end,
     .metric_add = host_metric_add,
+    .bind = host_bind,
 };
 
 /* The host exports by itself: there is nothing to flush or to count. */
@@ -104,7 +136,7 @@ enum hoist_status hoist_telemetry_adapt(const struct hoist_tracer *tracer,
                                         struct hoist_error *err) {
   struct hoist_tracer copy = {0};
   if (tracer->size > 0 && tracer->size <= sizeof copy) memcpy(&copy, tracer, tracer->size);
-  if (!copy.span_start || !copy.span_set_attr || !copy.span_add_event || !copy.span_set_error ||
+  if (!copy.span_start || !copy.span_set_attr || !copy.span_add_event || !copy.span_set_status ||
       !copy.span_get_context || !copy.span_end)
     return hoist_fail(err, HOIST_INVALID,
                       "the tracer table lacks a required function or has the wrong size");

@@ -124,6 +124,11 @@ static inline uint8_t *attr_put(uint8_t *p, const uint8_t *end, uint8_t tag,
   case HOIST_ATTR_DOUBLE:
     p = attr_put_key(p, end, tag, attr->key, key_size, 9);
     return p ? wire_put_double(p, ANY_DOUBLE, attr->value.number) : NULL;
+  case HOIST_ATTR_STRING_ARRAY:
+  case HOIST_ATTR_INT_ARRAY:
+  case HOIST_ATTR_DOUBLE_ARRAY:
+  case HOIST_ATTR_BOOL_ARRAY:
+    break;
   }
   return NULL;
 }

@@ -200,7 +200,8 @@ static void count(uint16_t *dropped) {
   if (*dropped < UINT16_MAX) ++*dropped;
 }
 
-static void set_attr(struct hoist_span *span, const struct hoist_attr *attr) {
+static void set_attr(struct hoist_span *span, const struct hoist_attr *attr, size_t size,
+                     size_t text_size) {
   struct record *r = record_of(span);
   uint8_t *end = NULL;
   if (!r->is_recording) return;
@@ -233,8 +234,10 @@ static uint8_t *put_event(uint8_t *p, const uint8_t *end, uint64_t unix_ns, cons
   return p;
 }
 
-static void add_event(struct hoist_span *span, const char *name, const struct hoist_attr *attrs,
-                      size_t attr_count) {
+static void add_event(struct hoist_span *span, const struct span_event *event) {
+  const char *name = event->name;
+  const struct hoist_attr *attrs = event->attrs;
+  size_t attr_count = event->attr_count;
   enum { HEAD_MAX = 3 };
   struct record *r = record_of(span);
   if (!r->is_recording) return;
@@ -265,7 +268,8 @@ static void remove_status(struct record *r) {
   }
 }
 
-static void set_error(struct hoist_span *span, const char *description) {
+static void set_status(struct hoist_span *span, enum hoist_span_status code,
+                       const char *description) {
   uint8_t status[DESCRIPTION_MAX + 8], *p = status;
   struct record *r = record_of(span);
   if (!r->is_recording) return;
@@ -324,19 +328,38 @@ static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
   enqueue(recorder, r);
 }
 
-static void metric_add(struct hoist_telemetry *telemetry, const struct hoist_instrument *instrument,
-                       double value, const struct hoist_attr *attrs, size_t attr_count) {
+static void add_link(struct hoist_span *span, const struct span_link *link) {
+}
+
+static void update_name(struct hoist_span *span, const char *name) {
+}
+
+static int is_recording(const struct hoist_span *span) {
+  return peek(span)->is_recording;
+}
+
+static void metric_add(struct hoist_telemetry *telemetry, const struct measurement *m) {
   struct recorder *recorder = (struct recorder *)telemetry;
   if (recorder_is_ours(recorder))
-    metrics_add(&recorder->metrics, instrument, value, attrs, attr_count);
+    metrics_add(&recorder->metrics, m->instrument, m->value, m->attrs, m->attr_count);
+}
+
+static struct hoist_bound *bind_metric(struct hoist_telemetry *telemetry,
+                                       const struct hoist_instrument *instrument,
+                                       const struct hoist_attr *attrs, size_t attr_count) {
+  return NULL;
 }
 
 const struct span_ops recorder_spans = {
     .start = span_start,
     .set_attr = set_attr,
     .add_event = add_event,
-    .set_error = set_error,
+    .add_link = add_link,
+    .set_status = set_status,
+    .update_name = update_name,
+    .is_recording = is_recording,
     .get_context = get_context,
     .end = span_end,
     .metric_add = metric_add,
+    .bind = bind_metric,
 };

@@ -5,66 +5,93 @@
 
 #include "context.h"
 #include "dispatch.h"
+#include "err.h"
 
-void hoist_span_start_root(struct hoist_telemetry *telemetry, const char *name,
-                           enum hoist_span_kind kind, const struct hoist_span_context *remote,
-                           struct hoist_span *ret_span) {
-  ret_span->telemetry = NULL;
-  if (!telemetry) return;
-  if (remote && !context_is_valid(remote)) remote = NULL;
-  struct span_start how = {.remote = remote, .name = name, .kind = kind};
+/* The library's own copies of what the header inlines. */
+extern inline void hoist_span_start_root(struct hoist_telemetry *telemetry, const char *name,
+                                         enum hoist_span_kind kind,
+                                         const struct hoist_span_context *remote,
+                                         struct hoist_span *ret_span);
+extern inline void hoist_span_start(const struct hoist_span *parent, const char *name,
+                                    enum hoist_span_kind kind, struct hoist_span *ret_span);
+extern inline void hoist_span_start_at(const struct hoist_span *parent, const char *name,
+                                       enum hoist_span_kind kind, uint64_t start_unix_ns,
+                                       struct hoist_span *ret_span);
+extern inline void hoist_span_set_string(struct hoist_span *span, const char *key,
+                                         const char *value);
+extern inline void hoist_span_set_int(struct hoist_span *span, const char *key, int64_t value);
+extern inline void hoist_span_set_double(struct hoist_span *span, const char *key, double value);
+extern inline void hoist_span_set_bool(struct hoist_span *span, const char *key, int value);
+extern inline void hoist_span_end(struct hoist_span *span);
+extern inline void hoist_span_end_at(struct hoist_span *span, uint64_t end_unix_ns);
+extern inline void hoist_bound_add(struct hoist_bound *bound, double value);
+
+/* ---- spans --------------------------------------------------------------------------------------- */
+
+void hoist_span_begin_(struct hoist_telemetry *telemetry, const struct hoist_span *parent,
+                       const struct hoist_span_context *remote, const char *name,
+                       enum hoist_span_kind kind, uint64_t start_unix_ns,
+                       struct hoist_span *ret_span) {
+  if (remote && !remote->forced && !context_is_valid(remote)) remote = NULL;
+  struct span_start how = {.parent = parent,
+                           .remote = remote,
+                           .name = name,
+                           .kind = kind,
+                           .start_unix_ns = start_unix_ns};
   telemetry->spans->start(telemetry, &how, ret_span);
 }
 
-void hoist_span_start_at(const struct hoist_span *parent, const char *name,
-                         enum hoist_span_kind kind, uint64_t start_unix_ns,
-                         struct hoist_span *ret_span) {
-  ret_span->telemetry = NULL;
-  if (!parent || !parent->telemetry) return;
-  struct span_start how = {
-      .parent = parent, .name = name, .kind = kind, .start_unix_ns = start_unix_ns};
-  parent->telemetry->spans->start(parent->telemetry, &how, ret_span);
+void hoist_span_put_(struct hoist_span *span, const char *key, size_t key_size,
+                     enum hoist_attr_type type, uint64_t value) {
+  const struct hoist_attr attr = {
+      .key = key, .type = type, .value = {.integer = (int64_t)value}}; /* a double's bits too */
+  span->telemetry->spans->set_attr(span, &attr, key_size, 0);
 }
 
-void hoist_span_start(const struct hoist_span *parent, const char *name, enum hoist_span_kind kind,
-                      struct hoist_span *ret_span) {
-  hoist_span_start_at(parent, name, kind, 0, ret_span);
+void hoist_span_put_string_(struct hoist_span *span, const char *key, size_t key_size,
+                            const char *value, size_t size) {
+  const struct hoist_attr attr = {
+      .key = key, .type = HOIST_ATTR_STRING, .value = {.string = value}};
+  span->telemetry->spans->set_attr(span, &attr, key_size, size);
 }
 
-static void set_attr(struct hoist_span *span, const struct hoist_attr *attr) {
-  if (span && span->telemetry && attr->key) span->telemetry->spans->set_attr(span, attr);
+void hoist_span_set_attr(struct hoist_span *span, const struct hoist_attr *attr) {
+  bool is_string = attr->type == HOIST_ATTR_STRING;
+  if (!span || !span->telemetry || !attr->key || (is_string && !attr->value.string)) return;
+  span->telemetry->spans->set_attr(span, attr, strlen(attr->key),
+                                   is_string ? strlen(attr->value.string) : 0);
 }
 
-void hoist_span_set_string(struct hoist_span *span, const char *key, const char *value) {
-  if (value)
-    set_attr(span, &(struct hoist_attr){
-                       .key = key, .type = HOIST_ATTR_STRING, .value = {.string = value}});
-}
-
-void hoist_span_set_int(struct hoist_span *span, const char *key, int64_t value) {
-  set_attr(span,
-           &(struct hoist_attr){.key = key, .type = HOIST_ATTR_INT, .value = {.integer = value}});
-}
-
-void hoist_span_set_double(struct hoist_span *span, const char *key, double value) {
-  set_attr(span,
-           &(struct hoist_attr){.key = key, .type = HOIST_ATTR_DOUBLE, .value = {.number = value}});
-}
-
-void hoist_span_set_bool(struct hoist_span *span, const char *key, int value) {
-  set_attr(span, &(struct hoist_attr){
-                     .key = key, .type = HOIST_ATTR_BOOL, .value = {.integer = value != 0}});
+void hoist_span_add_event_at(struct hoist_span *span, const char *name, uint64_t unix_ns,
+                             const struct hoist_attr *attrs, size_t attr_count) {
+  if (!span || !span->telemetry || !name) return;
+  const struct span_event event = {
+      .name = name, .unix_ns = unix_ns, .attrs = attrs, .attr_count = attrs ? attr_count : 0};
+  span->telemetry->spans->add_event(span, &event);
 }
 
 void hoist_span_add_event(struct hoist_span *span, const char *name, const struct hoist_attr *attrs,
                           size_t attr_count) {
-  if (span && span->telemetry && name)
-    span->telemetry->spans->add_event(span, name, attrs, attrs ? attr_count : 0);
+  hoist_span_add_event_at(span, name, 0, attrs, attr_count);
+}
+
+void hoist_span_add_link(struct hoist_span *span, const struct hoist_span_context *context,
+                         const struct hoist_attr *attrs, size_t attr_count) {
+  if (!span || !span->telemetry || !context) return;
+  const struct span_link link = {context, attrs, attrs ? attr_count : 0};
+  bool is_empty = link.attr_count == 0 && (!context->tracestate || !*context->tracestate);
+  if (context_is_valid(context) || !is_empty) span->telemetry->spans->add_link(span, &link);
+}
+
+void hoist_span_set_status(struct hoist_span *span, enum hoist_span_status status,
+                           const char *description) {
+  if (!span || !span->telemetry || status == HOIST_SPAN_UNSET) return;
+  bool counts = status == HOIST_SPAN_ERROR && description;
+  span->telemetry->spans->set_status(span, status, counts ? description : "");
 }
 
 void hoist_span_set_error(struct hoist_span *span, const char *type, const char *description) {
-  if (!span || !span->telemetry) return;
-  span->telemetry->spans->set_error(span, description ? description : "");
+  hoist_span_set_status(span, HOIST_SPAN_ERROR, description);
   hoist_span_set_string(span, "error.type", type);
 }
 
@@ -78,14 +105,17 @@ void hoist_span_record_error(struct hoist_span *span, const struct hoist_error *
   hoist_span_add_event(span, "exception", attrs, sizeof attrs / sizeof attrs[0]);
 }
 
-void hoist_span_end_at(struct hoist_span *span, uint64_t end_unix_ns) {
-  if (!span || !span->telemetry) return;
-  span->telemetry->spans->end(span, end_unix_ns);
-  span->telemetry = NULL;
+void hoist_span_update_name(struct hoist_span *span, const char *name) {
+  if (span && span->telemetry && name) span->telemetry->spans->update_name(span, name);
 }
 
-void hoist_span_end(struct hoist_span *span) {
-  hoist_span_end_at(span, 0);
+int hoist_span_is_recording(const struct hoist_span *span) {
+  return span && span->telemetry && span->telemetry->spans->is_recording(span);
+}
+
+void hoist_span_finish_(struct hoist_span *span, uint64_t end_unix_ns) {
+  span->telemetry->spans->end(span, end_unix_ns);
+  span->telemetry = NULL;
 }
 
 void hoist_span_get_context(const struct hoist_span *span, struct hoist_span_context *ret_context) {
@@ -93,11 +123,41 @@ void hoist_span_get_context(const struct hoist_span *span, struct hoist_span_con
   if (span && span->telemetry) span->telemetry->spans->get_context(span, ret_context);
 }
 
+int hoist_span_context_is_valid(const struct hoist_span_context *context) {
+  return context_is_valid(context);
+}
+
+/* ---- metrics ------------------------------------------------------------------------------------- */
+
+void hoist_metric_add_in(const struct hoist_span *span, struct hoist_telemetry *telemetry,
+                         const struct hoist_instrument *instrument, double value,
+                         const struct hoist_attr *attrs, size_t attr_count) {
+  if (!telemetry) return;
+  const struct measurement measurement = {.instrument = instrument,
+                                          .value = value,
+                                          .attrs = attrs,
+                                          .attr_count = attrs ? attr_count : 0,
+                                          .span = span};
+  telemetry->spans->metric_add(telemetry, &measurement);
+}
+
 void hoist_metric_add(struct hoist_telemetry *telemetry, const struct hoist_instrument *instrument,
                       double value, const struct hoist_attr *attrs, size_t attr_count) {
-  if (telemetry)
-    telemetry->spans->metric_add(telemetry, instrument, value, attrs, attrs ? attr_count : 0);
+  hoist_metric_add_in(hoist_span_current(), telemetry, instrument, value, attrs, attr_count);
 }
+
+struct hoist_bound *hoist_metric_bind(struct hoist_telemetry *telemetry,
+                                      const struct hoist_instrument *instrument,
+                                      const struct hoist_attr *attrs, size_t attr_count) {
+  return telemetry ? telemetry->spans->bind(telemetry, instrument, attrs, attrs ? attr_count : 0)
+                   : NULL;
+}
+
+void hoist_bound_record_(struct hoist_bound *bound, double value) {
+  bound->record(bound, value);
+}
+
+/* ---- lifetime ------------------------------------------------------------------------------------ */
 
 enum hoist_status hoist_telemetry_flush(struct hoist_telemetry *telemetry, uint32_t timeout_ms,
                                         struct hoist_error *err) {
@@ -112,4 +172,19 @@ void hoist_telemetry_get_status(const struct hoist_telemetry *telemetry,
                                 struct hoist_telemetry_status *ret_status) {
   memset(ret_status, 0, sizeof *ret_status);
   if (telemetry) telemetry->lifetime->get_status(telemetry, ret_status);
+}
+
+struct hoist_telemetry *hoist_telemetry_scope(struct hoist_telemetry *telemetry, const char *name,
+                                              const char *version) {
+  return telemetry && telemetry->lifetime->scope
+             ? telemetry->lifetime->scope(telemetry, name, version)
+             : telemetry;
+}
+
+enum hoist_status hoist_telemetry_prometheus(struct hoist_telemetry *telemetry, char **ret_text,
+                                             size_t *ret_size, struct hoist_error *err) {
+  if (!telemetry || !telemetry->lifetime->prometheus)
+    return hoist_fail(err, HOIST_UNSUPPORTED,
+                      "this telemetry keeps no metrics of its own: ask the program's tracer");
+  return telemetry->lifetime->prometheus(telemetry, ret_text, ret_size, err);
 }

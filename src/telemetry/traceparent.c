@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The traceparent header of W3C Trace Context (level 2, for the random flag). Pure; any thread. */
-#include <hoist/telemetry.h>
+#include <hoist/propagation.h>
 #include <string.h>
 
 #include "context.h"

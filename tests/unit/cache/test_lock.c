@@ -402,12 +402,13 @@ static void note_attr(void *user, void *span, const struct hoist_attr *attr) {
     note(user, "id:", attr->value.string);
 }
 
-static void note_event(void *user, void *span, const char *name, const struct hoist_attr *attrs,
-                       size_t attr_count) {
+static void note_event(void *user, void *span, const char *name, uint64_t unix_ns,
+                       const struct hoist_attr *attrs, size_t attr_count) {
   note(user, "event:", name);
 }
 
-static void note_error(void *user, void *span, const char *description) {
+static void note_status(void *user, void *span, enum hoist_span_status status,
+                        const char *description) {
   note(user, "error", "");
 }
 
@@ -427,7 +428,7 @@ static void test_there_is_a_span_where_it_waits_and_where_it_commits(void **stat
                                       .span_start = note_start,
                                       .span_set_attr = note_attr,
                                       .span_add_event = note_event,
-                                      .span_set_error = note_error,
+                                      .span_set_status = note_status,
                                       .span_get_context = no_context,
                                       .span_end = note_end};
   struct hoist_telemetry *telemetry = NULL;

@@ -24,6 +24,12 @@ static void attr_text(const struct hoist_attr *attr, char *out, size_t size) {
   case HOIST_ATTR_BOOL:
     snprintf(out, size, "%s", attr->value.integer ? "true" : "false");
     break;
+  case HOIST_ATTR_STRING_ARRAY:
+  case HOIST_ATTR_INT_ARRAY:
+  case HOIST_ATTR_DOUBLE_ARRAY:
+  case HOIST_ATTR_BOOL_ARRAY:
+    snprintf(out, size, "[%u]", attr->count);
+    break;
   }
 }
 
@@ -55,7 +61,7 @@ static void span_set_attr(void *user, void *target, const struct hoist_attr *att
   attr_text(attr, span->attrs[i].value, sizeof span->attrs[i].value);
 }
 
-static void span_add_event(void *user, void *target, const char *name,
+static void span_add_event(void *user, void *target, const char *name, uint64_t unix_ns,
                            const struct hoist_attr *attrs, size_t attr_count) {
   struct fake_span *span = target;
   (void)user;
@@ -64,9 +70,11 @@ static void span_add_event(void *user, void *target, const char *name,
   span->exception_events += strcmp(name, "exception") == 0;
 }
 
-static void span_set_error(void *user, void *target, const char *description) {
+static void span_set_status(void *user, void *target, enum hoist_span_status status,
+                            const char *description) {
   struct fake_span *span = target;
   (void)user;
+  if (status != HOIST_SPAN_ERROR) return;
   span->errors++;
   snprintf(span->description, sizeof span->description, "%s", description ? description : "");
 }
@@ -122,7 +130,7 @@ struct fake_tracer *fake_tracer_new(void) {
       .span_start = span_start,
       .span_set_attr = span_set_attr,
       .span_add_event = span_add_event,
-      .span_set_error = span_set_error,
+      .span_set_status = span_set_status,
       .span_get_context = span_get_context,
       .span_end = span_end,
       .metric_add = metric_add,

@@ -32,11 +32,12 @@ static void *span_start(void *user, const char *name, enum hoist_span_kind kind,
 static void span_set_attr(void *user, void *span, const struct hoist_attr *attr) {
   note(user, "attr", attr->key, span);
 }
-static void span_add_event(void *user, void *span, const char *name, const struct hoist_attr *attrs,
-                           size_t attr_count) {
+static void span_add_event(void *user, void *span, const char *name, uint64_t unix_ns,
+                           const struct hoist_attr *attrs, size_t attr_count) {
   note(user, "event", name, span);
 }
-static void span_set_error(void *user, void *span, const char *description) {
+static void span_set_status(void *user, void *span, enum hoist_span_status status,
+                            const char *description) {
   note(user, "error", description, span);
 }
 static void span_get_context(void *user, void *span, struct hoist_span_context *ret_context) {
@@ -58,7 +59,7 @@ static struct hoist_tracer table(struct host *h) {
                                .span_start = span_start,
                                .span_set_attr = span_set_attr,
                                .span_add_event = span_add_event,
-                               .span_set_error = span_set_error,
+                               .span_set_status = span_set_status,
                                .span_get_context = span_get_context,
                                .span_end = span_end,
                                .metric_add = metric_add};
@@ -128,7 +129,7 @@ static void test_a_table_without_a_required_function_is_invalid(void **state) {
     if (missing == 0) t.span_start = NULL;
     if (missing == 1) t.span_set_attr = NULL;
     if (missing == 2) t.span_add_event = NULL;
-    if (missing == 3) t.span_set_error = NULL;
+    if (missing == 3) t.span_set_status = NULL;
     if (missing == 4) t.span_get_context = NULL;
     if (missing == 5) t.span_end = NULL;
     if (missing == 6) t.size = 0;

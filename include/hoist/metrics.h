@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metrics (OpenTelemetry Metrics API): synchronous instruments, their attribute sets aggregated in the
+ * process and exported at intervals. Included by <hoist/telemetry.h>. */
+#ifndef HOIST_METRICS_H
+#define HOIST_METRICS_H
+
+#include <hoist/trace.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum hoist_instrument_kind {
+  HOIST_COUNTER = 1,         /**< monotonic sum */
+  HOIST_UP_DOWN_COUNTER = 2, /**< sum that may fall */
+  HOIST_HISTOGRAM = 3,       /**< explicit buckets, unless the configuration says otherwise */
+  HOIST_GAUGE = 4,           /**< the last value */
+  HOIST_EXPONENTIAL_HISTOGRAM =
+      5 /**< base-2 exponential buckets, at most 160 on each side of zero */
+};
+
+/** An instrument: static, constant data of the program; identified by its address. */
+struct hoist_instrument {
+  const char *name;
+  const char *unit; /**< UCUM: "s", "By", "{load}" */
+  const char *description;
+  enum hoist_instrument_kind kind;
+  const double
+      *bounds; /**< histogram: ascending upper bounds, inclusive; NULL: for durations in s */
+  size_t bound_count;
+};
+
+/** Adds to a counter or up-down counter, records one value of a histogram, or sets a gauge. Never
+ *  sampled, never blocks on I/O. A counter ignores negative values, everything ignores what is not
+ *  finite. Where the exemplar filter lets it, the thread's current span becomes the exemplar.
+ *  Threads: any */
+HOIST_API void hoist_metric_add(struct hoist_telemetry *telemetry,
+                                const struct hoist_instrument *instrument, double value,
+                                const struct hoist_attr *attrs, size_t attr_count);
+
+/** As hoist_metric_add, for a measurement made within `span` (NULL: none) rather than the current one. */
+HOIST_API void hoist_metric_add_in(const struct hoist_span *span, struct hoist_telemetry *telemetry,
+                                   const struct hoist_instrument *instrument, double value,
+                                   const struct hoist_attr *attrs, size_t attr_count);
+
+/** An instrument with its attributes given once, for the few places that measure very often. */
+struct hoist_bound;
+
+/** Binds; the same instrument and attributes share one series with hoist_metric_add. Belongs to
+ *  `telemetry`, and is valid until that is closed. NULL where nothing is configured, and where memory or
+ *  room is missing (which is counted): adding to NULL does nothing.
+ *  Threads: any */
+HOIST_API struct hoist_bound *hoist_metric_bind(struct hoist_telemetry *telemetry,
+                                                const struct hoist_instrument *instrument,
+                                                const struct hoist_attr *attrs, size_t attr_count);
+
+/* Behind the inline function below; not called directly. */
+HOIST_API void hoist_bound_record_(struct hoist_bound *bound, double value);
+
+/** As hoist_metric_add. Threads do not meet here: each has its own cell, summed when exported.
+ *  Threads: any */
+HOIST_INLINE void hoist_bound_add(struct hoist_bound *bound, double value) {
+  if (bound) hoist_bound_record_(bound, value);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
