@@ -109,48 +109,54 @@ static enum hoist_status deliver(struct pipeline *p, const struct batch *batch,
 
 /* ---- spans --------------------------------------------------------------------------------------- */
 
-/* Chunks of the queue, taken apart into frames. */
+/* One round through the queue, taken apart into frames. */
 struct drain {
   struct queue *queue;
-  size_t chunks_left;
-  struct chunk *chunk; /* being read; NULL: none */
-  size_t offset;
+  struct queue_round round;
+  struct queue_piece piece; /* what is left of the one being read */
 };
 
-static bool open_chunk(struct drain *d) {
-  if (d->chunk && d->offset < d->chunk->size) return true;
-  if (d->chunk) queue_release(d->queue, d->chunk);
-  d->chunk = d->chunks_left > 0 ? queue_take(d->queue) : NULL;
-  d->offset = 0;
-  if (!d->chunk) return false;
-  d->chunks_left--;
-  return true;
-}
+struct frame {
+  uint8_t scope;
+  const uint8_t *data; /* tag, length, message */
+  size_t size;
+};
 
-/* The next frame as it stands in the chunk: tag, length, message. False at the end. */
-static bool next_frame(struct drain *d, const uint8_t **ret_frame, size_t *ret_size) {
+/* The frame that next_frame will take; false at the end. */
+static bool peek_frame(struct drain *d, struct frame *ret_frame) {
   struct wire_field field;
-  if (!open_chunk(d)) return false;
-  const uint8_t *frame = d->chunk->data + d->offset;
-  struct wire_reader reader = wire_read(frame, d->chunk->size - d->offset);
+  while (d->piece.size == 0)
+    if (!queue_next(d->queue, &d->round, &d->piece)) return false;
+  struct wire_reader reader = wire_read(d->piece.data + 1, d->piece.size - 1);
   if (wire_next(&reader, &field) != WIRE_FIELD) return false; /* the recorder wrote it: never */
-  *ret_frame = frame;
-  *ret_size = (size_t)(reader.at - frame);
-  d->offset += *ret_size;
+  *ret_frame = (struct frame){.scope = d->piece.data[0],
+                              .data = d->piece.data + 1,
+                              .size = (size_t)(reader.at - d->piece.data - 1)};
   return true;
 }
 
-/* Up to a batch's worth of frames into p->items. */
+static void take_frame(struct drain *d, const struct frame *frame) {
+  d->piece.data += 1 + frame->size;
+  d->piece.size -= 1 + frame->size;
+}
+
+static void clear_items(struct pipeline *p) {
+  for (size_t i = 0; i < RECORDER_SCOPES_MAX; i++)
+    buf_clear(&p->items[i]);
+}
+
+/* Up to a batch's worth of frames into p->items, by scope. */
 static size_t gather(struct pipeline *p, struct drain *d) {
-  const uint8_t *frame;
-  size_t size, count = 0;
-  buf_clear(&p->items);
-  while (count < p->batch_spans_max && p->items.size + QUEUE_FRAME_MAX <= ITEMS_MAX &&
-         next_frame(d, &frame, &size)) {
-    if (buf_append(&p->items, frame, size, NULL) != HOIST_OK) {
+  struct frame frame;
+  size_t size = 0, count = 0;
+  clear_items(p);
+  while (count < p->batch_spans_max && peek_frame(d, &frame) && size + frame.size <= ITEMS_MAX) {
+    take_frame(d, &frame);
+    if (buf_append(&p->items[frame.scope], frame.data, frame.size, NULL) != HOIST_OK) {
       count_spans(p, 0, 1, "no_memory");
       continue;
     }
+    size += frame.size;
     count++;
   }
   return count;
@@ -160,7 +166,8 @@ static enum hoist_status wrap(struct pipeline *p, enum signal signal, size_t cou
                               struct batch *ret_batch, struct hoist_error *err) {
   struct hoist_error error = {0};
   buf_clear(&p->message);
-  enum hoist_status status = envelope_wrap(&p->resource, &p->items, &p->message, &error);
+  enum hoist_status status =
+      envelope_wrap(&p->resource, &p->recorder, p->items, &p->message, &error);
   if (status != HOIST_OK) {
     note_failure(p, signal, count, &error);
     if (err) *err = error;
@@ -192,19 +199,19 @@ static enum hoist_status export_batch(struct pipeline *p, size_t count, struct h
 }
 
 static void warn_of_full_queue(struct pipeline *p) {
-  uint64_t accepted, refused;
-  queue_counts(&p->recorder.queue, &accepted, &refused);
-  if (refused > p->refused_seen)
+  struct queue_counts counts;
+  queue_get_counts(&p->recorder.queue, &counts);
+  if (counts.refused > p->refused_seen)
     pipeline_warn(p, WARN_QUEUE_FULL,
                   "the span queue was full, %" PRIu64 " spans dropped; queue_bytes sets its size",
-                  refused - p->refused_seen);
-  p->refused_seen = refused;
+                  counts.refused - p->refused_seen);
+  p->refused_seen = counts.refused;
 }
 
 static enum hoist_status export_spans(struct pipeline *p, struct hoist_error *err) {
-  struct queue *queue = &p->recorder.queue;
-  struct drain drain = {.queue = queue, .chunks_left = queue_seal(queue)};
+  struct drain drain = {.queue = &p->recorder.queue};
   enum hoist_status result = HOIST_OK;
+  queue_begin(drain.queue, &drain.round);
   for (size_t count; (count = gather(p, &drain)) > 0;) {
     enum hoist_status status = export_batch(p, count, result == HOIST_OK ? err : NULL);
     result = result == HOIST_OK ? status : result;
@@ -226,8 +233,8 @@ static enum hoist_status export_metrics(struct pipeline *p, struct hoist_error *
   uint64_t rejected;
   size_t points = 0;
   if (!wants_metrics(p) || is_out_of_time(p)) return HOIST_OK;
-  buf_clear(&p->items);
-  enum hoist_status status = recorder_encode_metrics(&p->recorder, &p->items, &points, err);
+  clear_items(p);
+  enum hoist_status status = recorder_encode_metrics(&p->recorder, &p->items[0], &points, err);
   if (status != HOIST_OK) {
     note_failure(p, SIGNAL_METRICS, 0, err);
     return status;

@@ -6,9 +6,12 @@
 
 #include "buf.h"
 #include "err.h"
+#include "recorder.h"
 
-/** Appends to `out` the message around `items` (the encoded field 2 of ScopeSpans or ScopeMetrics). */
+/** Appends to `out` the message around `items`: for each of the recorder's scopes that has any, the encoded
+ *  fields 2 of its ScopeSpans or ScopeMetrics. */
 HOIST_MUST_CHECK enum hoist_status envelope_wrap(const struct buf *resource,
-                                                 const struct buf *items, struct buf *out,
-                                                 struct hoist_error *err);
+                                                 const struct recorder *recorder,
+                                                 const struct buf items[RECORDER_SCOPES_MAX],
+                                                 struct buf *out, struct hoist_error *err);
 #endif

@@ -25,7 +25,7 @@ void hoist_telemetry_config_init(struct hoist_telemetry_config *config) {
       .batch_delay_ms = 5000,
       .export_timeout_ms = 10000,
       .metric_interval_ms = 60000,
-      .attribute_value_max = 1024,
+      .attribute_value_max = UINT32_MAX,
       .batch_spans_max = 512,
       .metrics_export_timeout_ms = 10000,
       .span_limits = {128, 128, 128, 128, 128},
@@ -137,15 +137,18 @@ static enum hoist_status build(struct pipeline *p, const struct hoist_telemetry_
                                struct hoist_error *err) {
   struct recorder_config recorder = {.queue_bytes = config->queue_bytes,
                                      .attribute_value_max = config->attribute_value_max,
+                                     .limits = config->span_limits,
+                                     .allow_forced = config->allow_forced_traces != 0,
+                                     .scope_name = config->scope_name,
+                                     .scope_version = config->scope_version,
                                      .temporality = config->metrics_temporality,
                                      .on_pressure = pipeline_on_pressure,
                                      .on_fork = pipeline_on_fork,
                                      .user = p};
   enum hoist_status status =
       sampler_parse(config->sampler, config->sampler_arg, &recorder.sampler, err);
-  if (status == HOIST_OK) status = recorder_init(&p->recorder, &recorder, err);
+  if (status == HOIST_OK) status = recorder_init(&p->recorder, &recorder, &pipeline_lifetime, err);
   if (status != HOIST_OK) return status;
-  p->recorder.base.lifetime = &pipeline_lifetime;
   status = copy_settings(p, config, err);
   if (status == HOIST_OK) status = add_exporters(p, config, err);
   return status == HOIST_OK ? pipeline_start(p, err) : status;
@@ -170,6 +173,6 @@ enum hoist_status hoist_telemetry_open(const struct hoist_telemetry_config *conf
     pipeline_free(p);
     return status;
   }
-  *ret_telemetry = &p->recorder.base;
+  *ret_telemetry = &p->recorder.scopes[0].base;
   return HOIST_OK;
 }

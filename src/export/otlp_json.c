@@ -43,21 +43,31 @@ struct message {
   static const struct field name##_fields[] = {__VA_ARGS__};                                       \
   static const struct message name = {name##_fields, sizeof name##_fields / sizeof(struct field)}
 
-MESSAGE(any_value, {1, JSON_TEXT, "stringValue", NULL}, {2, JSON_BOOL, "boolValue", NULL},
+MESSAGE(element, {1, JSON_TEXT, "stringValue", NULL}, {2, JSON_BOOL, "boolValue", NULL},
         {3, JSON_INT64, "intValue", NULL}, {4, JSON_DOUBLE, "doubleValue", NULL});
+MESSAGE(array, {1, JSON_MESSAGES, "values", &element});
+MESSAGE(any_value, {1, JSON_TEXT, "stringValue", NULL}, {2, JSON_BOOL, "boolValue", NULL},
+        {3, JSON_INT64, "intValue", NULL}, {4, JSON_DOUBLE, "doubleValue", NULL},
+        {5, JSON_MESSAGE, "arrayValue", &array});
 MESSAGE(key_value, {1, JSON_TEXT, "key", NULL}, {2, JSON_MESSAGE, "value", &any_value});
 MESSAGE(resource, {1, JSON_MESSAGES, "attributes", &key_value});
 MESSAGE(scope, {1, JSON_TEXT, "name", NULL}, {2, JSON_TEXT, "version", NULL});
 
 MESSAGE(event, {1, JSON_UINT64, "timeUnixNano", NULL}, {2, JSON_TEXT, "name", NULL},
-        {3, JSON_MESSAGES, "attributes", &key_value});
+        {3, JSON_MESSAGES, "attributes", &key_value},
+        {4, JSON_NUMBER, "droppedAttributesCount", NULL});
+MESSAGE(span_link, {1, JSON_HEX, "traceId", NULL}, {2, JSON_HEX, "spanId", NULL},
+        {3, JSON_TEXT, "traceState", NULL}, {4, JSON_MESSAGES, "attributes", &key_value},
+        {5, JSON_NUMBER, "droppedAttributesCount", NULL}, {6, JSON_NUMBER, "flags", NULL});
 MESSAGE(span_status, {2, JSON_TEXT, "message", NULL}, {3, JSON_NUMBER, "code", NULL});
 MESSAGE(span, {1, JSON_HEX, "traceId", NULL}, {2, JSON_HEX, "spanId", NULL},
-        {4, JSON_HEX, "parentSpanId", NULL}, {5, JSON_TEXT, "name", NULL},
-        {6, JSON_NUMBER, "kind", NULL}, {7, JSON_UINT64, "startTimeUnixNano", NULL},
-        {8, JSON_UINT64, "endTimeUnixNano", NULL}, {9, JSON_MESSAGES, "attributes", &key_value},
+        {3, JSON_TEXT, "traceState", NULL}, {4, JSON_HEX, "parentSpanId", NULL},
+        {5, JSON_TEXT, "name", NULL}, {6, JSON_NUMBER, "kind", NULL},
+        {7, JSON_UINT64, "startTimeUnixNano", NULL}, {8, JSON_UINT64, "endTimeUnixNano", NULL},
+        {9, JSON_MESSAGES, "attributes", &key_value},
         {10, JSON_NUMBER, "droppedAttributesCount", NULL}, {11, JSON_MESSAGES, "events", &event},
-        {12, JSON_NUMBER, "droppedEventsCount", NULL}, {15, JSON_MESSAGE, "status", &span_status},
+        {12, JSON_NUMBER, "droppedEventsCount", NULL}, {13, JSON_MESSAGES, "links", &span_link},
+        {14, JSON_NUMBER, "droppedLinksCount", NULL}, {15, JSON_MESSAGE, "status", &span_status},
         {16, JSON_NUMBER, "flags", NULL});
 MESSAGE(scope_spans, {1, JSON_MESSAGE, "scope", &scope}, {2, JSON_MESSAGES, "spans", &span});
 MESSAGE(resource_spans, {1, JSON_MESSAGE, "resource", &resource},

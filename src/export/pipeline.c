@@ -18,7 +18,7 @@
 #define CLOSE_GRACE_NS (250 * NS_PER_MS)
 
 static struct pipeline *pipeline_of(struct hoist_telemetry *telemetry) {
-  return (struct pipeline *)telemetry;
+  return (struct pipeline *)recorder_of(telemetry);
 }
 
 void pipeline_init_locks(struct pipeline *p) {
@@ -36,7 +36,8 @@ void pipeline_free(struct pipeline *p) {
     exporter_free(p->exporters[i]);
   recorder_done(&p->recorder);
   buf_done(&p->resource);
-  buf_done(&p->items);
+  for (size_t i = 0; i < RECORDER_SCOPES_MAX; i++)
+    buf_done(&p->items[i]);
   buf_done(&p->message);
   free(p->service_name);
   free(p->resource_attributes);
@@ -126,7 +127,8 @@ enum hoist_status pipeline_start(struct pipeline *p, struct hoist_error *err) {
   sigset_t all, before;
   enum hoist_status status = make_resource(p, err);
   if (status != HOIST_OK) return status;
-  p->items = buf_make(PIPELINE_MESSAGE_MAX);
+  for (size_t i = 0; i < RECORDER_SCOPES_MAX; i++)
+    p->items[i] = buf_make(PIPELINE_MESSAGE_MAX);
   p->message = buf_make(PIPELINE_MESSAGE_MAX);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -225,6 +227,7 @@ static void stop(struct pipeline *p, uint32_t timeout_ms) {
 
 static void close_pipeline(struct hoist_telemetry *telemetry, uint32_t timeout_ms) {
   struct pipeline *p = pipeline_of(telemetry);
+  if (telemetry != &p->recorder.scopes[0].base) return; /* a view: it goes with the whole */
   /* In a forked child that recorded nothing there is nothing to flush and no worker to stop, but this
    * starts one: it then stops at once, and everything is freed in one way only. */
   if (recorder_is_ours(&p->recorder) && p->is_running)
@@ -236,16 +239,27 @@ static void close_pipeline(struct hoist_telemetry *telemetry, uint32_t timeout_m
 static void get_status(const struct hoist_telemetry *telemetry,
                        struct hoist_telemetry_status *ret_status) {
   struct pipeline *p = pipeline_of((struct hoist_telemetry *)(uintptr_t)telemetry);
-  uint64_t refused;
+  struct queue_counts counts;
   if (!recorder_is_ours(&p->recorder)) return;
-  queue_counts(&p->recorder.queue, &ret_status->spans_ended, &refused);
   pthread_mutex_lock(&p->lock);
   ret_status->spans_exported = p->exported;
-  ret_status->spans_dropped = p->dropped + refused;
+  ret_status->spans_dropped = p->dropped;
   ret_status->exports_failed = p->exports_failed;
   text_copy(ret_status->last_error, sizeof ret_status->last_error, p->last_error);
   pthread_mutex_unlock(&p->lock);
+  queue_get_counts(&p->recorder.queue, &counts);
+  ret_status->spans_started = counts.started;
+  ret_status->spans_ended = counts.accepted;
+  ret_status->spans_dropped += counts.refused;
+  ret_status->dropped.queue_full = counts.refused;
+  ret_status->queue_bytes = counts.bytes;
+  ret_status->queue_bytes_max = counts.bytes_max;
+}
+
+static struct hoist_telemetry *view(struct hoist_telemetry *telemetry, const char *name,
+                                    const char *version) {
+  return &recorder_scope(recorder_of(telemetry), name, version)->base;
 }
 
 const struct lifetime_ops pipeline_lifetime = {
-    .flush = flush, .close = close_pipeline, .get_status = get_status};
+    .flush = flush, .close = close_pipeline, .get_status = get_status, .scope = view};

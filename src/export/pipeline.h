@@ -40,7 +40,8 @@ struct pipeline {
   void *on_warning_user;
 
   /* The worker's own. */
-  struct buf resource, items, message;
+  struct buf resource, message;
+  struct buf items[RECORDER_SCOPES_MAX]; /* what goes into a message, by scope */
   uint64_t metrics_due_ns;
   uint64_t warned_ns[WARN_KINDS]; /* 0: never */
   uint64_t refused_seen;          /* queue refusals already warned about */

@@ -3,7 +3,10 @@
  * the queue and the metrics. Threads: any, but for init, done and the drain. */
 #include "recorder.h"
 
+#include <stdlib.h>
+
 #include "clock.h"
+#include "text.h"
 
 /* How old an anchor may get before a new trace measures again: bounds how long a set clock is
  * missed. */
@@ -44,11 +47,67 @@ uint64_t recorder_now(struct recorder *r) {
   return now + recorder_anchor(r, now);
 }
 
+/* ---- scopes -------------------------------------------------------------------------------------- */
+
+/* Takes nothing where memory is short. */
+static bool add_scope(struct recorder *r, const struct lifetime_ops *lifetime, const char *name,
+                      const char *version) {
+  unsigned index = atomic_load(&r->scope_count);
+  struct recorder_scope scope = {.base = {.spans = &recorder_spans, .lifetime = lifetime},
+                                 .recorder = r,
+                                 .index = (uint8_t)index,
+                                 .name = text_dup(name),
+                                 .version = text_dup(version)};
+  if (!scope.name || (version && !scope.version)) {
+    free(scope.name);
+    free(scope.version);
+    return false;
+  }
+  r->scopes[index] = scope;
+  atomic_store_explicit(&r->scope_count, index + 1, memory_order_release);
+  return true;
+}
+
+static struct recorder_scope *find_scope(struct recorder *r, const char *name,
+                                         const char *version) {
+  unsigned count = atomic_load_explicit(&r->scope_count, memory_order_acquire);
+  for (unsigned i = 0; i < count; i++)
+    if (text_equal(r->scopes[i].name, name) &&
+        (version ? text_equal(r->scopes[i].version, version) : !r->scopes[i].version))
+      return &r->scopes[i];
+  return NULL;
+}
+
+struct recorder_scope *recorder_scope(struct recorder *r, const char *name, const char *version) {
+  if (!name) name = "";
+  pthread_mutex_lock(&r->scopes_lock);
+  struct recorder_scope *scope = find_scope(r, name, version);
+  unsigned count = atomic_load(&r->scope_count);
+  if (!scope)
+    scope = count < RECORDER_SCOPES_MAX && add_scope(r, r->scopes[0].base.lifetime, name, version)
+                ? &r->scopes[count]
+                : &r->scopes[0];
+  pthread_mutex_unlock(&r->scopes_lock);
+  return scope;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
 enum hoist_status recorder_init(struct recorder *r, const struct recorder_config *config,
-                                struct hoist_error *err) {
-  *r = (struct recorder){.base = {.spans = &recorder_spans}, .config = *config};
-  enum hoist_status status = queue_init(&r->queue, config->queue_bytes, err);
-  if (status != HOIST_OK) return status;
+                                const struct lifetime_ops *lifetime, struct hoist_error *err) {
+  *r = (struct recorder){.config = *config};
+  bool is_own = config->scope_name != NULL;
+  pthread_mutex_init(&r->scopes_lock, NULL);
+  if (!add_scope(r, lifetime, is_own ? config->scope_name : "hoist",
+                 is_own ? config->scope_version : HOIST_VERSION))
+    return hoist_fail_memory(err, "telemetry");
+  r->config.scope_name = r->config.scope_version = NULL; /* were borrowed */
+  enum hoist_status status =
+      queue_init(&r->queue, config->queue_bytes, config->on_pressure, config->user, err);
+  if (status != HOIST_OK) {
+    recorder_done(r);
+    return status;
+  }
   metrics_init(&r->metrics);
   fork_watch();
   atomic_store(&r->generation, fork_generation());
@@ -58,6 +117,12 @@ enum hoist_status recorder_init(struct recorder *r, const struct recorder_config
 }
 
 void recorder_done(struct recorder *r) {
+  unsigned count = atomic_load(&r->scope_count);
+  for (unsigned i = 0; i < count; i++) {
+    free(r->scopes[i].name);
+    free(r->scopes[i].version);
+  }
+  atomic_store(&r->scope_count, 0);
   queue_done(&r->queue);
   metrics_done(&r->metrics);
 }
@@ -67,6 +132,7 @@ bool recorder_take_over(struct recorder *r) {
   if (found == RESETTING || found == current ||
       !atomic_compare_exchange_strong(&r->generation, &found, RESETTING))
     return found == current;
+  pthread_mutex_init(&r->scopes_lock, NULL);
   queue_reset_after_fork(&r->queue);
   metrics_reset_after_fork(&r->metrics);
   r->reported_drops = 0;
@@ -84,10 +150,10 @@ void recorder_count_dropped(struct recorder *r, const char *reason, uint64_t cou
 
 enum hoist_status recorder_encode_metrics(struct recorder *r, struct buf *out, size_t *ret_points,
                                           struct hoist_error *err) {
-  uint64_t accepted, refused;
-  queue_counts(&r->queue, &accepted, &refused);
-  recorder_count_dropped(r, "queue_full", refused - r->reported_drops);
-  r->reported_drops = refused;
+  struct queue_counts counts;
+  queue_get_counts(&r->queue, &counts);
+  recorder_count_dropped(r, "queue_full", counts.refused - r->reported_drops);
+  r->reported_drops = counts.refused;
   return metrics_encode(&r->metrics, r->config.temporality, r->start_unix_ns, recorder_now(r), out,
                         ret_points, err);
 }

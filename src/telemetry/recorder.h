@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hoist's own recorder: spans are encoded to OTLP as they end and queued, metrics are aggregated.
- * No I/O and no thread: whoever embeds the recorder (src/export) drains it, and puts its own
- * lifetime_ops into `base`.
+ * No I/O and no thread: whoever embeds the recorder (src/export) drains it, and gives its own
+ * lifetime_ops.
  *
  * Life: recorder_init → spans and metrics from any thread → recorder_done, when all spans have
  * ended. In a forked child everything recorded before the fork is forgotten at the first use. */
@@ -19,11 +19,27 @@
 #include "queue.h"
 #include "sampler.h"
 
+/* Instrumentation scopes, the recorder's own among them. */
+#define RECORDER_SCOPES_MAX 16
+
+struct recorder;
+
+/* A view of the recorder under a name; number 0 is the recorder's own. */
+struct recorder_scope {
+  struct hoist_telemetry base;
+  struct recorder *recorder;
+  uint8_t index;
+  char *name, *version; /* owned */
+};
+
 struct recorder_config {
   uint64_t queue_bytes;
   uint32_t attribute_value_max; /* bytes */
+  struct hoist_span_limits limits;
   struct sampler sampler;
-  enum hoist_temporality temporality; /* of metrics */
+  bool allow_forced;                      /* a remote parent's wish to be recorded counts */
+  const char *scope_name, *scope_version; /* copied; NULL: hoist's */
+  enum hoist_temporality temporality;     /* of metrics */
   /* The queue wants to be drained now. Any recording thread; must not block. */
   void (*on_pressure)(void *user);
   /* This is a forked child's first use; the recorder is empty again. Exactly one thread. */
@@ -32,7 +48,9 @@ struct recorder_config {
 };
 
 struct recorder {
-  struct hoist_telemetry base;
+  struct recorder_scope scopes[RECORDER_SCOPES_MAX]; /* first: the telemetry object is scopes[0] */
+  atomic_uint scope_count;
+  pthread_mutex_t scopes_lock; /* of adding one */
   struct recorder_config config;
   /* Realtime minus monotonic, and when that was measured: traces take it at their root. */
   _Atomic uint64_t anchor_ns, anchored_ns;
@@ -43,13 +61,26 @@ struct recorder {
   uint64_t reported_drops; /* queue refusals already in the metrics; the draining thread's */
 };
 
+static inline struct recorder_scope *scope_of(struct hoist_telemetry *telemetry) {
+  return (struct recorder_scope *)telemetry;
+}
+
+static inline struct recorder *recorder_of(struct hoist_telemetry *telemetry) {
+  return scope_of(telemetry)->recorder;
+}
+
 HOIST_MUST_CHECK enum hoist_status recorder_init(struct recorder *r,
                                                  const struct recorder_config *config,
+                                                 const struct lifetime_ops *lifetime,
                                                  struct hoist_error *err);
 void recorder_done(struct recorder *r);
 
 /** recorder_is_ours for a process that was forked since. */
 bool recorder_take_over(struct recorder *r);
+
+/** The view of that name and version (NULL: none), made where there is none yet; scope 0 where no more
+ *  can be made. Any thread. */
+struct recorder_scope *recorder_scope(struct recorder *r, const char *name, const char *version);
 
 /** True when the contents belong to this process. In a forked child the first caller resets them;
  *  false for the others meanwhile, who must leave the recorder alone. */

@@ -8,7 +8,8 @@
 /* What threads beyond THREAD_SLOTS get: they share, so they lock. */
 #define THREAD_SLOT_SHARED THREAD_SLOTS
 
-extern _Thread_local unsigned thread_slot_plus_one; /* thread_slot.c's; 0: not asked for yet */
+/* thread_slot.c's; 0: not asked for yet. Hidden: the cheapest way to reach it from a shared library. */
+extern _Thread_local unsigned thread_slot_plus_one __attribute__((visibility("hidden")));
 unsigned thread_slot_claim(void);
 
 /** The calling thread's slot, below THREAD_SLOTS, or THREAD_SLOT_SHARED. It stays the same until the

@@ -81,9 +81,12 @@ static void histogram_record_with_attribute(struct hoist_telemetry *telemetry) {
 static atomic_int draining;
 
 static size_t drain_once(struct recorder *r) {
+  struct queue_round round;
+  struct queue_piece piece;
   size_t taken = 0;
-  for (size_t left = queue_seal(&r->queue); left > 0; left--, taken++)
-    queue_release(&r->queue, queue_take(&r->queue));
+  queue_begin(&r->queue, &round);
+  while (queue_next(&r->queue, &round, &piece))
+    taken += piece.size;
   return taken;
 }
 
@@ -128,7 +131,7 @@ static double time_round(struct job *job) {
 }
 
 static void run(const struct bench *bench, struct recorder *recorder) {
-  struct job job = {bench, recorder ? &recorder->base : NULL};
+  struct job job = {bench, recorder ? &recorder->scopes[0].base : NULL};
   double best = 1e18;
   unsigned long allocated = 0;
   for (int round = 0; round < ROUNDS; round++) {
@@ -143,10 +146,11 @@ static void run(const struct bench *bench, struct recorder *recorder) {
 }
 
 static void start(struct recorder *r, const char *sampler) {
-  struct recorder_config config = {.queue_bytes = UINT64_C(4) << 20, .attribute_value_max = 1024};
+  static const struct lifetime_ops none;
+  struct recorder_config config = {.queue_bytes = UINT64_C(4) << 20, .attribute_value_max = 1024, .limits = {128, 128, 128, 128, 128}};
   struct hoist_error err;
   if (sampler_parse(sampler, NULL, &config.sampler, &err) != HOIST_OK ||
-      recorder_init(r, &config, &err) != HOIST_OK) {
+      recorder_init(r, &config, &none, &err) != HOIST_OK) {
     fprintf(stderr, "bench_telemetry: %s\n", err.message);
     exit(1);
   }
@@ -179,10 +183,10 @@ int main(void) {
     run(&sampled[i], &on);
   atomic_store(&draining, 0);
   pthread_join(drainer, NULL);
-  uint64_t accepted, refused;
-  queue_counts(&on.queue, &accepted, &refused);
-  printf("spans queued %llu, refused %llu\n", (unsigned long long)accepted,
-         (unsigned long long)refused);
+  struct queue_counts counts;
+  queue_get_counts(&on.queue, &counts);
+  printf("spans queued %llu, refused %llu\n", (unsigned long long)counts.accepted,
+         (unsigned long long)counts.refused);
   recorder_done(&off);
   recorder_done(&on);
   return 0;

@@ -6,14 +6,27 @@
 
 #include "wire.h"
 
-struct recording *recording_start(const char *sampler, uint32_t value_max) {
+struct recorder_config recording_config(void) {
+  struct recorder_config config = {
+      .queue_bytes = 4 << 20, .attribute_value_max = 1024, .limits = {128, 128, 128, 128, 128}};
+  assert_int_equal(sampler_parse(NULL, NULL, &config.sampler, NULL), HOIST_OK);
+  return config;
+}
+
+struct recording *recording_start_with(const struct recorder_config *config) {
+  static const struct lifetime_ops none;
   struct recording *r = calloc(1, sizeof *r);
-  struct recorder_config config = {.queue_bytes = 1 << 20, .attribute_value_max = value_max};
   assert_non_null(r);
-  assert_int_equal(sampler_parse(sampler, NULL, &config.sampler, NULL), HOIST_OK);
-  assert_int_equal(recorder_init(&r->recorder, &config, NULL), HOIST_OK);
-  r->data = buf_make(1 << 20);
+  assert_int_equal(recorder_init(&r->recorder, config, &none, NULL), HOIST_OK);
+  r->data = buf_make(4 << 20);
   return r;
+}
+
+struct recording *recording_start(const char *sampler, uint32_t value_max) {
+  struct recorder_config config = recording_config();
+  config.attribute_value_max = value_max;
+  assert_int_equal(sampler_parse(sampler, NULL, &config.sampler, NULL), HOIST_OK);
+  return recording_start_with(&config);
 }
 
 void recording_stop(struct recording *r) {
@@ -23,7 +36,7 @@ void recording_stop(struct recording *r) {
 }
 
 struct hoist_telemetry *recording_telemetry(struct recording *r) {
-  return &r->recorder.base;
+  return &r->recorder.scopes[0].base;
 }
 
 static enum hoist_status keep_span(void *user, const struct otlp_span *span,
@@ -34,18 +47,35 @@ static enum hoist_status keep_span(void *user, const struct otlp_span *span,
   return HOIST_OK;
 }
 
+/* Frames come with the number of their scope in front, which the message has not. */
+static void append_frames(struct recording *r, struct queue_piece piece, struct buf *out) {
+  struct wire_field field;
+  for (size_t at = 0; at < piece.size;) {
+    const uint8_t *frame = piece.data + at + 1;
+    struct wire_reader reader = wire_read(frame, piece.size - at - 1);
+    assert_int_equal(wire_next(&reader, &field), WIRE_FIELD);
+    size_t size = (size_t)(reader.at - frame);
+    assert_true(r->frame_count < RECORDING_SPANS_MAX);
+    r->frame_scopes[r->frame_count++] = piece.data[at];
+    assert_int_equal(buf_append(out, frame, size, NULL), HOIST_OK);
+    at += 1 + size;
+  }
+}
+
 void recording_read(struct recording *r) {
   struct queue *queue = &r->recorder.queue;
-  HOIST_AUTO(buf) struct buf frames = buf_make(1 << 20);
-  for (size_t left = queue_seal(queue); left > 0; left--) {
-    struct chunk *chunk = queue_take(queue);
-    assert_int_equal(buf_append(&frames, chunk->data, chunk->size, NULL), HOIST_OK);
-    queue_release(queue, chunk);
-  }
+  struct queue_round round;
+  struct queue_piece piece;
+  HOIST_AUTO(buf) struct buf frames = buf_make(4 << 20);
+  r->frame_count = 0;
+  queue_begin(queue, &round);
+  while (queue_next(queue, &round, &piece))
+    append_frames(r, piece, &frames);
   uint8_t head[32], scope_head[16];
   size_t scope_size = (size_t)(wire_put_head(scope_head, 0x12, frames.size) - scope_head);
   uint8_t *p = wire_put_head(head, 0x0a, scope_size + frames.size);
   p = wire_put_raw(p, scope_head, scope_size);
+  buf_clear(&r->data);
   assert_int_equal(buf_append(&r->data, head, (size_t)(p - head), NULL), HOIST_OK);
   assert_int_equal(buf_append(&r->data, frames.data, frames.size, NULL), HOIST_OK);
   r->count = 0;

@@ -19,7 +19,7 @@
 struct recorded_attr {
   char key[160];
   enum otlp_value_type type;
-  char text[4200];
+  char text[8300];
   int64_t integer;
   double number;
 };
@@ -29,12 +29,17 @@ struct recording {
   struct buf data; /* TracesData of everything drained */
   struct otlp_span spans[RECORDING_SPANS_MAX];
   size_t count;
+  uint8_t frame_scopes[RECORDING_SPANS_MAX]; /* of the spans, in the same order */
+  size_t frame_count;
   struct recorded_attr attrs[RECORDING_ATTRS_MAX]; /* of the span or event last looked at */
   size_t attr_count;
   struct otlp_event events[RECORDING_ATTRS_MAX];
   size_t event_count;
 };
 
+/** The defaults of a recorder, to be changed and given to recording_start_with. */
+struct recorder_config recording_config(void);
+struct recording *recording_start_with(const struct recorder_config *config);
 /** `sampler` NULL: the default. */
 struct recording *recording_start(const char *sampler, uint32_t value_max);
 void recording_stop(struct recording *r);
