@@ -78,6 +78,11 @@ static void put_attr(struct json *j, const struct hoist_attr *attr) {
   case HOIST_ATTR_BOOL:
     json_bool(j, attr->key, attr->value.integer != 0);
     break;
+  case HOIST_ATTR_STRING_ARRAY: /* traces that were read have none */
+  case HOIST_ATTR_INT_ARRAY:
+  case HOIST_ATTR_DOUBLE_ARRAY:
+  case HOIST_ATTR_BOOL_ARRAY:
+    break;
   }
 }
 

@@ -106,9 +106,7 @@ HOIST_API void hoist_span_begin_(struct hoist_telemetry *telemetry, const struct
                                  enum hoist_span_kind kind, uint64_t start_unix_ns,
                                  struct hoist_span *ret_span);
 HOIST_API void hoist_span_put_(struct hoist_span *span, const char *key, size_t key_size,
-                               enum hoist_attr_type type, uint64_t value);
-HOIST_API void hoist_span_put_string_(struct hoist_span *span, const char *key, size_t key_size,
-                                      const char *value, size_t size);
+                               enum hoist_attr_type type, uint64_t value, size_t size);
 HOIST_API void hoist_span_finish_(struct hoist_span *span, uint64_t end_unix_ns);
 
 /** Starts a span with no parent in this process. `remote` (may be NULL or invalid) is the parent in
@@ -131,6 +129,13 @@ HOIST_INLINE void hoist_span_start(const struct hoist_span *parent, const char *
     hoist_span_begin_(parent->telemetry, parent, NULL, name, kind, 0, ret_span);
 }
 
+/** As hoist_span_start, recorded by `telemetry` (NULL: not at all): under another scope than its parent's
+ *  (hoist_telemetry_scope). Without a parent it is a root. A parent of another telemetry object is taken
+ *  for a remote one. */
+HOIST_API void hoist_span_start_in(struct hoist_telemetry *telemetry,
+                                   const struct hoist_span *parent, const char *name,
+                                   enum hoist_span_kind kind, struct hoist_span *ret_span);
+
 /** As hoist_span_start with a time of the caller (nanoseconds since the Unix epoch; 0: now), for phases
  *  that are known only afterwards. */
 HOIST_INLINE void hoist_span_start_at(const struct hoist_span *parent, const char *name,
@@ -149,24 +154,25 @@ HOIST_API int hoist_span_is_recording(const struct hoist_span *span);
 HOIST_INLINE void hoist_span_set_string(struct hoist_span *span, const char *key,
                                         const char *value) {
   if (span && span->telemetry && key && value)
-    hoist_span_put_string_(span, key, strlen(key), value, strlen(value));
+    hoist_span_put_(span, key, strlen(key), HOIST_ATTR_STRING, (uint64_t)(uintptr_t)value,
+                    strlen(value));
 }
 
 HOIST_INLINE void hoist_span_set_int(struct hoist_span *span, const char *key, int64_t value) {
   if (span && span->telemetry && key)
-    hoist_span_put_(span, key, strlen(key), HOIST_ATTR_INT, (uint64_t)value);
+    hoist_span_put_(span, key, strlen(key), HOIST_ATTR_INT, (uint64_t)value, 0);
 }
 
 HOIST_INLINE void hoist_span_set_double(struct hoist_span *span, const char *key, double value) {
   uint64_t bits;
   memcpy(&bits, &value, sizeof bits);
   if (span && span->telemetry && key)
-    hoist_span_put_(span, key, strlen(key), HOIST_ATTR_DOUBLE, bits);
+    hoist_span_put_(span, key, strlen(key), HOIST_ATTR_DOUBLE, bits, 0);
 }
 
 HOIST_INLINE void hoist_span_set_bool(struct hoist_span *span, const char *key, int value) {
   if (span && span->telemetry && key)
-    hoist_span_put_(span, key, strlen(key), HOIST_ATTR_BOOL, value != 0);
+    hoist_span_put_(span, key, strlen(key), HOIST_ATTR_BOOL, value != 0, 0);
 }
 
 /** Sets an attribute of any type; the way to set an array. */

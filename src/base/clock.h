@@ -6,11 +6,23 @@
 #define HOIST_BASE_CLOCK_H
 
 #include <stdint.h>
-
-uint64_t clock_monotonic_ns(void);
-uint64_t clock_realtime_ns(void);
+#include <time.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
+
+static inline uint64_t clock_read_ns(clockid_t id) {
+  struct timespec t;
+  clock_gettime(id, &t);
+  return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t clock_monotonic_ns(void) {
+  return clock_read_ns(CLOCK_MONOTONIC);
+}
+
+static inline uint64_t clock_realtime_ns(void) {
+  return clock_read_ns(CLOCK_REALTIME);
+}
 
 #endif

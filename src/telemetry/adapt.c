@@ -34,10 +34,11 @@ static void host_start(struct hoist_telemetry *telemetry, const struct span_star
   ret_span->telemetry = telemetry;
 }
 
-static void host_set_attr(struct hoist_span *span, const struct hoist_attr *attr, size_t key_size,
-                          size_t text_size) {
+static void host_set_attr(struct hoist_span *span, const char *key, size_t key_size,
+                          enum hoist_attr_type type, uint64_t value, size_t size) {
   const struct hoist_tracer *t = tracer_of(span->telemetry);
-  if (host_span(span)) t->span_set_attr(t->user, host_span(span), attr);
+  const struct hoist_attr attr = attr_of(key, type, value, size);
+  if (host_span(span)) t->span_set_attr(t->user, host_span(span), &attr);
 }
 
 static void host_add_event(struct hoist_span *span, const struct span_event *event) {
@@ -142,7 +143,7 @@ enum hoist_status hoist_telemetry_adapt(const struct hoist_tracer *tracer,
                       "the tracer table lacks a required function or has the wrong size");
   struct host *host = calloc(1, sizeof *host);
   if (!host) return hoist_fail_memory(err, "the tracer adapter");
-  host->base = (struct hoist_telemetry){.spans = &host_spans, .lifetime = &host_lifetime};
+  host->base = (struct hoist_telemetry){&host_spans, &host_lifetime, host};
   host->tracer = copy;
   *ret_telemetry = &host->base;
   return HOIST_OK;

@@ -31,7 +31,6 @@ enum {
 
 /* Words at a time; the last one overlaps the one before. */
 static inline bool text_is_ascii(const char *text, size_t size) {
-  const uint64_t high_bits = UINT64_C(0x8080808080808080);
   uint64_t bits = 0, word;
   uint32_t half;
   if (size >= sizeof word) {
@@ -40,17 +39,17 @@ static inline bool text_is_ascii(const char *text, size_t size) {
       bits |= word;
     }
     memcpy(&word, text + size - sizeof word, sizeof word);
-    return ((bits | word) & high_bits) == 0;
+    return ((bits | word) & WIRE_HIGH_BITS) == 0;
   }
   if (size >= sizeof half) {
     memcpy(&half, text, sizeof half);
     bits = half;
     memcpy(&half, text + size - sizeof half, sizeof half);
-    return ((bits | half) & high_bits) == 0;
+    return ((bits | half) & WIRE_HIGH_BITS) == 0;
   }
   for (size_t i = 0; i < size; i++)
     bits |= (unsigned char)text[i];
-  return (bits & high_bits) == 0;
+  return (bits & WIRE_HIGH_BITS) == 0;
 }
 
 /** text_put for a text that is too long or not ASCII. */

@@ -38,13 +38,23 @@ struct measurement {
   const struct hoist_span *span;
 };
 
+/* What set_attr got, put together again. */
+static inline struct hoist_attr attr_of(const char *key, enum hoist_attr_type type, uint64_t value,
+                                        size_t size) {
+  struct hoist_attr attr = {.key = key, .type = type, .count = (uint32_t)size};
+  memcpy(&attr.value, &value, sizeof value);
+  return attr;
+}
+_Static_assert(sizeof(((struct hoist_attr *)NULL)->value) == sizeof(uint64_t), "fits a register");
+
 struct span_ops {
   /* Sets ret_span->telemetry last, to NULL where the span shall not even pass on a context. */
   void (*start)(struct hoist_telemetry *telemetry, const struct span_start *how,
                 struct hoist_span *ret_span);
-  /* `key_size` and `text_size` (of a string) are the lengths of what attr points to. */
-  void (*set_attr)(struct hoist_span *span, const struct hoist_attr *attr, size_t key_size,
-                   size_t text_size);
+  /* A struct hoist_attr in pieces, so that they travel in registers: `value` holds the bits of its union,
+   * `size` the length of a string or the count of an array. */
+  void (*set_attr)(struct hoist_span *span, const char *key, size_t key_size,
+                   enum hoist_attr_type type, uint64_t value, size_t size);
   void (*add_event)(struct hoist_span *span, const struct span_event *event);
   void (*add_link)(struct hoist_span *span, const struct span_link *link);
   void (*set_status)(struct hoist_span *span, enum hoist_span_status status,
@@ -77,6 +87,7 @@ struct lifetime_ops {
 struct hoist_telemetry {
   const struct span_ops *spans;
   const struct lifetime_ops *lifetime;
+  void *owner; /* what is behind it: the same for all views of one recorder */
 };
 
 /* What hoist_metric_bind returns begins with this. */

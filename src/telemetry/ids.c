@@ -9,7 +9,6 @@
 #include "clock.h"
 
 atomic_uint fork_count = 1;
-_Thread_local struct ids_generator ids_generator;
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 
 static void forked(void) {
@@ -24,15 +23,15 @@ void fork_watch(void) {
   (void)pthread_once(&watch_once, watch);
 }
 
-void ids_seed(struct ids_generator *g) {
+void ids_seed(struct thread_own *own) {
   fork_watch();
-  if (getentropy(g->state, sizeof g->state) != 0) {
+  if (getentropy(own->random, sizeof own->random) != 0) {
     /* A kernel without entropy is next to impossible; ids then are unique in time and place only. */
-    g->state[0] = clock_realtime_ns();
-    g->state[1] = clock_monotonic_ns();
-    g->state[2] = (uint64_t)getpid();
-    g->state[3] = (uint64_t)(uintptr_t)g;
+    own->random[0] = clock_realtime_ns();
+    own->random[1] = clock_monotonic_ns();
+    own->random[2] = (uint64_t)getpid();
+    own->random[3] = (uint64_t)(uintptr_t)own;
   }
-  g->state[0] |= 1; /* an all-zero state would stay zero */
-  g->generation = fork_generation();
+  own->random[0] |= 1; /* an all-zero state would stay zero */
+  own->generation = fork_generation();
 }

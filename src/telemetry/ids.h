@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "thread_slot.h"
+
 extern atomic_uint fork_count; /* ids.c's; starts at 1 */
 /** Differs from what it was in the parent process. Never 0. */
 static inline unsigned fork_generation(void) {
@@ -16,19 +18,14 @@ static inline unsigned fork_generation(void) {
 /** Starts counting; to be called before the first fork that matters. */
 void fork_watch(void);
 
-/* xoshiro256** 1.0 by Blackman and Vigna, one per thread, seeded by the kernel. */
-struct ids_generator {
-  uint64_t state[4];
-  unsigned generation; /* of fork_generation() when it was seeded; 0: not yet */
-};
-extern _Thread_local struct ids_generator ids_generator __attribute__((visibility("hidden")));
-void ids_seed(struct ids_generator *g);
+/** Seeds a thread's generator by the kernel. */
+void ids_seed(struct thread_own *own);
 
 static inline uint64_t ids_rotate(uint64_t x, int bits) {
   return x << bits | x >> (64 - bits);
 }
 
-/* A random word that is not zero. */
+/* A random word that is not zero: xoshiro256** 1.0 by Blackman and Vigna. */
 static inline uint64_t ids_next(uint64_t s[4]) {
   uint64_t result;
   do {
@@ -46,16 +43,16 @@ static inline uint64_t ids_next(uint64_t s[4]) {
 
 /** Fills in random, never all-zero ids from this thread's generator, which is seeded anew in a forked
  *  child. `trace_id` may be NULL. */
-static inline void ids_fill(uint8_t trace_id[16], uint8_t span_id[8]) {
-  struct ids_generator *g = &ids_generator;
-  if (__builtin_expect(g->generation != fork_generation(), 0)) ids_seed(g);
-  uint64_t words[3];
+static inline void ids_fill(struct thread_own *own, uint8_t trace_id[16], uint8_t span_id[8]) {
+  if (__builtin_expect(own->generation != fork_generation(), 0)) ids_seed(own);
+  uint64_t word;
   if (trace_id) {
-    words[0] = ids_next(g->state);
-    words[1] = ids_next(g->state);
-    memcpy(trace_id, words, 16);
+    word = ids_next(own->random);
+    memcpy(trace_id, &word, sizeof word);
+    word = ids_next(own->random);
+    memcpy(trace_id + sizeof word, &word, sizeof word);
   }
-  words[2] = ids_next(g->state);
-  memcpy(span_id, &words[2], 8);
+  word = ids_next(own->random);
+  memcpy(span_id, &word, sizeof word);
 }
 #endif

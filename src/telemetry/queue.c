@@ -176,7 +176,7 @@ void queue_count_started_shared(struct queue *q) {
 }
 
 struct chunk *queue_borrow(struct queue *q) {
-  if (q->room <= QUEUE_FRAME_MAX + CACHE_LINE || is_half_full(q)) return NULL;
+  if (q->room < 2 * QUEUE_FRAME_MAX || is_half_full(q)) return NULL;
   pthread_mutex_lock(&q->lock);
   struct chunk *chunk = pop_free(q);
   pthread_mutex_unlock(&q->lock);

@@ -110,7 +110,7 @@ static inline void queue_commit(struct queue *q, struct queue_writer *w, size_t 
 }
 
 /** An empty chunk, for one frame that is larger than QUEUE_FRAME_MAX: to be given to queue_send or back
- *  with queue_return. NULL where it would hold no more than that, or the queue is getting full. */
+ *  with queue_return. NULL where it would hold little more than that, or the queue is half full. */
 struct chunk *queue_borrow(struct queue *q);
 void queue_return(struct queue *q, struct chunk *chunk);
 /** Queues a borrowed chunk whose frame is data[first, first + size). */

@@ -102,8 +102,8 @@ static inline const uint8_t *record_limit(const struct record *r) {
 bool record_move(struct recorder *recorder, struct record *r);
 
 /* span_ops of record_items.c */
-void record_set_attr(struct hoist_span *span, const struct hoist_attr *attr, size_t key_size,
-                     size_t text_size);
+void record_set_attr(struct hoist_span *span, const char *key, size_t key_size,
+                     enum hoist_attr_type type, uint64_t value, size_t size);
 void record_add_event(struct hoist_span *span, const struct span_event *event);
 void record_add_link(struct hoist_span *span, const struct span_link *link);
 void record_set_status(struct hoist_span *span, enum hoist_span_status status,

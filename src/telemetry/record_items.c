@@ -75,41 +75,39 @@ static struct item find_item(struct record *r, uint8_t tag, const char *key, siz
 
 /* ---- attributes ---------------------------------------------------------------------------------- */
 
-/* The attribute that this key replaces, if any. */
-static inline struct item find_earlier(struct record *r, const char *key, size_t size) {
+/* The bit that stands for a key in keys_seen. */
+static inline uint64_t bit_of(const char *key, size_t size) {
   unsigned hash =
       (unsigned)size * 7 + (unsigned char)key[size - 1] + (unsigned char)key[size / 2] * 31u;
-  uint64_t bit = UINT64_C(1) << (hash & 63);
-  bool is_possible = (r->keys_seen & bit) != 0;
-  r->keys_seen |= bit;
-  return is_possible ? find_item(r, SPAN_ATTRIBUTE, key, size) : (struct item){0};
+  return UINT64_C(1) << (hash & 63);
 }
 
-static uint8_t *put_attr_with_more_room(struct recorder *recorder, struct record *r,
-                                        const struct hoist_attr *attr, size_t key_size,
-                                        size_t text_size) {
+static uint8_t *put_with_more_room(struct recorder *recorder, struct record *r,
+                                   const struct hoist_attr *attr, size_t key_size,
+                                   size_t text_size) {
   if (!record_move(recorder, r)) return NULL;
   return attr_put_sized(r->at, record_limit(r), SPAN_ATTRIBUTE, attr, key_size, text_size,
                         recorder->config.attribute_value_max);
 }
 
-void record_set_attr(struct hoist_span *span, const struct hoist_attr *attr, size_t key_size,
-                     size_t text_size) {
+/* Any attribute. The new value is written before the old one goes: where it does not fit, the old one
+ * stays. */
+static __attribute__((noinline)) void set_any(struct hoist_span *span,
+                                              const struct hoist_attr *attr, size_t key_size,
+                                              size_t text_size) {
   struct record *r = record_of(span);
   struct recorder *recorder = record_recorder(span);
+  struct item earlier = {0};
+  uint8_t *end = NULL;
   if (!is_writable(r)) return;
   key_size = attr_check_key(attr->key, key_size);
-  if (key_size == 0) {
-    count(&r->dropped_attrs);
-    return;
-  }
-  struct item earlier = find_earlier(r, attr->key, key_size);
-  uint8_t *end = NULL;
-  if (earlier.start || r->attr_count < recorder->config.limits.attributes) {
+  if (key_size > 0 && r->keys_seen & bit_of(attr->key, key_size))
+    earlier = find_item(r, SPAN_ATTRIBUTE, attr->key, key_size);
+  if (key_size > 0 && (earlier.start || r->attr_count < recorder->config.limits.attributes)) {
     end = attr_put_sized(r->at, record_limit(r), SPAN_ATTRIBUTE, attr, key_size, text_size,
                          recorder->config.attribute_value_max);
     if (!end) {
-      end = put_attr_with_more_room(recorder, r, attr, key_size, text_size);
+      end = put_with_more_room(recorder, r, attr, key_size, text_size);
       if (end && earlier.start) earlier = find_item(r, SPAN_ATTRIBUTE, attr->key, key_size);
     }
   }
@@ -118,10 +116,57 @@ void record_set_attr(struct hoist_span *span, const struct hoist_attr *attr, siz
     return;
   }
   r->at = end;
+  r->keys_seen |= bit_of(attr->key, key_size);
   if (earlier.start)
     remove_item(r, earlier);
   else
     r->attr_count++;
+}
+
+/* A new key and a plain value, both short ASCII, in a span that has room: nearly all that is ever set.
+ * Returns the byte behind it, or NULL (nothing usable written) where it is not that. */
+static inline uint8_t *put_usual(uint8_t *p, const char *key, size_t key_size,
+                                 enum hoist_attr_type type, uint64_t value, size_t size) {
+  uint8_t *value_at = p + 4 + key_size, *end;
+  uint64_t bits = wire_copy_short(p + 4, key, key_size);
+  if (type == HOIST_ATTR_STRING) {
+    bits |= wire_copy_short(value_at + 4, (const char *)(uintptr_t)value, size);
+    end = value_at + 4 + size;
+    value_at[2] = ANY_STRING;
+    value_at[3] = (uint8_t)size;
+  } else if (type == HOIST_ATTR_DOUBLE) {
+    end = wire_put_fixed64(value_at + 2, ANY_DOUBLE, value);
+  } else {
+    end = wire_put_number(value_at + 2, type == HOIST_ATTR_INT ? ANY_INT : ANY_BOOL, value);
+  }
+  p[0] = SPAN_ATTRIBUTE;
+  p[1] = (uint8_t)(end - p - 2);
+  p[2] = KEY_VALUE_KEY;
+  p[3] = (uint8_t)key_size;
+  value_at[0] = KEY_VALUE_VALUE;
+  value_at[1] = (uint8_t)(end - value_at - 2);
+  return bits & WIRE_HIGH_BITS ? NULL : end;
+}
+
+void record_set_attr(struct hoist_span *span, const char *key, size_t key_size,
+                     enum hoist_attr_type type, uint64_t value, size_t size) {
+  enum { KEY_SHORT = 64, TEXT_SHORT = 48, ROOM = 128 };
+  struct record *r = record_of(span);
+  const struct recorder_config *config = &record_recorder(span)->config;
+  if (!r->is_recording) return;
+  if (key_size - 1 < KEY_SHORT && size <= TEXT_SHORT && size <= config->attribute_value_max &&
+      (unsigned)type - 1 < HOIST_ATTR_BOOL && !r->chunk && record_limit(r) - r->at >= ROOM &&
+      r->attr_count < config->limits.attributes && !(r->keys_seen & bit_of(key, key_size))) {
+    uint8_t *end = put_usual(r->at, key, key_size, type, value, size);
+    if (end) {
+      r->at = end;
+      r->keys_seen |= bit_of(key, key_size);
+      r->attr_count++;
+      return;
+    }
+  }
+  const struct hoist_attr attr = attr_of(key, type, value, size);
+  set_any(span, &attr, key_size, size);
 }
 
 /* The attributes of an event or a link, as many as the limit lets; the last of a key counts. NULL where

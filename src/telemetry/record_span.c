@@ -54,11 +54,11 @@ static struct ancestry ancestry_of(const struct span_start *how) {
 
 /* Ids, sampling, flags and tracestate: what a span has whether it is recorded or not. */
 static inline void identify(struct record *r, const struct ancestry *a,
-                            const struct recorder_config *config) {
+                            const struct recorder_config *config, struct thread_own *own) {
   wire_put_head(r->message, SPAN_TRACE_ID, 16);
   wire_put_head(r->message + SPAN_ID_AT - 2, SPAN_SPAN_ID, 8);
   if (a->parent_id) memcpy(r->message + TRACE_ID_AT, a->trace_id, 16);
-  ids_fill(a->parent_id ? NULL : r->message + TRACE_ID_AT, r->message + SPAN_ID_AT);
+  ids_fill(own, a->parent_id ? NULL : r->message + TRACE_ID_AT, r->message + SPAN_ID_AT);
   r->is_recording = sampler_decide(&config->sampler, r->message + TRACE_ID_AT, a->parent_id != NULL,
                                    a->flags & CONTEXT_SAMPLED) ||
                     (a->is_forced && config->allow_forced);
@@ -91,7 +91,8 @@ static void span_start(struct hoist_telemetry *telemetry, const struct span_star
   struct recorder *recorder = recorder_of(telemetry);
   struct record *r = record_of(ret_span);
   struct ancestry ancestry = ancestry_of(how);
-  identify(r, &ancestry, &recorder->config);
+  struct thread_own *own = &thread_own;
+  identify(r, &ancestry, &recorder->config, own);
   ret_span->telemetry = telemetry;
   if (!r->is_recording) return;
   const struct record *parent = how->parent ? record_peek(how->parent) : NULL;
@@ -108,7 +109,7 @@ static void span_start(struct hoist_telemetry *telemetry, const struct span_star
   r->parent_is_remote = how->remote != NULL && ancestry.parent_id != NULL;
   r->status = r->has_status_item = r->has_failed = 0;
   begin_message(r, &ancestry, how->name, how->kind);
-  if (recorder_is_ours(recorder)) queue_count_started(&recorder->queue, thread_slot());
+  if (recorder_is_ours(recorder)) queue_count_started(&recorder->queue, thread_slot_of(own));
 }
 
 /* ---- while it runs ------------------------------------------------------------------------------- */
@@ -149,8 +150,9 @@ static inline uint8_t *put_dropped(uint8_t *p, const struct record *r) {
   return p;
 }
 
-static inline void end_message(struct record *r, uint64_t end_unix_ns) {
-  uint8_t *p = wire_put_fixed64(r->at, SPAN_END, end_unix_ns);
+/* What the end adds, at most RECORD_END_RESERVE bytes. */
+static inline uint8_t *put_tail(uint8_t *p, const struct record *r, uint64_t end_unix_ns) {
+  p = wire_put_fixed64(p, SPAN_END, end_unix_ns);
   if (r->dropped_attrs | r->dropped_events | r->dropped_links) p = put_dropped(p, r);
   if (r->status && !r->has_status_item) {
     p = wire_put_head(p, SPAN_STATUS, 2);
@@ -159,7 +161,7 @@ static inline void end_message(struct record *r, uint64_t end_unix_ns) {
   uint32_t flags =
       wire_le32(r->flags | HAS_IS_REMOTE | (r->parent_is_remote ? (uint32_t)IS_REMOTE : 0));
   p = wire_put_varint(p, 16 << 3 | WIRE_FIXED32);
-  r->at = wire_put_raw(p, &flags, sizeof flags);
+  return wire_put_raw(p, &flags, sizeof flags);
 }
 
 static inline uint8_t *put_frame_head(uint8_t *p, const struct record *r, size_t size) {
@@ -167,20 +169,26 @@ static inline uint8_t *put_frame_head(uint8_t *p, const struct record *r, size_t
   return wire_put_head(p, SCOPE_SPANS_SPAN, size);
 }
 
-static inline void enqueue(struct queue *queue, const struct record *r) {
+/* The tail goes right into the queue: copying bytes that were written just now would wait for them. */
+static inline void enqueue(struct queue *queue, const struct record *r, uint64_t end_unix_ns) {
+  uint8_t tail[RECORD_END_RESERVE];
   struct queue_writer *writer;
-  unsigned slot = thread_slot();
-  size_t size = (size_t)(r->at - r->message), frame_size = 1 + wire_bytes_size(size);
-  uint8_t *frame = queue_reserve(queue, slot, frame_size, &writer);
+  size_t size = (size_t)(r->at - r->message);
+  size_t tail_size = (size_t)(put_tail(tail, r, end_unix_ns) - tail);
+  size_t frame_size = 1 + wire_bytes_size(size + tail_size);
+  uint8_t *frame = queue_reserve(queue, thread_slot(), frame_size, &writer);
   if (!frame) return;
-  memcpy(put_frame_head(frame, r, size), r->message, size);
+  uint8_t *p = put_frame_head(frame, r, size + tail_size);
+  memcpy(p, r->message, size);
+  put_tail(p + size, r, end_unix_ns);
   queue_commit(queue, writer, frame_size);
 }
 
 /* The message stays where it is; its head goes right before it. */
-static void enqueue_moved(struct queue *queue, const struct record *r) {
+static void enqueue_moved(struct queue *queue, struct record *r, uint64_t end_unix_ns) {
   uint8_t *message = r->chunk->data + FRAME_HEAD_MAX;
-  size_t size = (size_t)(r->at - message), head_size = 1 + wire_bytes_size(size) - size;
+  size_t size = (size_t)(put_tail(r->at, r, end_unix_ns) - message);
+  size_t head_size = 1 + wire_bytes_size(size) - size;
   put_frame_head(message - head_size, r, size);
   queue_send(queue, thread_slot(), r->chunk, (uint32_t)(FRAME_HEAD_MAX - head_size),
              (uint32_t)(head_size + size));
@@ -194,11 +202,10 @@ static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
   if (end_unix_ns < r->start_unix_ns) end_unix_ns = r->start_unix_ns;
   /* A span that began before a fork is the parent process's to report. */
   if (!recorder_is_ours(recorder) || r->generation != fork_generation()) return;
-  end_message(r, end_unix_ns);
   if (r->chunk)
-    enqueue_moved(&recorder->queue, r);
+    enqueue_moved(&recorder->queue, r, end_unix_ns);
   else
-    enqueue(&recorder->queue, r);
+    enqueue(&recorder->queue, r, end_unix_ns);
 }
 
 /* ---- the table ----------------------------------------------------------------------------------- */

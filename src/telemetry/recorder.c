@@ -53,8 +53,7 @@ uint64_t recorder_now(struct recorder *r) {
 static bool add_scope(struct recorder *r, const struct lifetime_ops *lifetime, const char *name,
                       const char *version) {
   unsigned index = atomic_load(&r->scope_count);
-  struct recorder_scope scope = {.base = {.spans = &recorder_spans, .lifetime = lifetime},
-                                 .recorder = r,
+  struct recorder_scope scope = {.base = {&recorder_spans, lifetime, r},
                                  .index = (uint8_t)index,
                                  .name = text_dup(name),
                                  .version = text_dup(version)};

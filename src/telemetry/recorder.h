@@ -26,8 +26,7 @@ struct recorder;
 
 /* A view of the recorder under a name; number 0 is the recorder's own. */
 struct recorder_scope {
-  struct hoist_telemetry base;
-  struct recorder *recorder;
+  struct hoist_telemetry base; /* its owner is the recorder */
   uint8_t index;
   char *name, *version; /* owned */
 };
@@ -66,7 +65,7 @@ static inline struct recorder_scope *scope_of(struct hoist_telemetry *telemetry)
 }
 
 static inline struct recorder *recorder_of(struct hoist_telemetry *telemetry) {
-  return scope_of(telemetry)->recorder;
+  return telemetry->owner;
 }
 
 HOIST_MUST_CHECK enum hoist_status recorder_init(struct recorder *r,

@@ -41,25 +41,31 @@ void hoist_span_begin_(struct hoist_telemetry *telemetry, const struct hoist_spa
   telemetry->spans->start(telemetry, &how, ret_span);
 }
 
-void hoist_span_put_(struct hoist_span *span, const char *key, size_t key_size,
-                     enum hoist_attr_type type, uint64_t value) {
-  const struct hoist_attr attr = {
-      .key = key, .type = type, .value = {.integer = (int64_t)value}}; /* a double's bits too */
-  span->telemetry->spans->set_attr(span, &attr, key_size, 0);
+void hoist_span_start_in(struct hoist_telemetry *telemetry, const struct hoist_span *parent,
+                         const char *name, enum hoist_span_kind kind, struct hoist_span *ret_span) {
+  struct hoist_span_context context;
+  ret_span->telemetry = NULL;
+  if (!telemetry) return;
+  if (!parent || (parent->telemetry && parent->telemetry->owner == telemetry->owner)) {
+    hoist_span_begin_(telemetry, parent, NULL, name, kind, 0, ret_span);
+    return;
+  }
+  hoist_span_get_context(parent, &context);
+  hoist_span_begin_(telemetry, NULL, &context, name, kind, 0, ret_span);
 }
 
-void hoist_span_put_string_(struct hoist_span *span, const char *key, size_t key_size,
-                            const char *value, size_t size) {
-  const struct hoist_attr attr = {
-      .key = key, .type = HOIST_ATTR_STRING, .value = {.string = value}};
-  span->telemetry->spans->set_attr(span, &attr, key_size, size);
+void hoist_span_put_(struct hoist_span *span, const char *key, size_t key_size,
+                     enum hoist_attr_type type, uint64_t value, size_t size) {
+  span->telemetry->spans->set_attr(span, key, key_size, type, value, size);
 }
 
 void hoist_span_set_attr(struct hoist_span *span, const struct hoist_attr *attr) {
+  uint64_t value;
   bool is_string = attr->type == HOIST_ATTR_STRING;
   if (!span || !span->telemetry || !attr->key || (is_string && !attr->value.string)) return;
-  span->telemetry->spans->set_attr(span, attr, strlen(attr->key),
-                                   is_string ? strlen(attr->value.string) : 0);
+  memcpy(&value, &attr->value, sizeof value);
+  span->telemetry->spans->set_attr(span, attr->key, strlen(attr->key), attr->type, value,
+                                   is_string ? strlen(attr->value.string) : attr->count);
 }
 
 void hoist_span_add_event_at(struct hoist_span *span, const char *name, uint64_t unix_ns,

@@ -10,7 +10,7 @@
 
 _Static_assert(THREAD_SLOTS == 64, "a bit for each");
 
-_Thread_local unsigned thread_slot_plus_one;
+_Thread_local struct thread_own thread_own;
 static _Atomic uint64_t taken;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;
@@ -22,12 +22,12 @@ static uint64_t bit_of(unsigned slot) {
 
 static void give_back(void *slot_plus_one) {
   unsigned slot = (unsigned)(uintptr_t)slot_plus_one - 1;
-  thread_slot_plus_one = 0;
+  thread_own.slot_plus_one = 0;
   atomic_fetch_and_explicit(&taken, ~bit_of(slot), memory_order_release);
 }
 
 static void forked(void) {
-  unsigned slot = thread_slot_plus_one - 1;
+  unsigned slot = thread_own.slot_plus_one - 1;
   atomic_store(&taken, slot < THREAD_SLOTS ? bit_of(slot) : 0);
 }
 
@@ -57,6 +57,6 @@ unsigned thread_slot_claim(void) {
     atomic_fetch_and_explicit(&taken, ~bit_of(slot), memory_order_release);
     return THREAD_SLOT_SHARED;
   }
-  thread_slot_plus_one = slot + 1;
+  thread_own.slot_plus_one = slot + 1;
   return slot;
 }

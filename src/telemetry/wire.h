@@ -75,6 +75,37 @@ static inline uint8_t *wire_put_short(uint8_t *p, const void *data, size_t size)
   return p + size;
 }
 
+#define WIRE_HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* Copies as wire_put_short does, and returns the bytes or-ed together: no bit of WIRE_HIGH_BITS is set
+ * where they are ASCII. */
+static inline uint64_t wire_copy_short(uint8_t *p, const char *from, size_t size) {
+  uint64_t bits = 0, word;
+  uint32_t first, last;
+  if (size >= sizeof word) {
+    for (size_t i = 0; i + sizeof word < size; i += sizeof word) {
+      memcpy(&word, from + i, sizeof word);
+      memcpy(p + i, &word, sizeof word);
+      bits |= word;
+    }
+    memcpy(&word, from + size - sizeof word, sizeof word);
+    memcpy(p + size - sizeof word, &word, sizeof word);
+    return bits | word;
+  }
+  if (size >= sizeof first) {
+    memcpy(&first, from, sizeof first);
+    memcpy(&last, from + size - sizeof last, sizeof last);
+    memcpy(p, &first, sizeof first);
+    memcpy(p + size - sizeof last, &last, sizeof last);
+    return first | last;
+  }
+  for (size_t i = 0; i < size; i++) {
+    p[i] = (uint8_t)from[i];
+    bits |= p[i];
+  }
+  return bits;
+}
+
 /* Tag and length; the `size` bytes of the field follow. */
 static inline uint8_t *wire_put_head(uint8_t *p, uint8_t tag, size_t size) {
   *p++ = tag;

@@ -64,6 +64,11 @@ static const char *value_text(const struct hoist_attr *attr, char number[NUMBER_
   case HOIST_ATTR_DOUBLE:
     snprintf(number, NUMBER_SIZE, "%.9g", attr->value.number);
     return number;
+  case HOIST_ATTR_STRING_ARRAY: /* traces that were read have none */
+  case HOIST_ATTR_INT_ARRAY:
+  case HOIST_ATTR_DOUBLE_ARRAY:
+  case HOIST_ATTR_BOOL_ARRAY:
+    break;
   }
   return "";
 }

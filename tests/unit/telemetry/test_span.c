@@ -9,6 +9,14 @@
 
 #include "recording.h"
 
+/* With a queue too small to lend chunks: spans stay in their own storage. */
+static struct recording *recording_start_small(void) {
+  struct recorder_config config = recording_config();
+  config.queue_bytes = QUEUE_BYTES_MIN;
+  config.attribute_value_max = 4096;
+  return recording_start_with(&config);
+}
+
 static struct hoist_span_context context_of(const struct hoist_span *span) {
   struct hoist_span_context context;
   hoist_span_get_context(span, &context);
@@ -230,7 +238,7 @@ static void test_text_that_is_not_utf8_is_repaired(void **state) {
 }
 
 static void test_what_does_not_fit_is_dropped_and_counted(void **state) {
-  struct recording *r = recording_start(NULL, 1024);
+  struct recording *r = recording_start_small();
   struct hoist_span span;
   char value[1025], key[16];
   memset(value, 'v', 1024);
@@ -299,7 +307,7 @@ static void test_an_error_is_a_status_a_type_and_an_exception(void **state) {
 }
 
 static void test_a_full_span_still_has_room_for_its_failure(void **state) {
-  struct recording *r = recording_start(NULL, 4096);
+  struct recording *r = recording_start_small();
   struct hoist_span span;
   struct hoist_error err = {.status = HOIST_CORRUPT};
   char key[16];
