@@ -89,7 +89,7 @@ static enum hoist_status fail(struct otlp *o, const struct http_answer *answer, 
 static uint64_t jittered(uint64_t ms) {
   uint8_t bytes[8];
   uint64_t random;
-  ids_fill(&thread_own, NULL, bytes);
+  ids_fill(thread_own_get(), NULL, bytes);
   memcpy(&random, bytes, sizeof random);
   return ms / 2 + random % (ms + 1);
 }

@@ -63,7 +63,7 @@ static enum hoist_status set_from_list(void *user, const char *key, const char *
 static void make_uuid(char out[37]) {
   uint8_t bytes[16], unused[8];
   char hex[33];
-  ids_fill(&thread_own, bytes, unused);
+  ids_fill(thread_own_get(), bytes, unused);
   bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
   bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
   hex_encode(bytes, sizeof bytes, hex);

@@ -22,14 +22,16 @@ static void *host_span(const struct hoist_span *span) {
   return (void *)(uintptr_t)span->private_[0];
 }
 
-static void host_start(struct hoist_telemetry *telemetry, const struct span_start *how,
+static void host_start(struct hoist_telemetry *telemetry, const struct hoist_span *parent,
+                       const struct hoist_span_context *remote, const char *name,
+                       enum hoist_span_kind kind, uint64_t start_unix_ns,
                        struct hoist_span *ret_span) {
   const struct hoist_tracer *t = tracer_of(telemetry);
-  void *parent = how->parent ? host_span(how->parent) : NULL;
+  void *above = parent ? host_span(parent) : NULL;
   void *span = NULL;
-  if (!how->parent || parent) /* what is below a span that records nothing records nothing */
-    span = t->span_start(t->user, how->name, how->kind, parent, how->remote,
-                         how->start_unix_ns ? how->start_unix_ns : clock_realtime_ns());
+  if (!parent || above) /* what is below a span that records nothing records nothing */
+    span = t->span_start(t->user, name, kind, above, remote,
+                         start_unix_ns ? start_unix_ns : clock_realtime_ns());
   ret_span->private_[0] = (uintptr_t)span;
   ret_span->telemetry = telemetry;
 }

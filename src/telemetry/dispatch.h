@@ -7,15 +7,6 @@
 
 #include <hoist/telemetry.h>
 
-/* How a span begins. At most one of `parent` (a span of the same recorder) and `remote` is set. */
-struct span_start {
-  const struct hoist_span *parent;
-  const struct hoist_span_context *remote; /* its ids are invalid only where it is forced */
-  const char *name;
-  enum hoist_span_kind kind;
-  uint64_t start_unix_ns; /* 0: now */
-};
-
 struct span_event {
   const char *name;
   uint64_t unix_ns; /* 0: now */
@@ -48,9 +39,12 @@ static inline struct hoist_attr attr_of(const char *key, enum hoist_attr_type ty
 _Static_assert(sizeof(((struct hoist_attr *)NULL)->value) == sizeof(uint64_t), "fits a register");
 
 struct span_ops {
-  /* Sets ret_span->telemetry last, to NULL where the span shall not even pass on a context. */
-  void (*start)(struct hoist_telemetry *telemetry, const struct span_start *how,
-                struct hoist_span *ret_span);
+  /* At most one of `parent` (a span of the same owner) and `remote` is set; the ids of `remote` are invalid
+   * only where it is forced; `start_unix_ns` 0 is now. Sets ret_span->telemetry last, to NULL where the
+   * span shall not even pass on a context. */
+  void (*start)(struct hoist_telemetry *telemetry, const struct hoist_span *parent,
+                const struct hoist_span_context *remote, const char *name,
+                enum hoist_span_kind kind, uint64_t start_unix_ns, struct hoist_span *ret_span);
   /* A struct hoist_attr in pieces, so that they travel in registers: `value` holds the bits of its union,
    * `size` the length of a string or the count of an array. */
   void (*set_attr)(struct hoist_span *span, const char *key, size_t key_size,

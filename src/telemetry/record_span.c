@@ -33,21 +33,22 @@ struct ancestry {
   uint8_t is_forced;
 };
 
-static struct ancestry ancestry_of(const struct span_start *how) {
+static inline struct ancestry ancestry_of(const struct hoist_span *parent_span,
+                                          const struct hoist_span_context *remote) {
   struct ancestry a = {.tracestate = "", .flags = CONTEXT_RANDOM};
-  if (how->parent) {
-    const struct record *parent = record_peek(how->parent);
+  if (parent_span) {
+    const struct record *parent = record_peek(parent_span);
     a.trace_id = parent->message + TRACE_ID_AT;
     a.parent_id = parent->message + SPAN_ID_AT;
     a.tracestate = record_tracestate(parent);
     a.flags = parent->flags;
-  } else if (how->remote) {
-    a.is_forced = how->remote->forced;
-    if (!context_is_valid(how->remote)) return a;
-    a.trace_id = how->remote->trace_id;
-    a.parent_id = how->remote->span_id;
-    a.tracestate = how->remote->tracestate ? how->remote->tracestate : "";
-    a.flags = how->remote->flags;
+  } else if (remote) {
+    a.is_forced = remote->forced;
+    if (!context_is_valid(remote)) return a;
+    a.trace_id = remote->trace_id;
+    a.parent_id = remote->span_id;
+    a.tracestate = remote->tracestate ? remote->tracestate : "";
+    a.flags = remote->flags;
   }
   return a;
 }
@@ -86,29 +87,36 @@ static inline void begin_message(struct record *r, const struct ancestry *a, con
   r->at = text_put(p, r->room_end, SPAN_NAME, name ? name : "", RECORD_NAME_MAX);
 }
 
-static void span_start(struct hoist_telemetry *telemetry, const struct span_start *how,
-                       struct hoist_span *ret_span) {
-  struct recorder *recorder = recorder_of(telemetry);
-  struct record *r = record_of(ret_span);
-  struct ancestry ancestry = ancestry_of(how);
-  struct thread_own *own = &thread_own;
-  identify(r, &ancestry, &recorder->config, own);
-  ret_span->telemetry = telemetry;
-  if (!r->is_recording) return;
-  const struct record *parent = how->parent ? record_peek(how->parent) : NULL;
+static inline void begin_record(struct recorder *recorder, struct record *r,
+                                const struct hoist_span *parent_span, uint64_t start_unix_ns) {
+  const struct record *parent = parent_span ? record_peek(parent_span) : NULL;
   uint64_t now = clock_monotonic_ns();
   r->anchor_ns =
       parent && parent->is_recording ? parent->anchor_ns : recorder_anchor(recorder, now);
-  r->start_unix_ns = how->start_unix_ns ? how->start_unix_ns : now + r->anchor_ns;
+  r->start_unix_ns = start_unix_ns ? start_unix_ns : now + r->anchor_ns;
   r->chunk = NULL;
   r->keys_seen = 0;
   r->generation = fork_generation();
   r->dropped_attrs = r->dropped_events = r->dropped_links = 0;
   r->attr_count = r->event_count = r->link_count = 0;
-  r->scope = scope_of(telemetry)->index;
-  r->parent_is_remote = how->remote != NULL && ancestry.parent_id != NULL;
   r->status = r->has_status_item = r->has_failed = 0;
-  begin_message(r, &ancestry, how->name, how->kind);
+}
+
+static void span_start(struct hoist_telemetry *telemetry, const struct hoist_span *parent,
+                       const struct hoist_span_context *remote, const char *name,
+                       enum hoist_span_kind kind, uint64_t start_unix_ns,
+                       struct hoist_span *ret_span) {
+  struct recorder *recorder = recorder_of(telemetry);
+  struct record *r = record_of(ret_span);
+  struct thread_own *own = thread_own_get();
+  struct ancestry ancestry = ancestry_of(parent, remote);
+  identify(r, &ancestry, &recorder->config, own);
+  ret_span->telemetry = telemetry;
+  if (!r->is_recording) return;
+  begin_record(recorder, r, parent, start_unix_ns);
+  r->scope = scope_of(telemetry)->index;
+  r->parent_is_remote = remote != NULL && ancestry.parent_id != NULL;
+  begin_message(r, &ancestry, name, kind);
   if (recorder_is_ours(recorder)) queue_count_started(&recorder->queue, thread_slot_of(own));
 }
 
@@ -169,12 +177,19 @@ static inline uint8_t *put_frame_head(uint8_t *p, const struct record *r, size_t
   return wire_put_head(p, SCOPE_SPANS_SPAN, size);
 }
 
+/* Of the unusual end: something was dropped, or there is a status without a message. */
+static __attribute__((noinline)) size_t measure_tail(const struct record *r) {
+  uint8_t tail[RECORD_END_RESERVE];
+  return (size_t)(put_tail(tail, r, 0) - tail);
+}
+
 /* The tail goes right into the queue: copying bytes that were written just now would wait for them. */
 static inline void enqueue(struct queue *queue, const struct record *r, uint64_t end_unix_ns) {
-  uint8_t tail[RECORD_END_RESERVE];
+  enum { TIME_SIZE = 9, FLAGS_SIZE = 6 };
   struct queue_writer *writer;
-  size_t size = (size_t)(r->at - r->message);
-  size_t tail_size = (size_t)(put_tail(tail, r, end_unix_ns) - tail);
+  size_t size = (size_t)(r->at - r->message), tail_size = TIME_SIZE + FLAGS_SIZE;
+  if (r->dropped_attrs | r->dropped_events | r->dropped_links | r->status)
+    tail_size = measure_tail(r);
   size_t frame_size = 1 + wire_bytes_size(size + tail_size);
   uint8_t *frame = queue_reserve(queue, thread_slot(), frame_size, &writer);
   if (!frame) return;
@@ -194,10 +209,8 @@ static void enqueue_moved(struct queue *queue, struct record *r, uint64_t end_un
              (uint32_t)(head_size + size));
 }
 
-static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
-  struct record *r = record_of(span);
-  struct recorder *recorder = record_recorder(span);
-  if (!r->is_recording) return;
+static __attribute__((noinline)) void end_record(struct recorder *recorder, struct record *r,
+                                                 uint64_t end_unix_ns) {
   if (end_unix_ns == 0) end_unix_ns = clock_monotonic_ns() + r->anchor_ns;
   if (end_unix_ns < r->start_unix_ns) end_unix_ns = r->start_unix_ns;
   /* A span that began before a fork is the parent process's to report. */
@@ -206,6 +219,11 @@ static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
     enqueue_moved(&recorder->queue, r, end_unix_ns);
   else
     enqueue(&recorder->queue, r, end_unix_ns);
+}
+
+static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
+  struct record *r = record_of(span);
+  if (r->is_recording) end_record(record_recorder(span), r, end_unix_ns);
 }
 
 /* ---- the table ----------------------------------------------------------------------------------- */

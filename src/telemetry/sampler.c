@@ -47,13 +47,3 @@ enum hoist_status sampler_parse(const char *name, const char *arg, struct sample
                     "[parentbased_]traceidratio",
                     name);
 }
-
-bool sampler_decide(const struct sampler *sampler, const uint8_t trace_id[16], bool has_parent,
-                    bool parent_sampled) {
-  if (has_parent && sampler->follow_parent) return parent_sampled;
-  if (sampler->threshold == UINT64_C(1) << 63) return true;
-  uint64_t low = 0;
-  for (int i = 8; i < 16; i++)
-    low = low << 8 | trace_id[i];
-  return low >> 1 < sampler->threshold;
-}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "err.h"
 
@@ -20,6 +21,14 @@ HOIST_MUST_CHECK enum hoist_status sampler_parse(const char *name, const char *a
                                                  struct hoist_error *err);
 
 /** `parent_sampled` counts only where there is a parent. */
-bool sampler_decide(const struct sampler *sampler, const uint8_t trace_id[16], bool has_parent,
-                    bool parent_sampled);
+static inline bool sampler_decide(const struct sampler *sampler, const uint8_t trace_id[16],
+                                  bool has_parent, bool parent_sampled) {
+  uint64_t low;
+  if (has_parent && sampler->follow_parent) return parent_sampled;
+  memcpy(&low, trace_id + 8, sizeof low);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  low = __builtin_bswap64(low);
+#endif
+  return low >> 1 < sampler->threshold; /* 2^63 is above all */
+}
 #endif

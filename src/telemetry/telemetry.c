@@ -33,12 +33,7 @@ void hoist_span_begin_(struct hoist_telemetry *telemetry, const struct hoist_spa
                        enum hoist_span_kind kind, uint64_t start_unix_ns,
                        struct hoist_span *ret_span) {
   if (remote && !remote->forced && !context_is_valid(remote)) remote = NULL;
-  struct span_start how = {.parent = parent,
-                           .remote = remote,
-                           .name = name,
-                           .kind = kind,
-                           .start_unix_ns = start_unix_ns};
-  telemetry->spans->start(telemetry, &how, ret_span);
+  telemetry->spans->start(telemetry, parent, remote, name, kind, start_unix_ns, ret_span);
 }
 
 void hoist_span_start_in(struct hoist_telemetry *telemetry, const struct hoist_span *parent,

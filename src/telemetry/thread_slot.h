@@ -19,6 +19,13 @@ struct thread_own {
 };
 extern _Thread_local struct thread_own thread_own __attribute__((visibility("hidden")));
 
+/** The calling thread's. Looked up once, where compilers would rather look it up again than keep it. */
+static inline struct thread_own *thread_own_get(void) {
+  struct thread_own *own = &thread_own;
+  __asm__("" : "+r"(own));
+  return own;
+}
+
 unsigned thread_slot_claim(void);
 
 /** The calling thread's slot, below THREAD_SLOTS, or THREAD_SLOT_SHARED. It stays the same until the
@@ -29,6 +36,6 @@ static inline unsigned thread_slot_of(const struct thread_own *own) {
 }
 
 static inline unsigned thread_slot(void) {
-  return thread_slot_of(&thread_own);
+  return thread_slot_of(thread_own_get());
 }
 #endif

@@ -269,15 +269,15 @@ static void test_a_forked_child_has_the_slots_of_the_threads_it_lost(void **stat
 }
 
 static void *take_ids(void *arg) {
-  ids_fill(&thread_own, arg, (uint8_t *)arg + 16);
+  ids_fill(thread_own_get(), arg, (uint8_t *)arg + 16);
   return NULL;
 }
 
 static void test_ids_differ_between_calls_and_threads(void **state) {
   uint8_t ids[3][24];
   pthread_t thread;
-  ids_fill(&thread_own, ids[0], ids[0] + 16);
-  ids_fill(&thread_own, ids[1], ids[1] + 16);
+  ids_fill(thread_own_get(), ids[0], ids[0] + 16);
+  ids_fill(thread_own_get(), ids[1], ids[1] + 16);
   assert_int_equal(pthread_create(&thread, NULL, take_ids, ids[2]), 0);
   pthread_join(thread, NULL);
   for (int i = 0; i < 3; i++) {
