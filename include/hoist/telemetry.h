@@ -95,7 +95,7 @@ struct hoist_telemetry_config {
   uint32_t metric_interval_ms;  /**< Default 60000 */
   const char *sampler;          /**< as OTEL_TRACES_SAMPLER. Default "parentbased_always_on" */
   const char *sampler_arg;      /**< as OTEL_TRACES_SAMPLER_ARG */
-  uint32_t attribute_value_max; /**< bytes per string value. Default 1024 */
+  uint32_t attribute_value_max; /**< bytes per string value. Default UINT32_MAX; never over 8 KiB */
   /** If set, gets every batch of spans as one OTLP TracesData message (protobuf), from the export
    *  thread, before the exporters run. Borrowed for the length of the call. */
   void (*on_spans)(void *user, const void *traces_data, size_t size);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "context.h"
 #include "dispatch.h"
 #include "err.h"
 
@@ -29,6 +30,7 @@ static void host_start(struct hoist_telemetry *telemetry, const struct hoist_spa
   const struct hoist_tracer *t = tracer_of(telemetry);
   void *above = parent ? host_span(parent) : NULL;
   void *span = NULL;
+  if (remote && !context_is_valid(remote)) remote = NULL;
   if (!parent || above) /* what is below a span that records nothing records nothing */
     span = t->span_start(t->user, name, kind, above, remote,
                          start_unix_ns ? start_unix_ns : clock_realtime_ns());

@@ -84,7 +84,7 @@ static inline void queue_count_started(struct queue *q, unsigned slot) {
     queue_count_started_shared(q);
 }
 
-/** Room for one frame of `size` (≤ QUEUE_FRAME_MAX) bytes, or NULL when the queue is full (counted).
+/** Room for one frame of `size` (≤ QUEUE_FRAME_MAX, or half of `room`) bytes, or NULL when the queue is full (counted).
  *  queue_commit must follow; only write the frame in between. */
 static inline uint8_t *queue_reserve(struct queue *q, unsigned slot, size_t size,
                                      struct queue_writer **ret_writer) {

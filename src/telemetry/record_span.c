@@ -184,24 +184,31 @@ static __attribute__((noinline)) size_t measure_tail(const struct record *r) {
 }
 
 /* The tail goes right into the queue: copying bytes that were written just now would wait for them. */
-static inline void enqueue(struct queue *queue, const struct record *r, uint64_t end_unix_ns) {
+static inline void enqueue(struct queue *queue, const struct record *r, const uint8_t *message,
+                           uint64_t end_unix_ns) {
   enum { TIME_SIZE = 9, FLAGS_SIZE = 6 };
   struct queue_writer *writer;
-  size_t size = (size_t)(r->at - r->message), tail_size = TIME_SIZE + FLAGS_SIZE;
+  size_t size = (size_t)(r->at - message), tail_size = TIME_SIZE + FLAGS_SIZE;
   if (r->dropped_attrs | r->dropped_events | r->dropped_links | r->status)
     tail_size = measure_tail(r);
   size_t frame_size = 1 + wire_bytes_size(size + tail_size);
   uint8_t *frame = queue_reserve(queue, thread_slot(), frame_size, &writer);
   if (!frame) return;
   uint8_t *p = put_frame_head(frame, r, size + tail_size);
-  memcpy(p, r->message, size);
+  memcpy(p, message, size);
   put_tail(p + size, r, end_unix_ns);
   queue_commit(queue, writer, frame_size);
 }
 
-/* The message stays where it is; its head goes right before it. */
+/* A message that would leave most of its chunk empty is copied as any other. A larger one stays where it is;
+ * its head goes right before it. */
 static void enqueue_moved(struct queue *queue, struct record *r, uint64_t end_unix_ns) {
   uint8_t *message = r->chunk->data + FRAME_HEAD_MAX;
+  if ((size_t)(r->at - message) < queue->room / 2 - FRAME_HEAD_MAX - RECORD_END_RESERVE) {
+    enqueue(queue, r, message, end_unix_ns);
+    queue_return(queue, r->chunk);
+    return;
+  }
   size_t size = (size_t)(put_tail(r->at, r, end_unix_ns) - message);
   size_t head_size = 1 + wire_bytes_size(size) - size;
   put_frame_head(message - head_size, r, size);
@@ -218,7 +225,7 @@ static __attribute__((noinline)) void end_record(struct recorder *recorder, stru
   if (r->chunk)
     enqueue_moved(&recorder->queue, r, end_unix_ns);
   else
-    enqueue(&recorder->queue, r, end_unix_ns);
+    enqueue(&recorder->queue, r, r->message, end_unix_ns);
 }
 
 static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {

@@ -428,16 +428,26 @@ static void test_a_span_larger_than_a_chunk_drops_and_counts(void **state) {
 }
 
 static void test_chunks_come_back_after_large_spans(void **state) {
-  struct recording *r = recording_start(NULL, 1024);
+  struct recording *r = recording_start(NULL, 8192);
   struct queue *queue = &r->recorder.queue;
   struct hoist_span span;
+  char text[4001];
+  memset(text, 't', 4000);
+  text[4000] = '\0';
+  start(r, &span); /* this thread holds a chunk from here on */
+  hoist_span_end(&span);
+  recording_read(r);
   size_t free_before = queue->free_count;
-  for (int i = 0; i < 100; i++) {
+  for (int i = 0; i < 150; i++) {
     start(r, &span);
-    fill(&span);
+    hoist_span_set_string(&span, "text", text);
+    if (i % 3 == 0) fill(&span); /* too much to be copied */
     hoist_span_end(&span);
     if (i % 50 == 49) recording_read(r);
   }
+  struct queue_counts counts;
+  queue_get_counts(queue, &counts);
+  assert_int_equal(counts.accepted, 151);
   assert_int_equal(queue->free_count, free_before);
   recording_stop(r);
 }
