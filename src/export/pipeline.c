@@ -247,5 +247,11 @@ static void get_status(const struct hoist_telemetry *telemetry,
   pthread_mutex_unlock(&p->lock);
 }
 
-const struct lifetime_ops pipeline_lifetime = {
-    .flush = flush, .close = close_pipeline, .get_status = get_status};
+static unsigned get_propagators(const struct hoist_telemetry *telemetry) {
+  return ((const struct pipeline *)(const void *)telemetry)->propagators;
+}
+
+const struct lifetime_ops pipeline_lifetime = {.flush = flush,
+                                               .close = close_pipeline,
+                                               .get_status = get_status,
+                                               .propagators = get_propagators};
