@@ -4,8 +4,10 @@
 #include "tracing.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "breakdown.h"
@@ -24,8 +26,10 @@ struct tracing {
   struct cli *cli;
   struct hoist_telemetry_config config;
   struct hoist_telemetry *telemetry;
-  bool capture, has_parent;
-  struct hoist_span_context parent;
+  bool capture;
+  /* What whoever called passed on. */
+  struct hoist_remote_context remote; /* span: all zero where there is none */
+  struct hoist_baggage *baggage;
   bool is_stuck;       /* an exporter hangs: no more waiting for spans */
   uint64_t spans_seen; /* spans_ended when spans were last taken */
   struct trace_set taken;
@@ -60,21 +64,52 @@ static void keep_warning(void *user, const char *line) {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static void read_parent(struct tracing *t) {
-  const char *text = t->cli->get_env ? t->cli->get_env("TRACEPARENT") : getenv("TRACEPARENT");
-  t->has_parent = text && *text && hoist_traceparent_parse(text, &t->parent) == HOIST_OK;
+static const char *lookup(const struct tracing *t, const char *name) {
+  const char *value = t->cli->get_env ? t->cli->get_env(name) : getenv(name);
+  return value && *value ? value : NULL;
+}
+
+/* The environment as a request that called us: its variables are the headers in capitals. */
+static const char *get_header(void *user, const char *name, size_t index) {
+  const struct tracing *t = user;
+  if (index > 0) return NULL;
+  if (strcmp(name, "traceparent") == 0) return lookup(t, "TRACEPARENT");
+  return strcmp(name, "tracestate") == 0 ? lookup(t, "TRACESTATE") : NULL;
+}
+
+static void read_baggage(struct tracing *t) {
+  struct hoist_error error;
+  const char *text = lookup(t, "BAGGAGE");
+  char line[HOIST_ERROR_MESSAGE_SIZE + 32];
+  if (!text || hoist_baggage_parse(text, &t->baggage, &error) == HOIST_OK) return;
+  snprintf(line, sizeof line, "BAGGAGE is ignored: %s", error.message);
+  keep_warning(t, line);
+}
+
+static void read_caller(struct tracing *t) {
+  if (t->config.propagators & HOIST_PROPAGATE_TRACECONTEXT)
+    hoist_context_extract(get_header, t, &t->remote);
+  if (t->config.propagators & HOIST_PROPAGATE_BAGGAGE) read_baggage(t);
 }
 
 /* Whoever samples decides about what leaves this machine. The waterfall and the trace file do not, so
  * they show a load that was not sampled too, and only its export is left out. */
 static void look_at_unsampled(struct tracing *t) {
   struct hoist_telemetry_config *config = &t->config;
-  bool unsampled_parent = t->has_parent && !(t->parent.flags & SAMPLED);
-  bool is_off = config->sampler && (text_equal(config->sampler, "always_off") ||
-                                    text_equal(config->sampler, "parentbased_always_off"));
+  bool unsampled_parent = tracing_parent(t) && !(t->remote.span.flags & SAMPLED);
+  bool is_off = config->sampler && (strcasecmp(config->sampler, "always_off") == 0 ||
+                                    strcasecmp(config->sampler, "parentbased_always_off") == 0);
   if (!(t->capture || config->trace_file) || !(unsampled_parent || is_off)) return;
   config->traces_endpoint = NULL;
   config->sampler = "always_on";
+  config->propagators |= HOIST_PROPAGATE_UNCHANGED;
+}
+
+/* Spans that are only drawn here are no parents to name to others. */
+static void look_at_unshared(struct hoist_telemetry_config *config) {
+  bool is_shared =
+      config->traces_endpoint || config->trace_file || (config->console & HOIST_CONSOLE_SPANS) != 0;
+  if (!is_shared) config->propagators |= HOIST_PROPAGATE_UNCHANGED;
 }
 
 static bool configure(struct tracing *t) {
@@ -90,8 +125,9 @@ static bool configure(struct tracing *t) {
   }
   config->on_warning = keep_warning;
   config->on_warning_user = t;
-  read_parent(t);
+  read_caller(t);
   look_at_unsampled(t);
+  look_at_unshared(config);
   return wanted || t->capture || config->trace_file;
 }
 
@@ -104,6 +140,7 @@ static void open_without_exports(struct tracing *t) {
   bare.on_spans_user = t->config.on_spans_user;
   bare.on_warning = keep_warning;
   bare.on_warning_user = t;
+  bare.propagators = t->config.propagators | HOIST_PROPAGATE_UNCHANGED;
   if (t->capture && hoist_telemetry_open(&bare, &t->telemetry, NULL) != HOIST_OK)
     t->telemetry = NULL;
 }
@@ -133,7 +170,11 @@ struct hoist_telemetry *tracing_telemetry(const struct tracing *t) {
 }
 
 const struct hoist_span_context *tracing_parent(const struct tracing *t) {
-  return t && t->has_parent ? &t->parent : NULL;
+  return t && hoist_span_context_is_valid(&t->remote.span) ? &t->remote.span : NULL;
+}
+
+const struct hoist_baggage *tracing_baggage(const struct tracing *t) {
+  return t ? t->baggage : NULL;
 }
 
 /* ---- taking the spans ------------------------------------------------------------------------ */
@@ -182,6 +223,7 @@ void tracing_close(struct tracing *t) {
   for (size_t i = 0; i < t->warning_count; i++)
     cli_warn(t->cli, t->warnings[i]);
   hoist_telemetry_config_done(&t->config);
+  hoist_baggage_free(t->baggage);
   trace_set_done(&t->taken);
   trace_set_done(&t->captured);
   pthread_mutex_destroy(&t->lock);

@@ -21,8 +21,10 @@ void tracing_open(struct cli *cli, enum tracing_mode mode, struct tracing **ret_
 
 /** For hoist_config.telemetry; NULL: none. */
 struct hoist_telemetry *tracing_telemetry(const struct tracing *tracing);
-/** The parent that TRACEPARENT names; NULL: none. */
+/** The parent that TRACEPARENT and TRACESTATE name; NULL: none. */
 const struct hoist_span_context *tracing_parent(const struct tracing *tracing);
+/** What BAGGAGE says; NULL: nothing. */
+const struct hoist_baggage *tracing_baggage(const struct tracing *tracing);
 
 /** The spans of the operation that just ended, linked; waits a bounded time for them. NULL where
  * there are none (not captured, not sampled). Valid until the next call of this or of

@@ -26,5 +26,6 @@ void work_close(struct work *work) {
 struct hoist_call_options work_call_options(const struct work *work) {
   return (struct hoist_call_options){.timeout_ms = work->cli->options.timeout_ms,
                                      .cancel = signals_cancel(),
-                                     .remote_parent = tracing_parent(work->tracing)};
+                                     .remote_parent = tracing_parent(work->tracing),
+                                     .baggage = tracing_baggage(work->tracing)};
 }

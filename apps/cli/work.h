@@ -21,7 +21,7 @@ static inline void work_cleanup(struct work *work) {
   work_close(work);
 }
 
-/** The timeout, the switch that Ctrl-C turns, and the parent that TRACEPARENT names. */
+/** The timeout, the switch that Ctrl-C turns, and what came with whoever called: parent and baggage. */
 struct hoist_call_options work_call_options(const struct work *work);
 
 #endif

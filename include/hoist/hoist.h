@@ -150,13 +150,18 @@ struct hoist_progress {
 struct hoist_call_options {
   uint32_t timeout_ms;               /**< for the whole call; 0: none */
   const struct hoist_cancel *cancel; /**< NULL: cannot be called off */
-  /** Parent of the call's span: a span of the same telemetry, or a remote one; both NULL: a new trace. */
+  /** Parent of the call's span: a span of the same telemetry, or a remote one. Both NULL: the calling
+   *  thread's current span (hoist_scope_enter) where it is one of the same telemetry, else a new trace.
+   *  Where nothing is recorded, requests carry the remote parent's context on as it came. */
   const struct hoist_span *parent;
   const struct hoist_span_context *remote_parent;
   /** Called from whichever thread has news, never two at once for one call; must not call hoist. FILE
    *  events come at most about ten times a second per file, and always at its beginning and end. */
   void (*progress)(void *user, const struct hoist_progress *event);
   void *progress_user;
+  /** What goes along as the baggage header to the Roboflow API, and, since it may be confidential, to no
+   *  other host. Must not change meanwhile; NULL: none. */
+  const struct hoist_baggage *baggage;
 };
 
 /* ---- what is known about a model ---------------------------------------------------------------- */

@@ -14,7 +14,7 @@ extern "C" {
 
 /** Looks a request header up, in any case of its letters.
  *  @param index  which one, from 0, where a header came several times
- *  @return borrowed text, NULL when there is no such header */
+ *  @return text that stays until hoist_context_extract returns; NULL: there is none with that index */
 typedef const char *hoist_get_header(void *user, const char *name, size_t index);
 /** Takes a header for an outgoing request; both texts are borrowed for the length of the call. */
 typedef void hoist_set_header(void *user, const char *name, const char *value);
@@ -56,9 +56,10 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_traceparent_parse(
 
 /* ---- tracestate -------------------------------------------------------------------------------- */
 
-/** Reads a tracestate: `headers` are its header lines in order. Empty members and outer whitespace go.
- *  Beyond 512 characters members over 128 go first, then those at the end (Trace Context §3.3.1.5).
- *  Errors: INVALID a malformed key or value, a key twice, over 32 members; `out` is then "" */
+/** Reads a tracestate: `headers` are its header lines in order; they must not overlap `out`. Empty
+ *  members and outer whitespace go; of a key that is there twice the first, newest one stays. Beyond 512
+ *  characters members over 128 go first, then those at the end (Trace Context, "tracestate Limits").
+ *  Errors: INVALID a malformed key or value, over 32 members; `out` is then "" */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_tracestate_parse(
     const char *const *headers, size_t count, char out[HOIST_TRACESTATE_SIZE]);
 
@@ -67,9 +68,9 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_tracestate_parse(
 HOIST_API size_t hoist_tracestate_get(const char *tracestate, const char *key, char *out,
                                       size_t size);
 
-/** Sets a member, which moves to the front; NULL removes it. The last member goes where it would be one
- *  too many or too long.
- *  Errors: INVALID not a W3C key or value; nothing is changed */
+/** Sets a member, which moves to the front; NULL removes it. Of the others the last one goes where it
+ *  would be one too many, and as in hoist_tracestate_parse where they would be too long.
+ *  Errors: INVALID not a W3C key or value, or over 512 characters together; nothing is changed */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_tracestate_set(
     char tracestate[HOIST_TRACESTATE_SIZE], const char *key, const char *value);
 
@@ -85,9 +86,10 @@ struct hoist_baggage;
 /** Empty baggage. Errors: NO_MEMORY */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_baggage_new(struct hoist_baggage **ret_baggage,
                                                                struct hoist_error *err);
-/** Reads a baggage header; values are percent-decoded, properties kept as they are. What came several
- *  times is joined with ',' by the caller.
- *  Errors: INVALID malformed, or beyond the limits · NO_MEMORY */
+/** Reads a baggage header. Values are percent-decoded, with U+FFFD for what is not UTF-8; properties are
+ *  kept as they are. Of a name that is there twice the last value counts; empty entries go. Headers that
+ *  came several times are joined with ',' by the caller.
+ *  Errors: INVALID malformed, a %00 in a value, or beyond the limits · NO_MEMORY */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_baggage_parse(const char *header,
                                                                  struct hoist_baggage **ret_baggage,
                                                                  struct hoist_error *err);
@@ -95,8 +97,10 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_baggage_parse(const char *hea
  *  gets the metadata behind it, "" when there is none. */
 HOIST_API const char *hoist_baggage_get(const struct hoist_baggage *baggage, const char *name,
                                         const char **ret_properties);
-/** Sets or replaces an entry; value NULL removes it. `properties` (may be NULL) stands behind ';'.
- *  Errors: INVALID not a token, not UTF-8, malformed properties, beyond the limits · NO_MEMORY */
+/** Sets or replaces an entry; value NULL removes it. `properties` (may be NULL) stands behind ';', and is
+ *  percent-encoded by the caller.
+ *  Errors: INVALID not a token, not UTF-8, malformed properties, beyond the limits; NO_MEMORY. Nothing is
+ *          changed then */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_baggage_set(struct hoist_baggage *baggage,
                                                                const char *name, const char *value,
                                                                const char *properties,

@@ -61,7 +61,13 @@ enum hoist_temporality { HOIST_TEMPORALITY_CUMULATIVE = 0, HOIST_TEMPORALITY_DEL
 enum hoist_otlp_protocol { HOIST_OTLP_HTTP_PROTOBUF = 0, HOIST_OTLP_GRPC = 1 };
 enum hoist_compression { HOIST_COMPRESSION_NONE = 0, HOIST_COMPRESSION_GZIP = 1 };
 /** What outgoing requests of hoist carry on; bits. */
-enum hoist_propagator { HOIST_PROPAGATE_TRACECONTEXT = 1, HOIST_PROPAGATE_BAGGAGE = 2 };
+enum hoist_propagator {
+  HOIST_PROPAGATE_TRACECONTEXT = 1,
+  HOIST_PROPAGATE_BAGGAGE = 2,
+  /** Beside TRACECONTEXT: the remote parent's context goes on as it came, and none where there is no
+   *  remote parent. For spans that nobody else will see. */
+  HOIST_PROPAGATE_UNCHANGED = 4
+};
 /** Which measurements may become exemplars: those made in a sampled span, none, all. */
 enum hoist_exemplar_filter {
   HOIST_EXEMPLARS_TRACE_BASED = 0,

@@ -11,6 +11,8 @@
 
 #include "err.h"
 
+struct hoist_baggage;
+struct hoist_span_context;
 struct hoist_telemetry;
 struct hoist_span;
 struct hoist_progress;
@@ -21,6 +23,9 @@ struct call {
   const atomic_int *stop;   /* as cancel, for work spread over threads: a sibling failed */
   struct hoist_telemetry *telemetry; /* metrics sink; NULL: none */
   struct hoist_span *span;           /* parent of spans started below; NULL: none */
+  /* What came with the caller's own request, for requests made below; NULL: nothing came. */
+  const struct hoist_span_context *remote; /* goes on as it is where there is no span to name */
+  const struct hoist_baggage *baggage;
   /* Called with each progress event, from whichever thread has news, never concurrently. */
   void (*progress)(void *user, const struct hoist_progress *event);
   void *progress_user;

@@ -153,3 +153,19 @@ bool utf8_valid(const char *text, size_t size) {
   }
   return true;
 }
+
+size_t utf8_repair(const char *text, size_t size, char *out, size_t max) {
+  static const char replacement[] = "\xef\xbf\xbd";
+  size_t used = 0;
+  while (size > 0) {
+    size_t n = utf8_sequence((const unsigned char *)text, size);
+    const char *from = n > 0 ? text : replacement;
+    size_t width = n > 0 ? n : sizeof replacement - 1;
+    if (width > max - used) break;
+    memcpy(out + used, from, width);
+    used += width;
+    text += n > 0 ? n : 1;
+    size -= n > 0 ? n : 1;
+  }
+  return used;
+}

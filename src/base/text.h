@@ -37,5 +37,8 @@ char *url_encode_form(const char *text);
 size_t utf8_prefix(const char *text, size_t size, size_t max);
 /** Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_valid(const char *text, size_t size);
+/** Copies `text` with U+FFFD for every byte that is not part of a character, as far as whole characters
+ *  fit `max` bytes; 3*size are always enough. Adds no NUL. Returns the bytes written. */
+size_t utf8_repair(const char *text, size_t size, char *out, size_t max);
 
 #endif

@@ -11,12 +11,14 @@
 #include <strings.h>
 
 #include "auto.h"
+#include "buf.h"
 #include "keyvalue.h"
 #include "sampler.h"
 #include "text.h"
 
 /* What a span takes in the queue, for OTEL_BSP_MAX_QUEUE_SIZE: its default of 2048 is our 4 MiB. */
 #define QUEUE_BYTES_PER_SPAN 2048
+#define WARNINGS_MAX_BYTES (64u << 10) /* remembered; all there can be are a fraction of that */
 
 struct kept {
   struct kept *next;
@@ -32,13 +34,25 @@ const char *env_get(const struct env *env, const char *name) {
   return value && *value ? value : NULL;
 }
 
+/* Whether the line was said before: a general variable is looked at once for each signal. */
+static bool is_said(const struct env *env, const char *line) {
+  char framed[512];
+  snprintf(framed, sizeof framed, "\n%s\n", line);
+  if (strstr(buf_str(env->said), framed)) return true;
+  (void)!buf_append_str(env->said, framed, NULL); /* at worst it is said twice */
+  return false;
+}
+
 void env_warn(const struct env *env, const char *fmt, ...) {
   char text[400], line[480];
   va_list args;
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
+  for (char *p = text; *p; p++)
+    if ((unsigned char)*p < ' ' || *p == 0x7f) *p = '?';
   snprintf(line, sizeof line, "telemetry: %s", text);
+  if (is_said(env, line)) return;
   if (env->config->on_warning)
     env->config->on_warning(env->config->on_warning_user, line);
   else
@@ -78,73 +92,89 @@ bool env_is_true(const struct env *env, const char *name) {
 
 /* ---- plain values -------------------------------------------------------------------------------- */
 
-static void read_number(const struct env *env, const char *const names[2], uint32_t *number) {
-  const char *name, *text = env_first_set(env, names, &name);
-  uint64_t value;
-  if (!text) return;
-  if (!parse_u64(text, &value) || value > UINT32_MAX) {
-    env_warn(env, "%s is \"%s\", not a whole number from 0 to %u: ignored", name, text, UINT32_MAX);
-    return;
+/* The first of the names that has a usable value counts. */
+static void read_number(const struct env *env, const char *const names[2], uint32_t low,
+                        uint32_t *number) {
+  for (int i = 0; i < 2 && names[i]; i++) {
+    const char *text = env_get(env, names[i]);
+    uint64_t value;
+    if (!text) continue;
+    if (parse_u64(text, &value) && value >= low && value <= UINT32_MAX) {
+      *number = (uint32_t)value;
+      return;
+    }
+    env_warn(env, "%s is \"%s\", not a whole number from %u to %u: ignored", names[i], text, low,
+             UINT32_MAX);
   }
-  *number = (uint32_t)value;
 }
 
 static void read_numbers(const struct env *env) {
   struct hoist_telemetry_config *c = env->config;
+  struct hoist_span_limits *limits = &c->span_limits;
   const struct {
     const char *names[2]; /* the one that wins first */
     uint32_t *number;
   } numbers[] = {
       {{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_TRACE_EXPORT_INTERVAL_MS"}, &c->batch_delay_ms},
-      {{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", NULL}, &c->batch_spans_max},
       {{"OTEL_METRIC_EXPORT_INTERVAL", "OTEL_METRIC_EXPORT_INTERVAL_MS"}, &c->metric_interval_ms},
       {{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"},
        &c->attribute_value_max},
+      {{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"}, &limits->attributes},
+      {{"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"},
+       &limits->event_attributes},
+      {{"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"}, &limits->link_attributes},
+      {{"OTEL_SPAN_EVENT_COUNT_LIMIT", NULL}, &limits->events},
+      {{"OTEL_SPAN_LINK_COUNT_LIMIT", NULL}, &limits->links},
       {{"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}, &c->export_timeout_ms},
       {{"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"},
        &c->metrics_export_timeout_ms},
   };
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-    read_number(env, numbers[i].names, numbers[i].number);
+    read_number(env, numbers[i].names, 0, numbers[i].number);
 }
 
-/* The processor's limit on an export, which holds beside the exporter's own. */
-static void read_limits(const struct env *env) {
+/* A further limit on an export, beside the exporter's own; 0: none. */
+static void tighten(const struct env *env, const char *name, uint32_t *timeout_ms) {
+  uint32_t limit_ms = 0;
+  read_number(env, (const char *const[2]){name}, 0, &limit_ms);
+  if (limit_ms > 0 && (*timeout_ms == 0 || limit_ms < *timeout_ms)) *timeout_ms = limit_ms;
+}
+
+/* What the batching processor and the metric reader hold to. */
+static void read_processors(const struct env *env) {
   struct hoist_telemetry_config *c = env->config;
-  uint32_t limit_ms = 0, queue_spans = 0;
-  read_number(env, (const char *const[2]){"OTEL_BSP_EXPORT_TIMEOUT"}, &limit_ms);
-  if (limit_ms > 0 && (c->export_timeout_ms == 0 || limit_ms < c->export_timeout_ms))
-    c->export_timeout_ms = limit_ms;
-  limit_ms = 0;
-  read_number(env, (const char *const[2]){"OTEL_METRIC_EXPORT_TIMEOUT"}, &limit_ms);
-  if (limit_ms > 0 &&
-      (c->metrics_export_timeout_ms == 0 || limit_ms < c->metrics_export_timeout_ms))
-    c->metrics_export_timeout_ms = limit_ms;
-  read_number(env, (const char *const[2]){"OTEL_BSP_MAX_QUEUE_SIZE"}, &queue_spans);
+  uint32_t queue_spans = 0;
+  tighten(env, "OTEL_BSP_EXPORT_TIMEOUT", &c->export_timeout_ms);
+  tighten(env, "OTEL_METRIC_EXPORT_TIMEOUT", &c->metrics_export_timeout_ms);
+  read_number(env, (const char *const[2]){"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, 1,
+              &c->batch_spans_max);
+  read_number(env, (const char *const[2]){"OTEL_BSP_MAX_QUEUE_SIZE"}, 1, &queue_spans);
   if (queue_spans > 0) c->queue_bytes = (uint64_t)queue_spans * QUEUE_BYTES_PER_SPAN;
 }
 
-static void read_sampler(const struct env *env) {
+static bool is_sampler(const struct env *env, const char *variable, const char *name,
+                       const char *arg) {
   struct sampler unused;
   struct hoist_error error;
-  const char *name = env_get(env, "OTEL_TRACES_SAMPLER"),
-             *arg = env_get(env, "OTEL_TRACES_SAMPLER_ARG");
-  const char *arg_name = "OTEL_TRACES_SAMPLER_ARG";
-  if (!name && env_get(env, "OTEL_SAMPLING_RATE")) {
-    name = "parentbased_traceidratio";
-    arg = env_get(env, "OTEL_SAMPLING_RATE");
-    arg_name = "OTEL_SAMPLING_RATE";
+  if (sampler_parse(name, arg, &unused, &error) == HOIST_OK) return true;
+  env_warn(env, "%s: %s: ignored", variable, error.message);
+  return false;
+}
+
+static void read_sampler(const struct env *env) {
+  static const char by_name[] = "OTEL_TRACES_SAMPLER", by_arg[] = "OTEL_TRACES_SAMPLER_ARG",
+                    by_rate[] = "OTEL_SAMPLING_RATE", ratio[] = "parentbased_traceidratio";
+  const char *name = env_get(env, by_name), *arg = env_get(env, by_arg),
+             *rate = env_get(env, by_rate);
+  struct hoist_telemetry_config *c = env->config;
+  if (name) {
+    if (!is_sampler(env, by_name, name, NULL)) return;
+    env_keep(env, name, &c->sampler);
+    if (arg && is_sampler(env, by_arg, name, arg)) env_keep(env, arg, &c->sampler_arg);
+  } else if (rate && is_sampler(env, by_rate, ratio, rate)) {
+    env_keep(env, ratio, &c->sampler);
+    env_keep(env, rate, &c->sampler_arg);
   }
-  if (!name) return;
-  if (sampler_parse(name, NULL, &unused, &error) != HOIST_OK) {
-    env_warn(env, "OTEL_TRACES_SAMPLER: %s: ignored", error.message);
-    return;
-  }
-  env_keep(env, name, &env->config->sampler);
-  if (arg && sampler_parse(name, arg, &unused, &error) != HOIST_OK)
-    env_warn(env, "%s: %s: ignored", arg_name, error.message);
-  else if (arg)
-    env_keep(env, arg, &env->config->sampler_arg);
 }
 
 static enum hoist_status accept_pair(void *user, const char *key, const char *value,
@@ -214,20 +244,24 @@ static void read_texts(const struct env *env) {
       &c->metrics_headers);
 }
 
-/* What was given for traces alone is not for the receiver of metrics. */
+/* What was given for traces alone, and taken, is not for the receiver of metrics. */
 static void keep_to_traces(const struct env *env) {
   struct hoist_telemetry_config *c = env->config;
   const struct {
-    const char *name;
+    const char *name, *text;
     const char **metrics_text;
   } texts[] = {
-      {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", &c->metrics_headers},
-      {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", &c->metrics_ca_file},
-      {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", &c->metrics_client_certificate_file},
-      {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", &c->metrics_client_key_file},
+      {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", c->headers, &c->metrics_headers},
+      {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", c->ca_file, &c->metrics_ca_file},
+      {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", c->client_certificate_file,
+       &c->metrics_client_certificate_file},
+      {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", c->client_key_file, &c->metrics_client_key_file},
   };
-  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-    if (!*texts[i].metrics_text && env_get(env, texts[i].name)) *texts[i].metrics_text = "";
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    const char *value = env_get(env, texts[i].name);
+    if (value && !*texts[i].metrics_text && text_equal(value, texts[i].text))
+      *texts[i].metrics_text = "";
+  }
 }
 
 /* A key alone proves nothing: opening would refuse it. */
@@ -249,11 +283,13 @@ static void check_client_keys(const struct env *env) {
 
 int hoist_telemetry_config_from_env(struct hoist_telemetry_config *config,
                                     const char *(*get_env)(const char *name)) {
-  struct env env = {.config = config, .get_env = get_env ? get_env : getenv_const};
+  HOIST_AUTO(buf) struct buf said = buf_make(WARNINGS_MAX_BYTES);
+  struct env env = {.config = config, .get_env = get_env ? get_env : getenv_const, .said = &said};
+  env_read_propagation(&env);
   if (env_is_true(&env, "OTEL_SDK_DISABLED")) return 0;
   bool has_traces = env_read_traces(&env), has_metrics = env_read_metrics(&env);
   read_numbers(&env);
-  read_limits(&env);
+  read_processors(&env);
   read_sampler(&env);
   read_temporality(&env);
   read_texts(&env);

@@ -3,6 +3,7 @@
  * thread. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "auto.h"
 #include "endpoint.h"
@@ -49,16 +50,17 @@ static enum hoist_otlp_protocol read_protocol(const struct env *env,
                                               const struct signal_names *names) {
   const char *name, *text = protocol_text(env, names, &name);
   if (!text) text = env_get(env, "OTEL_EXPORTER_PROTOCOL");
-  return text_equal(text, "grpc") ? HOIST_OTLP_GRPC : HOIST_OTLP_HTTP_PROTOBUF;
+  return text && strcasecmp(text, "grpc") == 0 ? HOIST_OTLP_GRPC : HOIST_OTLP_HTTP_PROTOBUF;
 }
 
 static void warn_of_protocol(const struct env *env, const struct signal_names *names) {
   const char *name, *text = protocol_text(env, names, &name);
   const char *reference = env_get(env, "OTEL_EXPORTER_PROTOCOL");
-  if (text && strcmp(text, "http/protobuf") != 0 && strcmp(text, "grpc") != 0)
+  if (text && strcasecmp(text, "http/protobuf") != 0 && strcasecmp(text, "grpc") != 0)
     env_warn(env, "%s is \"%s\"; http/protobuf and grpc are supported, and http/protobuf used",
              name, text);
-  if (!text && reference && strcmp(reference, "http") != 0 && strcmp(reference, "grpc") != 0)
+  if (!text && reference && strcasecmp(reference, "http") != 0 &&
+      strcasecmp(reference, "grpc") != 0)
     env_warn(env, "OTEL_EXPORTER_PROTOCOL is \"%s\"; http and grpc are supported, and http used",
              reference);
 }
@@ -69,9 +71,9 @@ static void read_compression(const struct env *env, const struct signal_names *n
       *text = env_first_set(
           env, (const char *const[2]){names->compression, "OTEL_EXPORTER_OTLP_COMPRESSION"}, &name);
   if (!text) return;
-  if (strcmp(text, "gzip") == 0)
+  if (strcasecmp(text, "gzip") == 0)
     *compression = HOIST_COMPRESSION_GZIP;
-  else if (strcmp(text, "none") == 0)
+  else if (strcasecmp(text, "none") == 0)
     *compression = HOIST_COMPRESSION_NONE;
   else
     env_warn(env, "%s is \"%s\", neither gzip nor none: ignored", name, text);
@@ -144,43 +146,54 @@ static char *find_grpc_endpoint(const struct env *env, const struct signal_names
   return url;
 }
 
+/* A receiver as one of the reference server's variables names it. */
+static char *reference_url(const struct env *env, const char *name, const char *path,
+                           enum hoist_otlp_protocol protocol) {
+  return protocol == HOIST_OTLP_GRPC ? grpc_url(env, name, "http://")
+                                     : http_base(env, name, "http://", path);
+}
+
 /* Where a signal goes of which only the reference server's variables may say where. */
 static char *default_endpoint(const struct env *env, const struct signal_names *names,
                               enum hoist_otlp_protocol protocol) {
-  bool is_grpc = protocol == HOIST_OTLP_GRPC;
-  char *url = is_grpc ? grpc_url(env, "OTEL_EXPORTER_ENDPOINT", "http://")
-                      : http_base(env, "OTEL_EXPORTER_ENDPOINT", "http://", names->path);
+  char *url = reference_url(env, "OTEL_EXPORTER_ENDPOINT", names->path, protocol);
   if (url) return url;
-  return is_grpc ? text_dup("http://localhost:4317")
-                 : text_format("http://localhost:4318/%s", names->path);
+  return protocol == HOIST_OTLP_GRPC ? text_dup("http://localhost:4317")
+                                     : text_format("http://localhost:4318/%s", names->path);
 }
 
 enum { EXPORT_OTLP = 1, EXPORT_CONSOLE = 2, EXPORT_UNSET = 4 };
 
-/* The exporters a list names; EXPORT_UNSET where there is no list. */
+/* The exporters a list names; EXPORT_UNSET where there is no list, or none we know in it. */
 static int read_exporters(const struct env *env, const char *name) {
   const char *value = env_get(env, name);
-  int exporters = 0;
-  if (!value) return EXPORT_UNSET;
+  int exporters = EXPORT_UNSET;
   HOIST_AUTO(mem) char *copy = text_dup(value);
   for (char *entry, *rest = copy; (entry = strsep(&rest, ", ")) != NULL;) {
-    if (strcmp(entry, "otlp") == 0)
-      exporters |= EXPORT_OTLP;
-    else if (strcmp(entry, "console") == 0)
-      exporters |= EXPORT_CONSOLE;
-    else if (*entry && strcmp(entry, "none") != 0)
+    int known = EXPORT_UNSET;
+    if (strcasecmp(entry, "none") == 0)
+      known = 0;
+    else if (strcasecmp(entry, "otlp") == 0)
+      known = EXPORT_OTLP;
+    else if (strcasecmp(entry, "console") == 0)
+      known = EXPORT_CONSOLE;
+    else if (*entry)
       env_warn(env, "%s: exporter \"%s\" is not supported (otlp, console and none are): ignored",
                name, entry);
+    if (known != EXPORT_UNSET) exporters = (exporters & ~EXPORT_UNSET) | known;
   }
   return exporters;
 }
 
 /* Whether the reference server's variables ask for the signal. Its switch decides where it is set;
- * an endpoint alone is enough otherwise. */
-static bool reference_asks(const struct env *env, const struct signal_names *names) {
+ * a usable endpoint alone is enough otherwise. */
+static bool reference_asks(const struct env *env, const struct signal_names *names,
+                           enum hoist_otlp_protocol protocol) {
   if (env_get(env, names->reference_switch)) return env_is_true(env, names->reference_switch);
-  return env_get(env, names->reference_endpoint ? names->reference_endpoint
-                                                : "OTEL_EXPORTER_ENDPOINT") != NULL;
+  const char *name =
+      names->reference_endpoint ? names->reference_endpoint : "OTEL_EXPORTER_ENDPOINT";
+  HOIST_AUTO(mem) char *url = reference_url(env, name, names->path, protocol);
+  return url != NULL;
 }
 
 /* The members of the configuration that one signal's variables set. */
@@ -202,7 +215,7 @@ static bool read_signal(const struct env *env, const struct signal_names *names,
                         struct signal_config config) {
   enum hoist_otlp_protocol protocol = read_protocol(env, names);
   int exporters = read_exporters(env, names->exporter);
-  bool by_reference = reference_asks(env, names);
+  bool by_reference = reference_asks(env, names, protocol);
   HOIST_AUTO(mem)
   char *url = find_endpoint(env, names, protocol, by_reference || exporters != EXPORT_UNSET);
   if (exporters == EXPORT_UNSET) exporters = url || by_reference ? EXPORT_OTLP : EXPORT_UNSET;

@@ -121,6 +121,7 @@ static enum hoist_status copy_settings(struct pipeline *p,
   p->batch_delay_ms = at_least(config->batch_delay_ms, DELAY_MIN_MS);
   p->metric_interval_ms = at_least(config->metric_interval_ms, DELAY_MIN_MS);
   p->batch_spans_max = at_least(config->batch_spans_max, 1);
+  p->propagators = config->propagators;
   p->on_spans = config->on_spans;
   p->on_spans_user = config->on_spans_user;
   p->on_warning = config->on_warning;

@@ -261,5 +261,12 @@ static struct hoist_telemetry *view(struct hoist_telemetry *telemetry, const cha
   return &recorder_scope(recorder_of(telemetry), name, version)->base;
 }
 
-const struct lifetime_ops pipeline_lifetime = {
-    .flush = flush, .close = close_pipeline, .get_status = get_status, .scope = view};
+static unsigned get_propagators(const struct hoist_telemetry *telemetry) {
+  return ((const struct pipeline *)telemetry->owner)->propagators;
+}
+
+const struct lifetime_ops pipeline_lifetime = {.flush = flush,
+                                               .close = close_pipeline,
+                                               .get_status = get_status,
+                                               .scope = view,
+                                               .propagators = get_propagators};

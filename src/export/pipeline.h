@@ -34,6 +34,7 @@ struct pipeline {
   size_t exporter_count;
   char *service_name, *resource_attributes;
   uint32_t batch_delay_ms, metric_interval_ms, batch_spans_max;
+  unsigned propagators;
   void (*on_spans)(void *user, const void *traces_data, size_t size);
   void *on_spans_user;
   void (*on_warning)(void *user, const char *line);

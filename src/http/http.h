@@ -70,6 +70,8 @@ struct http_request {
                             and port. 0: a 3xx is a response like another */
   uint32_t timeout_ms;   /* one attempt; 0: only the stall timeout and the deadline */
   uint32_t max_attempts; /* 0: the option */
+  int with_baggage;      /* 1: the call's baggage goes along, where `headers` do. It may be
+                            confidential: only for whom it is meant, never for storage */
   /** Called before each attempt to make headers that depend on the time (signatures): sets up to
    *  HTTP_MAX_REQUEST_HEADERS further headers, whose strings stay valid until the next call. NULL:
    * none */

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "headers.h"
+#include "request_headers.h"
 #include "retry.h"
 #include "span.h"
 #include "text.h"
@@ -33,59 +34,15 @@ static inline void slist_cleanup(struct curl_slist **owner) {
   curl_slist_free_all(*owner);
 }
 
-static bool is_clean(const char *text) {
-  for (; *text; text++)
-    if ((unsigned char)*text < 0x20 || *text == 0x7f) return false;
-  return true;
-}
-
-static enum hoist_status add_header(struct curl_slist **list, const char *name, const char *value,
-                                    struct hoist_error *err) {
-  if (!*name || !is_clean(name) || !is_clean(value))
-    return hoist_fail(err, HOIST_INVALID,
-                      "the request header \"%.60s\" has control characters in it", name);
-  /* curl takes "name:" for "leave this header out" and "name;" for an empty one. */
-  HOIST_AUTO(mem)
-  char *line = *value ? text_format("%s: %s", name, value) : text_format("%s;", name);
-  struct curl_slist *longer = line ? curl_slist_append(*list, line) : NULL;
-  if (!longer) return hoist_fail_memory(err, "request headers");
-  *list = longer;
-  return HOIST_OK;
-}
-
-static enum hoist_status add_headers(struct curl_slist **list, const struct http_header *headers,
-                                     size_t count, struct hoist_error *err) {
-  if (count > HTTP_MAX_REQUEST_HEADERS)
-    return hoist_fail(err, HOIST_INVALID, "more than %d request headers", HTTP_MAX_REQUEST_HEADERS);
-  for (size_t i = 0; i < count; i++) {
-    enum hoist_status status = add_header(list, headers[i].name, headers[i].value, err);
-    if (status != HOIST_OK) return status;
-  }
-  return HOIST_OK;
-}
-
-/* The headers of one hop: the caller's own only where the caller's own URL points. */
-static enum hoist_status make_headers(const struct exchange *x, const struct target *target,
-                                      struct curl_slist **list, struct hoist_error *err) {
-  const struct http_request *r = x->request;
-  struct curl_slist *empty = curl_slist_append(NULL, "Expect:");
-  if (!empty) return hoist_fail_memory(err, "request headers");
-  *list = empty;
-  if (!target_same_origin(target, x->origin)) return HOIST_OK;
-  enum hoist_status status = add_headers(list, r->headers, r->header_count, err);
-  if (status != HOIST_OK || !r->sign) return status;
-  const struct http_header *signed_headers = NULL;
-  size_t count = 0;
-  status = r->sign(r->sign_user, &signed_headers, &count, err);
-  return status == HOIST_OK ? add_headers(list, signed_headers, count, err) : status;
-}
-
-static enum hoist_status send_request(struct exchange *x, struct transfer *t, CURL **ret_easy,
+static enum hoist_status send_request(struct exchange *x, struct transfer *t,
+                                      const struct hoist_span *span, CURL **ret_easy,
                                       struct handle **handle, struct hoist_error *err) {
   HOIST_AUTO(slist) struct curl_slist *headers = NULL;
+  bool is_own = target_same_origin(t->target, x->origin);
   t->failure = (struct failure){0};
   enum hoist_status status = call_check(x->call, t->doing, err);
-  if (status == HOIST_OK) status = make_headers(x, t->target, &headers, err);
+  if (status == HOIST_OK)
+    status = request_headers(x->call, x->request, is_own, span, &headers, err);
   if (status == HOIST_OK) status = http_take_handle(x->http, handle, err);
   if (status != HOIST_OK) return status;
   t->headers = headers;
@@ -108,7 +65,7 @@ static enum hoist_status hop(struct exchange *x, const struct target *target,
   request_span_start(x->call, x->request, target, x->sent++, &span);
   struct handle *handle = NULL;
   CURL *easy = NULL;
-  enum hoist_status status = send_request(x, &t, &easy, &handle, err);
+  enum hoist_status status = send_request(x, &t, &span, &easy, &handle, err);
   const char *reason = NULL;
   if (status != HOIST_OK) reason = t.failure.reason ? t.failure.reason : hoist_status_name(status);
   request_span_end(&span, easy, x->request, &x->response, t.body_bytes, reason, err);

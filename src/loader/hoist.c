@@ -54,7 +54,7 @@ static enum hoist_status open_http(const struct hoist_config *config, struct htt
 static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *config,
                               struct hoist_error *err) {
   hoist->owner = getpid();
-  hoist->telemetry = config->telemetry;
+  hoist->telemetry = hoist_telemetry_scope(config->telemetry, "hoist", HOIST_VERSION);
   hoist->offline = config->offline;
   hoist->connections = config->connections;
   hoist->intra_op_threads = config->intra_op_threads;

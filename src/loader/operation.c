@@ -5,12 +5,22 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "dispatch.h"
 #include "metrics.h"
+
+/* Where the caller names no parent, the span it is in. */
+static const struct hoist_span *find_parent(const struct hoist *hoist,
+                                            const struct hoist_call_options *options) {
+  if (options->parent || options->remote_parent) return options->parent;
+  const struct hoist_span *current = hoist_span_current();
+  return current && telemetry_is_same(current->telemetry, hoist->telemetry) ? current : NULL;
+}
 
 static void start_span(struct operation *op, const char *name,
                        const struct hoist_call_options *options) {
-  if (options->parent)
-    hoist_span_start(options->parent, name, HOIST_SPAN_INTERNAL, &op->span);
+  const struct hoist_span *parent = find_parent(op->hoist, options);
+  if (parent)
+    hoist_span_start_in(op->hoist->telemetry, parent, name, HOIST_SPAN_INTERNAL, &op->span);
   else
     hoist_span_start_root(op->hoist->telemetry, name, HOIST_SPAN_INTERNAL, options->remote_parent,
                           &op->span);
@@ -26,7 +36,10 @@ static void forward_progress(void *user, const struct hoist_progress *event) {
 }
 
 static void make_call(struct operation *op, const struct hoist_call_options *options) {
-  op->call = (struct call){.telemetry = op->hoist->telemetry, .span = &op->span};
+  op->call = (struct call){.telemetry = op->hoist->telemetry,
+                           .span = &op->span,
+                           .remote = options->parent ? NULL : options->remote_parent,
+                           .baggage = options->baggage};
   if (options->timeout_ms > 0)
     op->call.deadline_ns = op->started_ns + options->timeout_ms * NS_PER_MS;
   /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */

@@ -103,6 +103,7 @@ static enum hoist_status ask(const struct call *call, struct roboflow *r, const 
       .max_body = ROBOFLOW_MAX_ANSWER_BYTES,
       .follow_redirects = !r->api.gateway, /* a redirect would lead past it */
       .timeout_ms = r->request_timeout_ms,
+      .with_baggage = 1,
   };
   HOIST_AUTO(http_response) struct http_response response = {0};
   enum hoist_status status = http_perform(call, r->http, &request, &response, err);

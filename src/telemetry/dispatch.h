@@ -76,6 +76,8 @@ struct lifetime_ops {
   /* Prometheus text; NULL: unsupported. */
   enum hoist_status (*prometheus)(struct hoist_telemetry *telemetry, char **ret_text,
                                   size_t *ret_size, struct hoist_error *err);
+  /* hoist_telemetry_config.propagators; NULL: the default. */
+  unsigned (*propagators)(const struct hoist_telemetry *telemetry);
 };
 
 struct hoist_telemetry {
@@ -83,6 +85,19 @@ struct hoist_telemetry {
   const struct lifetime_ops *lifetime;
   void *owner; /* what is behind it: the same for all views of one recorder */
 };
+
+/* Whether spans of the one may be parents of spans of the other; not where either is NULL. */
+static inline int telemetry_is_same(const struct hoist_telemetry *a,
+                                    const struct hoist_telemetry *b) {
+  return a && b && a->owner == b->owner;
+}
+
+/* HOIST_PROPAGATE_* bits: what requests carry on. Also where nothing records. */
+static inline unsigned telemetry_propagators(const struct hoist_telemetry *telemetry) {
+  return telemetry && telemetry->lifetime->propagators
+             ? telemetry->lifetime->propagators(telemetry)
+             : HOIST_PROPAGATE_TRACECONTEXT | HOIST_PROPAGATE_BAGGAGE;
+}
 
 /* What hoist_metric_bind returns begins with this. */
 struct hoist_bound {

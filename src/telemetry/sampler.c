@@ -6,7 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
 static const struct {
   const char *name;
@@ -33,7 +33,7 @@ enum hoist_status sampler_parse(const char *name, const char *arg, struct sample
                                 struct hoist_error *err) {
   if (!name) name = "parentbased_always_on";
   for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++) {
-    if (strcmp(samplers[i].name, name) != 0) continue;
+    if (strcasecmp(samplers[i].name, name) != 0) continue;
     double ratio = samplers[i].ratio;
     if (samplers[i].is_ratio && arg && !parse_ratio(arg, &ratio))
       return hoist_fail(err, HOIST_INVALID, "sampler argument \"%s\": not a number from 0 to 1",

@@ -41,7 +41,7 @@ void hoist_span_start_in(struct hoist_telemetry *telemetry, const struct hoist_s
   struct hoist_span_context context;
   ret_span->telemetry = NULL;
   if (!telemetry) return;
-  if (!parent || (parent->telemetry && parent->telemetry->owner == telemetry->owner)) {
+  if (!parent || telemetry_is_same(parent->telemetry, telemetry)) {
     hoist_span_begin_(telemetry, parent, NULL, name, kind, 0, ret_span);
     return;
   }

@@ -198,6 +198,29 @@ static void test_text_is_never_cut_inside_a_character(void **state) {
   assert_int_equal(utf8_prefix(text, 4, 0), 0);
 }
 
+static void test_bytes_that_are_no_character_are_replaced(void **state) {
+  static const struct {
+    const char *text, *repaired;
+  } cases[] = {
+      {"", ""},
+      {"a\xc3\xa9", "a\xc3\xa9"},
+      {"\xff", "\xef\xbf\xbd"},
+      {"a\xc3", "a\xef\xbf\xbd"},
+      {"\xe2\x82x", "\xef\xbf\xbd\xef\xbf\xbdx"},
+      {"\xf0\x9f\x9a\x80", "\xf0\x9f\x9a\x80"},
+  };
+  char out[32];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    size_t size = utf8_repair(cases[i].text, strlen(cases[i].text), out, sizeof out);
+    assert_int_equal(size, strlen(cases[i].repaired));
+    assert_memory_equal(out, cases[i].repaired, size);
+  }
+  /* What does not fit whole does not go in. */
+  assert_int_equal(utf8_repair("ab\xff", 3, out, 4), 2);
+  assert_int_equal(utf8_repair("ab\xc3\xa9", 4, out, 3), 2);
+  assert_int_equal(utf8_repair("ab", 2, out, 0), 0);
+}
+
 static void test_hex_goes_both_ways(void **state) {
   uint8_t bytes[3] = {0};
   char text[7];
@@ -359,6 +382,7 @@ int main(void) {
       cmocka_unit_test(test_numbers_are_whole_or_refused),
       cmocka_unit_test(test_urls_are_encoded_as_rfc_3986_says),
       cmocka_unit_test(test_utf8_is_told_from_what_looks_like_it),
+      cmocka_unit_test(test_bytes_that_are_no_character_are_replaced),
       cmocka_unit_test(test_text_is_never_cut_inside_a_character),
       cmocka_unit_test(test_hex_goes_both_ways),
       cmocka_unit_test(test_copies_say_when_they_had_to_cut),

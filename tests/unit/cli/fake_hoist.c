@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "dispatch.h"
 #include "err.h"
 #include "text.h"
 
@@ -42,6 +43,7 @@ enum hoist_status hoist_open(const struct hoist_config *config, struct hoist **r
             config->cache_dir ? config->cache_dir : "");
   text_copy(fake_hoist.sources, sizeof fake_hoist.sources, config->sources ? config->sources : "");
   object.telemetry = config->telemetry;
+  fake_hoist.propagators = telemetry_propagators(config->telemetry);
   *ret_hoist = &object;
   return HOIST_OK;
 }
@@ -57,6 +59,10 @@ static void note_options(const struct hoist_call_options *options) {
   fake_hoist.has_cancel = options->cancel != NULL;
   fake_hoist.parent =
       options->remote_parent ? *options->remote_parent : (struct hoist_span_context){0};
+  if (fake_hoist.parent.tracestate)
+    text_copy(fake_hoist.tracestate, sizeof fake_hoist.tracestate, fake_hoist.parent.tracestate);
+  fake_hoist.parent.tracestate = NULL;
+  if (options->baggage) hoist_baggage_format(options->baggage, fake_hoist.baggage);
 }
 
 static enum hoist_status verdict(const char *id, struct hoist_error *err) {

@@ -15,7 +15,10 @@ struct fake_hoist {
   char cache_dir[256], sources[256];
   uint32_t timeout_ms;
   int has_cancel;
-  struct hoist_span_context parent; /* zero: none was given */
+  struct hoist_span_context
+      parent; /* zero: none was given; without its tracestate, which is here: */
+  char tracestate[HOIST_TRACESTATE_SIZE], baggage[HOIST_BAGGAGE_SIZE];
+  unsigned propagators; /* of the telemetry in the configuration, or the default */
   /* What to do: */
   int list_count;           /* models in the cache: "m0/1", "m1/1", … */
   const char *list_problem; /* of the first one */

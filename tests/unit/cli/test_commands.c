@@ -280,6 +280,80 @@ static void test_a_malformed_traceparent_is_ignored(void **state) {
   assert_int_equal(fake_hoist.parent.trace_id[0], 0);
 }
 
+#define SAMPLED_PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define UNSAMPLED_PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+
+static void test_what_the_caller_passed_on_reaches_the_library(void **state) {
+  static const struct {
+    const char *variables[9];
+    int has_parent;
+    const char *tracestate, *baggage;
+  } cases[] = {
+      {{"TRACESTATE", "a=1", NULL}, 0, "", ""},
+      {{"TRACEPARENT", SAMPLED_PARENT, "TRACESTATE", " a=1 , b=2,,a=3", NULL}, 1, "a=1,b=2", ""},
+      {{"TRACEPARENT", SAMPLED_PARENT, "TRACESTATE", "nonsense", NULL}, 1, "", ""},
+      {{"BAGGAGE", "user=Am%C3%A9lie", NULL}, 0, "", "user=Am%C3%A9lie"},
+      {{"TRACEPARENT", SAMPLED_PARENT, "TRACESTATE", "a=1", "BAGGAGE", "b=2", "OTEL_PROPAGATORS",
+        "none", NULL},
+       0,
+       "",
+       ""},
+      {{"TRACEPARENT", SAMPLED_PARENT, "BAGGAGE", "b=2", "OTEL_PROPAGATORS", "baggage", NULL},
+       0,
+       "",
+       "b=2"},
+      {{"TRACEPARENT", SAMPLED_PARENT, "BAGGAGE", "b=2", "OTEL_SDK_DISABLED", "true", NULL},
+       1,
+       "",
+       "b=2"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    fake_hoist_reset();
+    environment = cases[i].variables;
+    run_line("hoist pull -q faces/1");
+    assert_int_equal(run.code, 0);
+    assert_int_equal(fake_hoist.parent.trace_id[0], cases[i].has_parent ? 0x4b : 0);
+    assert_string_equal(fake_hoist.tracestate, cases[i].tracestate);
+    assert_string_equal(fake_hoist.baggage, cases[i].baggage);
+    assert_string_equal(run.err.text, "");
+  }
+}
+
+static void test_malformed_baggage_is_ignored_with_a_warning(void **state) {
+  static const char *const variables[] = {"BAGGAGE", "hunter2 and more", NULL};
+  environment = variables;
+  run_line("hoist pull faces/1");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.err, "BAGGAGE is ignored: baggage entry 1");
+  assert_null(strstr(run.err.text, "hunter2"));
+  assert_string_equal(fake_hoist.baggage, "");
+}
+
+static void test_spans_that_stay_here_are_no_parents_for_others(void **state) {
+  static const struct {
+    const char *line, *variables[5];
+    int unchanged;
+  } cases[] = {
+      {"hoist load faces/1", {NULL}, 1}, /* only drawn */
+      {"hoist pull -q faces/1", {"OTEL_TRACES_EXPORTER", "console", NULL}, 0},
+      {"hoist load faces/1",
+       {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1/", NULL},
+       0},
+      {"hoist load --trace-file /dev/null faces/1", {NULL}, 0},
+      {"hoist load --trace-file /dev/null faces/1", {"TRACEPARENT", UNSAMPLED_PARENT, NULL}, 1},
+      {"hoist load faces/1", {"TRACEPARENT", SAMPLED_PARENT, "OTEL_SDK_DISABLED", "true", NULL}, 1},
+      {"hoist pull -q faces/1", {"OTEL_METRICS_EXPORTER", "console", NULL}, 1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    fake_hoist_reset();
+    environment = cases[i].variables;
+    run_line(cases[i].line);
+    assert_int_equal(run.code, 0);
+    if (!(fake_hoist.propagators & HOIST_PROPAGATE_UNCHANGED) != !cases[i].unchanged)
+      fail_msg("case %zu: %u", i, fake_hoist.propagators);
+  }
+}
+
 static void test_a_trace_file_can_be_drawn_again(void **state) {
   char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
   int fd = mkstemp(path);
@@ -617,6 +691,9 @@ int main(void) {
       TEST(test_options_reach_the_library),
       TEST(test_traceparent_is_the_parent),
       TEST(test_a_malformed_traceparent_is_ignored),
+      TEST(test_what_the_caller_passed_on_reaches_the_library),
+      TEST(test_malformed_baggage_is_ignored_with_a_warning),
+      TEST(test_spans_that_stay_here_are_no_parents_for_others),
       TEST(test_a_trace_file_can_be_drawn_again),
       TEST(test_telemetry_trouble_is_a_warning_only),
       TEST(test_ls_is_a_table_with_a_total),

@@ -100,6 +100,83 @@ static void test_a_miss_is_downloaded_and_described(void **state) {
   hoist_info_free(info);
 }
 
+static void test_a_call_without_a_parent_joins_the_current_span(void **state) {
+  struct world *w = *state;
+  struct hoist_span current;
+  struct hoist_scope scope;
+  give_model(w->first, "0123456789");
+  hoist_span_start_root(w->tracer->telemetry, "caller", HOIST_SPAN_INTERNAL, NULL, &current);
+  hoist_scope_enter(&scope, &current);
+  assert_int_equal(pull(w, NULL), HOIST_OK);
+  hoist_scope_leave(&scope);
+  assert_int_equal(pull(w, NULL), HOIST_OK);
+  hoist_span_end(&current);
+  assert_int_equal(fake_span(w->tracer, "model.pull", 0)->parent, 0);
+  assert_int_equal(fake_span(w->tracer, "model.pull", 1)->parent, -1);
+}
+
+static void test_the_current_span_gives_way_to_a_parent_that_is_named(void **state) {
+  struct world *w = *state;
+  struct hoist_span current, parent;
+  struct hoist_scope scope;
+  struct hoist_span_context remote = {.trace_id = {1}, .span_id = {1}, .remote = 1};
+  struct hoist_call_options options = {.remote_parent = &remote};
+  give_model(w->first, "0123456789");
+  hoist_span_start_root(w->tracer->telemetry, "current", HOIST_SPAN_INTERNAL, NULL, &current);
+  hoist_span_start_root(w->tracer->telemetry, "parent", HOIST_SPAN_INTERNAL, NULL, &parent);
+  hoist_scope_enter(&scope, &current);
+  assert_int_equal(hoist_pull(w->hoist, "faces/1", &options, NULL, NULL), HOIST_OK);
+  options = (struct hoist_call_options){.parent = &parent};
+  assert_int_equal(hoist_pull(w->hoist, "faces/1", &options, NULL, NULL), HOIST_OK);
+  hoist_scope_leave(&scope);
+  hoist_span_end(&parent);
+  hoist_span_end(&current);
+  assert_int_equal(fake_span(w->tracer, "model.pull", 0)->parent, -1);
+  assert_int_equal(fake_span(w->tracer, "model.pull", 1)->parent, 1);
+}
+
+static void test_a_current_span_of_other_telemetry_is_no_parent(void **state) {
+  struct world *w = *state;
+  struct fake_tracer *other = fake_tracer_new();
+  struct hoist_span current, nothing = {0};
+  struct hoist_scope scope;
+  give_model(w->first, "0123456789");
+  hoist_span_start_root(other->telemetry, "current", HOIST_SPAN_INTERNAL, NULL, &current);
+  hoist_scope_enter(&scope, &current);
+  assert_int_equal(pull(w, NULL), HOIST_OK);
+  hoist_scope_leave(&scope);
+  hoist_scope_enter(&scope, &nothing);
+  assert_int_equal(pull(w, NULL), HOIST_OK);
+  hoist_scope_leave(&scope);
+  hoist_span_end(&current);
+  assert_int_equal(other->span_count, 1);
+  assert_int_equal(fake_span(w->tracer, "model.pull", 0)->parent, -1);
+  assert_int_equal(fake_span(w->tracer, "model.pull", 1)->parent, -1);
+  fake_tracer_free(other);
+}
+
+static void test_what_the_caller_passed_on_goes_with_the_call(void **state) {
+  struct world *w = *state;
+  struct hoist_span parent;
+  struct hoist_span_context remote = {.trace_id = {1}, .span_id = {1}, .remote = 1};
+  struct hoist_baggage *baggage = NULL;
+  assert_int_equal(hoist_baggage_new(&baggage, NULL), HOIST_OK);
+  struct hoist_call_options options = {.remote_parent = &remote, .baggage = baggage};
+  give_model(w->first, "0123456789");
+  assert_int_equal(hoist_pull(w->hoist, "faces/1", &options, NULL, NULL), HOIST_OK);
+  assert_ptr_equal(w->first->call.remote, &remote);
+  assert_ptr_equal(w->first->call.baggage, baggage);
+  /* A parent in this process is what goes on, not what is behind it. */
+  hoist_span_start_root(w->tracer->telemetry, "parent", HOIST_SPAN_INTERNAL, NULL, &parent);
+  options = (struct hoist_call_options){.parent = &parent, .remote_parent = &remote};
+  assert_int_equal(hoist_remove(w->hoist, "faces/1", NULL, NULL, NULL), HOIST_OK);
+  assert_int_equal(hoist_pull(w->hoist, "faces/1", &options, NULL, NULL), HOIST_OK);
+  assert_null(w->first->call.remote);
+  assert_null(w->first->call.baggage);
+  hoist_span_end(&parent);
+  hoist_baggage_free(baggage);
+}
+
 static void test_the_span_tree_of_a_miss(void **state) {
   struct world *w = *state;
   give_model(w->first, "0123456789");
@@ -422,6 +499,10 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       T(test_a_miss_is_downloaded_and_described),
+      T(test_a_call_without_a_parent_joins_the_current_span),
+      T(test_the_current_span_gives_way_to_a_parent_that_is_named),
+      T(test_a_current_span_of_other_telemetry_is_no_parent),
+      T(test_what_the_caller_passed_on_goes_with_the_call),
       T(test_the_span_tree_of_a_miss),
       T(test_a_hit_asks_no_source),
       T(test_which_failures_let_the_next_source_try),

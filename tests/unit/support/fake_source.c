@@ -12,7 +12,7 @@ static enum hoist_status describe(const struct call *call, struct source *source
                                   const struct model_id *id, struct manifest *ret_manifest,
                                   struct hoist_error *err) {
   struct fake_source *s = (struct fake_source *)source;
-  (void)call;
+  s->call = *call;
   s->describes++;
   if (s->describe_status != HOIST_OK)
     return hoist_fail(err, s->describe_status, "%s has no answer for %s", source->name, id->text);

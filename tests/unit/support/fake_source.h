@@ -29,6 +29,7 @@ struct fake_source {
   enum hoist_status describe_status;
   const char *task_type;
   atomic_int describes, fetches, in_flight, most_in_flight;
+  struct call call; /* of the last describe */
 };
 
 /** A source of that name with no files. Release with source_free. */
