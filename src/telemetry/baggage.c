@@ -163,7 +163,7 @@ static void remove_at(struct hoist_baggage *baggage, size_t index) {
   free(baggage->entries[index]);
   baggage->count--;
   memmove(baggage->entries + index, baggage->entries + index + 1,
-          (baggage->count - index) * sizeof *baggage->entries);
+          (baggage->count - index) * sizeof(struct entry *));
 }
 
 static struct entry *entry_new(struct slice name, const char *value, struct slice properties) {

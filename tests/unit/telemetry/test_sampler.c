@@ -58,7 +58,7 @@ static void test_an_unknown_name_or_a_bad_ratio_is_invalid(void **state) {
   static const struct {
     const char *name, *arg;
   } cases[] = {{"sometimes", NULL},      {"", NULL},
-               {"ALWAYS_ON", NULL},      {"traceidratio", "1.1"},
+               {"always on", NULL},      {"traceidratio", "1.1"},
                {"traceidratio", "-0.1"}, {"traceidratio", "nan"},
                {"traceidratio", "half"}, {"parentbased_traceidratio", "0.5x"},
                {"traceidratio", ""},     {"parentbased_jaeger_remote", NULL}};
