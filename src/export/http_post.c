@@ -154,8 +154,10 @@ static void drive(struct http_post *post, uint64_t deadline_ns, struct http_answ
 }
 
 static void read_answer(struct http_post *post, struct http_answer *answer) {
-  curl_off_t seconds = 0;
+  curl_off_t seconds = 0, handshake_us = 0;
   (void)curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+  (void)curl_easy_getinfo(post->easy, CURLINFO_APPCONNECT_TIME_T, &handshake_us);
+  answer->is_new_tls = handshake_us > 0;
   (void)curl_easy_getinfo(post->easy, CURLINFO_RETRY_AFTER, &seconds);
   if (seconds > HTTP_POST_RETRY_AFTER_MAX_S) seconds = HTTP_POST_RETRY_AFTER_MAX_S;
   answer->retry_after_ms = seconds > 0 ? (uint64_t)seconds * 1000 : 0;

@@ -31,6 +31,7 @@ struct http_answer {
   CURLcode code;
   bool out_of_time;        /* the deadline or the stop time came first */
   long status;             /* 0: no answer */
+  bool is_new_tls;         /* the connection was made, and its handshake done, for this request */
   uint64_t retry_after_ms; /* from a number of seconds or a date, capped; 0: neither was there */
 };
 

@@ -16,7 +16,7 @@
 #include "text.h"
 #include "wire.h"
 
-enum { BACKOFF_MAX_MS = 5000, EXPLANATION_SIZE = 400 };
+enum { BACKOFF_MAX_MS = 5000, SILENT_ENDS_MAX = 3, EXPLANATION_SIZE = 400 };
 
 bool otlp_connection_failed(CURLcode code) {
   switch ((int)code) {
@@ -26,6 +26,9 @@ bool otlp_connection_failed(CURLcode code) {
   case CURLE_GOT_NOTHING:
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR:
+  case CURLE_PARTIAL_FILE:
+  case CURLE_HTTP2: /* a connection that is cut; over TLS OTLP/HTTP may be HTTP/2, too */
+  case CURLE_HTTP2_STREAM:
     return true;
   default:
     return false;
@@ -81,21 +84,33 @@ static bool is_tls_refusal(const struct otlp *o, const struct http_answer *answe
          strstr(o->post.curl_error, " alert ");
 }
 
-static struct judgement judge(const struct otlp *o, const struct http_answer *answer) {
+/* The same where the receiver was gone before libcurl came to read the alert: it then looks like any
+ * connection that breaks, and only happening again and again tells. */
+static bool may_want_certificate(const struct otlp *o, const struct http_answer *answer) {
+  return !is_set(o->post.client_certificate_file) && answer->status == 0 &&
+         (is_tls_refusal(o, answer) ||
+          (answer->is_new_tls && otlp_connection_failed(answer->code)));
+}
+
+/* @param silent_ends  how often in a row the connection ended behind its handshake; counted here */
+static struct judgement judge(const struct otlp *o, const struct http_answer *answer,
+                              unsigned *silent_ends) {
   if (answer->out_of_time) return (struct judgement){OUT_OF_TIME, 0};
-  if (is_tls_refusal(o, answer)) return (struct judgement){REFUSED, 0};
+  *silent_ends = may_want_certificate(o, answer) ? *silent_ends + 1 : 0;
+  if (is_tls_refusal(o, answer) || *silent_ends == SILENT_ENDS_MAX)
+    return (struct judgement){REFUSED, 0};
   return o->transport->judge(o, answer);
 }
 
 /* What libcurl has to say, and what it may mean. */
 static void explain_connection(struct otlp *o, const struct http_answer *answer, char *out,
                                size_t out_size) {
-  bool wants_certificate = is_tls_refusal(o, answer) && !is_set(o->post.client_certificate_file);
+  bool is_guess = may_want_certificate(o, answer);
   secrets_hide(&o->secrets, o->post.curl_error);
   snprintf(out, out_size, "%s%s",
-           wants_certificate ? "refused by TLS, does it want a client certificate "
-                               "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)? "
-                             : "",
+           is_guess ? "the TLS connection is refused, does the receiver want a client certificate "
+                      "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)? "
+                    : "",
            o->post.curl_error[0] ? o->post.curl_error : curl_easy_strerror(answer->code));
 }
 
@@ -149,6 +164,7 @@ enum hoist_status otlp_deliver(struct exporter *exporter, const struct batch *ba
                                struct partial *ret_partial, struct hoist_error *err) {
   struct otlp *o = (struct otlp *)exporter;
   uint64_t backoff_ms = o->backoff_ms;
+  unsigned silent_ends = 0;
   struct http_request request = {.deadline_ns = UINT64_MAX};
   enum hoist_status status = encode(o, batch, &request, err);
   if (status != HOIST_OK) return status;
@@ -159,7 +175,7 @@ enum hoist_status otlp_deliver(struct exporter *exporter, const struct batch *ba
       request.header = o->transport->begin(o, http_post_limit(&o->post, request.deadline_ns));
     status = http_post_send(&o->post, &request, &answer, err);
     if (status != HOIST_OK) return status;
-    struct judgement judgement = judge(o, &answer);
+    struct judgement judgement = judge(o, &answer, &silent_ends);
     switch (judgement.verdict) {
     case ACCEPTED:
       read_response(o, ret_partial);
