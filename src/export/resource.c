@@ -31,11 +31,17 @@ static void table_cleanup(struct table *t) {
   }
 }
 
-static enum hoist_status set(struct table *t, const char *key, const char *value,
-                             struct hoist_error *err) {
+/* The key's row, or t->count. */
+static size_t row_of(const struct table *t, const char *key) {
   size_t i = 0;
   while (i < t->count && strcmp(t->rows[i].key, key) != 0)
     i++;
+  return i;
+}
+
+static enum hoist_status set(struct table *t, const char *key, const char *value,
+                             struct hoist_error *err) {
+  size_t i = row_of(t, key);
   if (i == ATTRS_MAX)
     return hoist_fail(err, HOIST_INVALID, "more than %d resource attributes", ATTRS_MAX);
   char *new_value = text_dup(value), *new_key = i == t->count ? text_dup(key) : t->rows[i].key;
@@ -132,7 +138,7 @@ static enum hoist_status encode(const struct table *t, struct buf *out, struct h
   }
   struct hoist_attr pid = {
       .key = "process.pid", .type = HOIST_ATTR_INT, .value = {.integer = getpid()}};
-  return append(out, &pid, err);
+  return row_of(t, pid.key) == t->count ? append(out, &pid, err) : HOIST_OK;
 }
 
 enum hoist_status resource_encode(const char *service_name, const char *attributes, struct buf *out,

@@ -84,6 +84,9 @@ static void test_the_list_overrides_defaults_and_the_name_overrides_the_list(voi
   assert_string_equal(find(&r, "space").value, "x ,=y");
   assert_int_equal(find(&r, "empty").count, 1);
   buf_done(&r);
+  r = encoded(NULL, "process.pid=7", HOIST_OK);
+  assert_string_equal(find(&r, "process.pid").value, "7"); /* and once: find checks that */
+  buf_done(&r);
   r = encoded(NULL, "host.name=elsewhere,container.id=c1,k8s.pod.name=p1", HOIST_OK);
   assert_string_equal(find(&r, "host.name").value, "elsewhere");
   assert_string_equal(find(&r, "container.id").value, "c1");
