@@ -33,6 +33,8 @@ function installedRequire() {
   throw new Error('the OTLP packages are not installed: run tools/setup check');
 }
 const require = installedRequire();
+/** The packages of tests/npm, for tests that use them themselves. */
+export const requirePackage = (name) => require(name);
 const grpc = require('@grpc/grpc-js');
 // The package does not export its generated schema, so its file is named by path.
 const transformer = dirname(require.resolve('@opentelemetry/otlp-transformer/package.json'));
