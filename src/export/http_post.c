@@ -53,6 +53,12 @@ static bool set_on_header(struct http_post *post) {
           curl_easy_setopt(easy, CURLOPT_HEADERDATA, post) == CURLE_OK);
 }
 
+/* The cap on the answer holds for what comes out of it. */
+static bool set_gzip_answer(const struct http_post *post) {
+  return !post->gzip_answer ||
+         curl_easy_setopt(post->easy, CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK;
+}
+
 static bool open_handles(struct http_post *post) {
   post->multi = curl_multi_init();
   post->easy = curl_easy_init();
@@ -67,7 +73,7 @@ static bool open_handles(struct http_post *post) {
          curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_WRITEDATA, post) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, post->curl_error) == CURLE_OK &&
-         set_tls(post) && set_http2(post) && set_on_header(post);
+         set_tls(post) && set_http2(post) && set_gzip_answer(post) && set_on_header(post);
 }
 
 static void close_handles(struct http_post *post) {
@@ -91,6 +97,7 @@ enum hoist_status http_post_init(struct http_post *post, const struct http_post_
                                  struct hoist_error *err) {
   *post = (struct http_post){.headers = config->headers,
                              .http2 = config->http2,
+                             .gzip_answer = config->gzip_answer,
                              .on_header = config->on_header,
                              .on_header_user = config->on_header_user,
                              .stop_at_ns = config->stop_at_ns,
@@ -147,9 +154,12 @@ static void drive(struct http_post *post, uint64_t deadline_ns, struct http_answ
 }
 
 static void read_answer(struct http_post *post, struct http_answer *answer) {
-  curl_off_t seconds = 0;
+  curl_off_t seconds = 0, handshake_us = 0;
   (void)curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+  (void)curl_easy_getinfo(post->easy, CURLINFO_APPCONNECT_TIME_T, &handshake_us);
+  answer->is_new_tls = handshake_us > 0;
   (void)curl_easy_getinfo(post->easy, CURLINFO_RETRY_AFTER, &seconds);
+  if (seconds > HTTP_POST_RETRY_AFTER_MAX_S) seconds = HTTP_POST_RETRY_AFTER_MAX_S;
   answer->retry_after_ms = seconds > 0 ? (uint64_t)seconds * 1000 : 0;
 }
 

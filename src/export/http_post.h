@@ -11,12 +11,14 @@
 
 #define HTTP_POST_ANSWER_MAX (4u << 20)
 #define HTTP_POST_HEADER_SIZE 128
+/* No receiver means a longer wait than this. */
+#define HTTP_POST_RETRY_AFTER_MAX_S (24 * 60 * 60)
 
 struct http_post {
   CURLM *multi; /* keeps the connection from one request to the next, and can be woken */
   CURL *easy;
   char *url, *ca_file, *client_certificate_file, *client_key_file;
-  bool http2;
+  bool http2, gzip_answer;
   struct curl_slist *headers;
   void (*on_header)(void *user, const char *line, size_t size);
   void *on_header_user;
@@ -29,14 +31,16 @@ struct http_answer {
   CURLcode code;
   bool out_of_time;        /* the deadline or the stop time came first */
   long status;             /* 0: no answer */
-  uint64_t retry_after_ms; /* from a number of seconds or a date; 0: neither was there */
+  bool is_new_tls;         /* the connection was made, and its handshake done, for this request */
+  uint64_t retry_after_ms; /* from a number of seconds or a date, capped; 0: neither was there */
 };
 
 struct http_post_config {
   const char *url;
   const char *ca_file, *client_certificate_file, *client_key_file; /* PEM; NULL or "": none */
   struct curl_slist *headers;
-  bool http2; /* and nothing else: over cleartext with prior knowledge */
+  bool http2;       /* and nothing else: over cleartext with prior knowledge */
+  bool gzip_answer; /* the receiver may compress what it says, as HTTP has it */
   /* Gets each status line, header and trailer as it arrives; NULL: nobody does. */
   void (*on_header)(void *user, const char *line, size_t size);
   void *on_header_user;

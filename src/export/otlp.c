@@ -5,6 +5,7 @@
 #include "otlp.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #include "text.h"
 #include "wire.h"
 
-enum { BACKOFF_MAX_MS = 5000, EXPLANATION_SIZE = 300 };
+enum { BACKOFF_MAX_MS = 5000, SILENT_ENDS_MAX = 3, EXPLANATION_SIZE = 400 };
 
 bool otlp_connection_failed(CURLcode code) {
   switch ((int)code) {
@@ -25,10 +26,17 @@ bool otlp_connection_failed(CURLcode code) {
   case CURLE_GOT_NOTHING:
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR:
+  case CURLE_PARTIAL_FILE:
+  case CURLE_HTTP2: /* a connection that is cut; over TLS OTLP/HTTP may be HTTP/2, too */
+  case CURLE_HTTP2_STREAM:
     return true;
   default:
     return false;
   }
+}
+
+static bool is_set(const char *text) {
+  return text && *text;
 }
 
 /* ---- reading what the receiver says -------------------------------------------------------------- */
@@ -67,6 +75,45 @@ static void read_response(struct otlp *o, struct partial *partial) {
 
 /* ---- delivering ---------------------------------------------------------------------------------- */
 
+/* The receiver does not want us: a TLS alert. In TLS 1.3 that of a missing client certificate comes
+ * when our side of the handshake is over, and libcurl reports a connection that broke. OpenSSL's
+ * names of alerts are the only thing that tells. */
+static bool is_tls_refusal(const struct otlp *o, const struct http_answer *answer) {
+  bool is_in_handshake = answer->code == CURLE_SSL_CONNECT_ERROR;
+  return answer->status == 0 && (is_in_handshake || otlp_connection_failed(answer->code)) &&
+         strstr(o->post.curl_error, " alert ");
+}
+
+/* The same where the receiver was gone before libcurl came to read the alert: it then looks like any
+ * connection that breaks, and only happening again and again tells. */
+static bool may_want_certificate(const struct otlp *o, const struct http_answer *answer) {
+  return !is_set(o->post.client_certificate_file) && answer->status == 0 &&
+         (is_tls_refusal(o, answer) ||
+          (answer->is_new_tls && otlp_connection_failed(answer->code)));
+}
+
+/* @param silent_ends  how often in a row the connection ended behind its handshake; counted here */
+static struct judgement judge(const struct otlp *o, const struct http_answer *answer,
+                              unsigned *silent_ends) {
+  if (answer->out_of_time) return (struct judgement){OUT_OF_TIME, 0};
+  *silent_ends = may_want_certificate(o, answer) ? *silent_ends + 1 : 0;
+  if (is_tls_refusal(o, answer) || *silent_ends == SILENT_ENDS_MAX)
+    return (struct judgement){REFUSED, 0};
+  return o->transport->judge(o, answer);
+}
+
+/* What libcurl has to say, and what it may mean. */
+static void explain_connection(struct otlp *o, const struct http_answer *answer, char *out,
+                               size_t out_size) {
+  bool is_guess = may_want_certificate(o, answer);
+  secrets_hide(&o->secrets, o->post.curl_error);
+  snprintf(out, out_size, "%s%s",
+           is_guess ? "the TLS connection is refused, does the receiver want a client certificate "
+                      "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)? "
+                    : "",
+           o->post.curl_error[0] ? o->post.curl_error : curl_easy_strerror(answer->code));
+}
+
 static enum hoist_status fail(struct otlp *o, const struct http_answer *answer, unsigned attempts,
                               struct hoist_error *err) {
   char said[EXPLANATION_SIZE] = "";
@@ -74,11 +121,7 @@ static enum hoist_status fail(struct otlp *o, const struct http_answer *answer, 
     text_copy(said, sizeof said, "no answer in time");
   else
     o->transport->explain(o, answer, said, sizeof said);
-  if (!said[0]) {
-    secrets_hide(&o->secrets, o->post.curl_error);
-    text_copy(said, sizeof said,
-              o->post.curl_error[0] ? o->post.curl_error : curl_easy_strerror(answer->code));
-  }
+  if (!said[0]) explain_connection(o, answer, said, sizeof said);
   enum hoist_status status = hoist_fail(err, HOIST_UNAVAILABLE, "%s %s: %s (attempt %u)",
                                         o->transport->name, o->shown, said, attempts);
   if (err && answer->status >= 300) err->http_status = (int)answer->status;
@@ -121,6 +164,7 @@ enum hoist_status otlp_deliver(struct exporter *exporter, const struct batch *ba
                                struct partial *ret_partial, struct hoist_error *err) {
   struct otlp *o = (struct otlp *)exporter;
   uint64_t backoff_ms = o->backoff_ms;
+  unsigned silent_ends = 0;
   struct http_request request = {.deadline_ns = UINT64_MAX};
   enum hoist_status status = encode(o, batch, &request, err);
   if (status != HOIST_OK) return status;
@@ -131,8 +175,7 @@ enum hoist_status otlp_deliver(struct exporter *exporter, const struct batch *ba
       request.header = o->transport->begin(o, http_post_limit(&o->post, request.deadline_ns));
     status = http_post_send(&o->post, &request, &answer, err);
     if (status != HOIST_OK) return status;
-    struct judgement judgement = {OUT_OF_TIME, 0};
-    if (!answer.out_of_time) judgement = o->transport->judge(o, &answer);
+    struct judgement judgement = judge(o, &answer, &silent_ends);
     switch (judgement.verdict) {
     case ACCEPTED:
       read_response(o, ret_partial);
@@ -193,10 +236,6 @@ static enum hoist_status make_headers(const char *const fixed[], const char *tex
   if (status == HOIST_OK && text) status = keyvalue_each(text, add_header, headers, err);
   if (status != HOIST_OK) hoist_error_prepend(err, "headers for the collector");
   return status;
-}
-
-static bool is_set(const char *text) {
-  return text && *text;
 }
 
 enum hoist_status otlp_init(struct otlp *o, const struct otlp_transport *transport,

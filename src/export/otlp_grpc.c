@@ -55,16 +55,10 @@ static void on_header(void *user, const char *line, size_t size) {
 }
 
 /* A stream that ends without a status is to gRPC as if the server were not there. */
-static bool broke_off(CURLcode code) {
-  /* libcurl 8 calls a connection that is cut an error of the framing layer. */
-  return otlp_connection_failed(code) || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM ||
-         code == CURLE_PARTIAL_FILE;
-}
-
 static struct judgement judge(const struct otlp *o, const struct http_answer *answer) {
   const struct grpc_response *said = &((const struct otlp_grpc *)o)->said;
   if (!said->has_status && answer->code != CURLE_OK)
-    return (struct judgement){broke_off(answer->code) ? TRY_AGAIN : REFUSED, 0};
+    return (struct judgement){otlp_connection_failed(answer->code) ? TRY_AGAIN : REFUSED, 0};
   uint32_t code = grpc_response_code(said, answer->status);
   if (code == GRPC_OK) return (struct judgement){ACCEPTED, 0};
   if (grpc_is_retryable(code, said->has_retry_info))

@@ -9,10 +9,16 @@
 #include "text.h"
 #include "wire.h"
 
+/* The head says what became of the batch, also where the body breaks off or cannot be read. */
+static bool has_answer(const struct http_answer *answer) {
+  return answer->status >= 200 &&
+         (answer->code == CURLE_OK || answer->code == CURLE_PARTIAL_FILE ||
+          answer->code == CURLE_BAD_CONTENT_ENCODING || otlp_connection_failed(answer->code));
+}
+
 static struct judgement judge(const struct otlp *o, const struct http_answer *answer) {
-  if (answer->code != CURLE_OK)
-    return (struct judgement){
-        answer->status == 0 && otlp_connection_failed(answer->code) ? TRY_AGAIN : REFUSED, 0};
+  if (!has_answer(answer))
+    return (struct judgement){otlp_connection_failed(answer->code) ? TRY_AGAIN : REFUSED, 0};
   if (answer->status >= 200 && answer->status < 300) return (struct judgement){ACCEPTED, 0};
   switch (answer->status) {
   case 429:
@@ -47,7 +53,7 @@ static void read_rpc_status(const struct otlp *o, char *out, size_t out_size) {
 static void explain(const struct otlp *o, const struct http_answer *answer, char *out,
                     size_t out_size) {
   char said[200];
-  if (answer->code != CURLE_OK) return;
+  if (!has_answer(answer)) return;
   read_rpc_status(o, said, sizeof said);
   snprintf(out, out_size, "HTTP status %ld%s%s", answer->status, said[0] ? ": " : "", said);
 }
@@ -75,7 +81,7 @@ enum hoist_status otlp_http_new(const struct otlp_config *config, struct exporte
                                 struct hoist_error *err) {
   const char *const headers[] = {"Content-Type: application/x-protobuf",
                                  config->gzip ? "Content-Encoding: gzip" : NULL, NULL};
-  const struct http_post_config post = {.url = config->url};
+  const struct http_post_config post = {.url = config->url, .gzip_answer = true};
   struct otlp *o = calloc(1, sizeof *o);
   if (!o) return hoist_fail_memory(err, "an OTLP exporter");
   o->base.ops = &http_ops;

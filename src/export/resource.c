@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "attr.h"
+#include "host.h"
 #include "ids.h"
 #include "keyvalue.h"
 #include "text.h"
@@ -29,11 +31,17 @@ static void table_cleanup(struct table *t) {
   }
 }
 
-static enum hoist_status set(struct table *t, const char *key, const char *value,
-                             struct hoist_error *err) {
+/* The key's row, or t->count. */
+static size_t row_of(const struct table *t, const char *key) {
   size_t i = 0;
   while (i < t->count && strcmp(t->rows[i].key, key) != 0)
     i++;
+  return i;
+}
+
+static enum hoist_status set(struct table *t, const char *key, const char *value,
+                             struct hoist_error *err) {
+  size_t i = row_of(t, key);
   if (i == ATTRS_MAX)
     return hoist_fail(err, HOIST_INVALID, "more than %d resource attributes", ATTRS_MAX);
   char *new_value = text_dup(value), *new_key = i == t->count ? text_dup(key) : t->rows[i].key;
@@ -70,35 +78,45 @@ static void make_uuid(char out[37]) {
   snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-/* What anybody may override. */
-static enum hoist_status set_defaults(struct table *t, struct hoist_error *err) {
-  char uuid[37], service[VALUE_MAX];
-  make_uuid(uuid);
-  snprintf(service, sizeof service, "unknown_service:%s", program_invocation_short_name);
-  const struct {
-    const char *key, *value;
-  } defaults[] = {{"service.name", service},
-                  {"service.instance.id", uuid},
-                  {"process.executable.name", program_invocation_short_name}};
-  for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
-    enum hoist_status status = set(t, defaults[i].key, defaults[i].value, err);
+struct pair {
+  const char *key, *value; /* without a value it is not set */
+};
+
+static enum hoist_status set_all(struct table *t, const struct pair *pairs, size_t count,
+                                 struct hoist_error *err) {
+  for (size_t i = 0; i < count; i++) {
+    if (!pairs[i].value || !pairs[i].value[0]) continue;
+    enum hoist_status status = set(t, pairs[i].key, pairs[i].value, err);
     if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
 }
 
+/* What anybody may override. Neither the command line, which may hold a key, nor the program's path,
+ * which may hold a user's name. */
+static enum hoist_status set_defaults(struct table *t, struct hoist_error *err) {
+  char uuid[37], service[VALUE_MAX], container[HOST_CONTAINER_ID_SIZE] = "";
+  struct utsname host = {.nodename = ""};
+  make_uuid(uuid);
+  (void)uname(&host);
+  (void)host_container_id("/proc/self/cgroup", "/proc/self/mountinfo", container);
+  snprintf(service, sizeof service, "unknown_service:%s", program_invocation_short_name);
+  const struct pair defaults[] = {{"service.name", service},
+                                  {"service.instance.id", uuid},
+                                  {"process.executable.name", program_invocation_short_name},
+                                  {"host.name", host.nodename},
+                                  {"host.arch", host_arch(host.machine)},
+                                  {"os.type", host_os_type(host.sysname)},
+                                  {"container.id", container}};
+  return set_all(t, defaults, sizeof defaults / sizeof defaults[0], err);
+}
+
 /* What nobody may: which library this is. */
 static enum hoist_status set_sdk(struct table *t, struct hoist_error *err) {
-  static const struct {
-    const char *key, *value;
-  } sdk[] = {{"telemetry.sdk.name", "hoist"},
-             {"telemetry.sdk.language", "c"},
-             {"telemetry.sdk.version", HOIST_VERSION}};
-  for (size_t i = 0; i < sizeof sdk / sizeof sdk[0]; i++) {
-    enum hoist_status status = set(t, sdk[i].key, sdk[i].value, err);
-    if (status != HOIST_OK) return status;
-  }
-  return HOIST_OK;
+  static const struct pair sdk[] = {{"telemetry.sdk.name", "hoist"},
+                                    {"telemetry.sdk.language", "c"},
+                                    {"telemetry.sdk.version", HOIST_VERSION}};
+  return set_all(t, sdk, sizeof sdk / sizeof sdk[0], err);
 }
 
 static enum hoist_status append(struct buf *out, const struct hoist_attr *attr,
@@ -120,7 +138,7 @@ static enum hoist_status encode(const struct table *t, struct buf *out, struct h
   }
   struct hoist_attr pid = {
       .key = "process.pid", .type = HOIST_ATTR_INT, .value = {.integer = getpid()}};
-  return append(out, &pid, err);
+  return row_of(t, pid.key) == t->count ? append(out, &pid, err) : HOIST_OK;
 }
 
 enum hoist_status resource_encode(const char *service_name, const char *attributes, struct buf *out,

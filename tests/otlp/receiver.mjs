@@ -9,7 +9,8 @@
 // prints one JSON object per request. A script is a list, one entry per request in order of arrival
 // (after its end all succeed): a number (HTTP status, or gRPC code where that is the protocol) or
 // {status, code, retryAfter (HTTP), retryInfoMs (gRPC), message, delayMs, stall, halfClose ("before"
-// = nothing is answered, true = in the middle of the answer), garbage, partial: {rejected, message}}.
+// = nothing is answered, true = in the middle of the answer), garbage, partial: {rejected, message},
+// and over HTTP: raw (the answer, byte by byte as it is), dripMs (between two bytes of the answer)}.
 
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -19,6 +20,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
+import { countSpans } from './walk.mjs';
 
 const MAX_BODY = 256 * 1024 * 1024;
 
@@ -31,6 +33,8 @@ function installedRequire() {
   throw new Error('the OTLP packages are not installed: run tools/setup check');
 }
 const require = installedRequire();
+/** The packages of tests/npm, for tests that use them themselves. */
+export const requirePackage = (name) => require(name);
 const grpc = require('@grpc/grpc-js');
 // The package does not export its generated schema, so its file is named by path.
 const transformer = dirname(require.resolve('@opentelemetry/otlp-transformer/package.json'));
@@ -180,6 +184,15 @@ function retryInfo(code, message, ms) {
   return Buffer.concat([Buffer.from([0x08, ...varint(code)]), field(2, Buffer.from(message)), field(3, any)]);
 }
 
+/** Writes an answer of our own onto the connection and ends it; a byte at a time where dripMs says so. */
+async function drip(socket, bytes, dripMs = 0) {
+  for (let i = 0; dripMs && i < bytes.length && !socket.destroyed; i++) {
+    socket.write(bytes.subarray(i, i + 1));
+    await sleep(dripMs);
+  }
+  if (!socket.destroyed) socket.end(dripMs ? undefined : bytes);
+}
+
 async function bodyOf(req) {
   const chunks = [];
   let size = 0;
@@ -198,14 +211,25 @@ async function bodyOf(req) {
 /**
  * Starts a receiver. httpPort and grpcPort 0 = any; tls {cert, key} serves both over TLS,
  * with {ca, requestCert: true} to clients with a certificate of that authority only;
- * onRequest sees every record as it arrives.
+ * onRequest sees every record as it arrives. With countOnly spans are counted and their ids checked,
+ * but not decoded: for a million of them.
  */
-export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.0.1', tls, script: initial = [], onRequest = () => {} } = {}) {
+export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.0.1', tls, script: initial = [], onRequest = () => {}, countOnly = false } = {}) {
   const records = [];
+  const spanIds = new Set();
+  let counted = 0;
+  let inFlight = 0;
+  let mostInFlight = 0;
+  const begin = () => { mostInFlight = Math.max(mostInFlight, ++inFlight); };
+  const read = (signal, bytes) => {
+    if (!countOnly || signal !== 'traces') return { body: decodeProtobuf(signal, bytes) };
+    return { body: {}, spanCount: countSpans(bytes, (id) => spanIds.add(id)) };
+  };
   const waiting = new Set();
   let script = [...initial];
   const nextAction = () => { const action = script.shift() ?? {}; return typeof action === 'number' ? { status: action, code: action } : action; };
   const keep = (record) => {
+    if (record.spanCount && (record.via === 'grpc' ? record.status === 0 : record.status < 300)) counted += record.spanCount;
     records.push({ n: records.length, at: Date.now(), ...record });
     onRequest(records.at(-1));
     for (const check of [...waiting]) check();
@@ -216,6 +240,8 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
   async function serve(req, res) {
     const signal = /\/v1\/(traces|metrics|logs)$/.exec(req.url.split('?')[0])?.[1];
     const record = { via: 'http', method: req.method, url: req.url, headers: req.headers, signal };
+    begin();
+    res.on('close', () => { inFlight--; });
     const action = nextAction();
     const isJson = (req.headers['content-type'] ?? '').startsWith('application/json');
     let status = action.status ?? 200;
@@ -226,7 +252,8 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
       if (!signal) status = 404;
       else if (req.method !== 'POST') status = 405;
       else if (!isJson && req.headers['content-type'] !== 'application/x-protobuf') status = 415;
-      else record.body = isJson ? decodeJson(signal, JSON.parse(body.toString())) : decodeProtobuf(signal, body);
+      else if (isJson) record.body = decodeJson(signal, JSON.parse(body.toString()));
+      else Object.assign(record, read(signal, body));
     } catch (error) {
       record.error = error.message;
       status = 400;
@@ -235,7 +262,9 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
     if (action.delayMs) await sleep(action.delayMs);
     if (action.stall) return;
     if (action.halfClose === 'before') return req.socket.destroy();
+    if (action.raw !== undefined) return drip(req.socket, Buffer.from(action.raw, 'latin1'), action.dripMs);
     const ok = status >= 200 && status < 300;
+    if (action.dripMs) return drip(req.socket, Buffer.from(`HTTP/1.1 ${status} X\r\nContent-Length: 1000\r\n\r\n${'x'.repeat(1000)}`), action.dripMs);
     let answer = Buffer.alloc(0);
     if (action.garbage) answer = Buffer.from('<html>\xff\x00garbage', 'latin1');
     else if (ok) answer = isJson ? Buffer.from(JSON.stringify(action.partial ? { partialSuccess: { [SIGNALS[signal].rejected]: String(action.partial.rejected), errorMessage: action.partial.message } } : {})) : partialOf(signal, action.partial);
@@ -262,11 +291,16 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
       async Export(call, callback) {
         const action = nextAction();
         const record = { via: 'grpc', method: 'POST', url: method, headers: call.metadata.getMap(), signal, bytes: call.request.length };
-        try { record.body = decodeProtobuf(signal, call.request); } catch (error) { record.error = error.message; }
+        begin();
+        let isOver = false;
+        const over = () => { if (!isOver) inFlight--; isOver = true; };
+        call.on('cancelled', over);
+        try { Object.assign(record, read(signal, call.request)); } catch (error) { record.error = error.message; }
         const code = record.error ? grpc.status.INVALID_ARGUMENT : action.code ?? 0;
         keep({ ...record, status: code });
         if (action.delayMs) await sleep(action.delayMs);
         if (action.stall) return;
+        over();
         if (code === 0) return callback(null, action.garbage ? Buffer.from([0xff, 0xff, 0xff]) : Buffer.from(partialOf(signal, action.partial)));
         const message = record.error ?? action.message ?? 'scripted by the test';
         const metadata = new grpc.Metadata();
@@ -291,8 +325,13 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
     /** What requests answered with success carried. */
     spans: () => accepted('traces').flatMap((record) => spansOf(record.body)),
     metrics: () => accepted('metrics').flatMap((record) => metricsOf(record.body)),
+    /** With countOnly: spans in requests answered with success, and how many different ids came at all. */
+    spanCount: () => counted,
+    spanIdCount: () => spanIds.size,
+    /** The most requests that were under way at the same time. */
+    mostInFlight: () => mostInFlight,
     script: (actions = []) => { script = [...actions]; },
-    reset() { records.length = 0; script = []; },
+    reset() { records.length = 0; script = []; spanIds.clear(); counted = 0; mostInFlight = inFlight; },
     /** Resolves once `condition(receiver)` holds, looking after each request; rejects after timeoutMs. */
     waitFor(condition, timeoutMs = 10_000) {
       return new Promise((done, fail) => {

@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "exporter.h"
+#include "gzip.h"
 #include "script_server.h"
 
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -84,6 +85,7 @@ static void test_a_request_is_what_the_specification_says(void **state) {
   assert_non_null(strstr(text, "\r\nContent-Type: application/x-protobuf\r\n"));
   assert_non_null(strstr(text, "\r\nUser-Agent: OTel-OTLP-Exporter-C/" HOIST_VERSION
                                " hoist/" HOIST_VERSION "\r\n"));
+  assert_non_null(strstr(text, "\r\nAccept-Encoding: gzip\r\n"));
   assert_non_null(strstr(text, "\r\nContent-Length: 19\r\n"));
   assert_non_null(strstr(text, "\r\nx-a: one\r\n"));
   assert_non_null(strstr(text, "\r\nx-b: t wo\r\n"));
@@ -200,6 +202,135 @@ static void test_a_retry_beyond_the_deadline_is_given_up_at_once(void **state) {
   assert_int_equal(o.status, HOIST_UNAVAILABLE);
   assert_int_equal(o.requests, 1);
   assert_int_equal(o.err.http_status, 503);
+}
+
+/* 18446744073709552 s are 384 ms in 64 bits of milliseconds. */
+static void test_a_huge_retry_after_is_never_a_short_one(void **state) {
+  static const char *const forms[] = {"61", "18446744073709552", "9223372036854775807",
+                                      "Fri, 31 Dec 9999 23:59:59 GMT"};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    char reply[160];
+    snprintf(reply, sizeof reply, "HTTP/1.1 503 X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+             forms[i]);
+    struct script_reply replies[] = {{.data = reply}, REPLY(OK_EMPTY)};
+    struct outcome o = run(replies, 2, 60000);
+    assert_int_equal(o.status, HOIST_UNAVAILABLE);
+    assert_int_equal(o.requests, 1);
+  }
+}
+
+static void test_a_retry_after_that_says_nothing_leaves_it_to_the_backoff(void **state) {
+  static const char *const forms[] = {
+      "0", "-1",  "-9223372036854775808", "soon",
+      "",  "1e9", "0x7fffffff",           "Thu, 01 Jan 1970 00:00:00 GMT"};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    char reply[160];
+    snprintf(reply, sizeof reply, "HTTP/1.1 503 X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+             forms[i]);
+    struct script_reply replies[] = {{.data = reply}, REPLY(OK_EMPTY)};
+    struct outcome o = run(replies, 2, 60000);
+    assert_int_equal(o.status, HOIST_OK);
+    assert_int_equal(o.requests, 2);
+  }
+}
+
+/* libcurl 7 takes a number that does not fit for none, libcurl 8 for the largest. */
+static void test_a_retry_after_that_does_not_fit_is_none_or_for_ever(void **state) {
+  struct script_reply replies[] = {
+      REPLY("HTTP/1.1 503 X\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n"),
+      REPLY(OK_EMPTY)};
+  struct outcome o = run(replies, 2, 60000);
+  assert_int_equal(o.status, o.requests == 2 ? HOIST_OK : HOIST_UNAVAILABLE);
+}
+
+/* The head says what became of the batch; what is missing behind it changes nothing. */
+static void test_the_status_counts_also_where_the_body_breaks_off(void **state) {
+  static const struct {
+    const char *reply;
+    enum hoist_status status;
+    int requests;
+  } cases[] = {
+      {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", HOIST_OK, 1},
+      {"HTTP/1.1 503 X\r\nContent-Length: 100\r\n\r\nshort", HOIST_OK, 2},
+      {"HTTP/1.1 400 X\r\nContent-Length: 100\r\n\r\nshort", HOIST_UNAVAILABLE, 1},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort", HOIST_OK, 1},
+      {"HTTP/1.1 100 Continue\r\n\r\n", HOIST_OK, 2},
+  };
+  static const enum script_after ends[] = {SCRIPT_CLOSE, SCRIPT_RESET};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t end = 0; end < 2; end++) {
+      if (ends[end] == SCRIPT_RESET && cases[i].requests == 1)
+        continue; /* a reset may overtake the head, and then nothing was answered */
+      struct script_reply replies[] = {{.data = cases[i].reply, .after = ends[end]},
+                                       REPLY(OK_EMPTY)};
+      struct outcome o = run(replies, 2, 5000);
+      assert_int_equal(o.status, cases[i].status);
+      assert_int_equal(o.requests, cases[i].requests);
+    }
+}
+
+static void test_an_answer_that_stops_arriving_is_left_at_the_deadline(void **state) {
+  static const char *const parts[] = {"HTTP/1.1 200 OK\r\nContent-Le",
+                                      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    struct script_reply stuck = {.data = parts[i], .after = SCRIPT_STALL};
+    struct outcome o = run(&stuck, 1, 50);
+    assert_int_equal(o.status, HOIST_UNAVAILABLE);
+    assert_int_equal(o.requests, 1);
+    assert_non_null(strstr(o.err.message, "no answer in time"));
+  }
+}
+
+static void test_headers_without_end_are_refused(void **state) {
+  static char reply[1 << 20];
+  int size = snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nX-Long: ");
+  memset(reply + size, 'x', sizeof reply - (size_t)size);
+  struct script_reply replies[] = {{.data = reply, .size = sizeof reply, .after = SCRIPT_CLOSE}};
+  struct outcome o = run(replies, 1, 5000);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_int_equal(o.requests, 1);
+}
+
+/* A whole 200 answer with this body, compressed. */
+static struct buf gzip_answer(const void *body, size_t size) {
+  struct buf gzip = buf_make(8 << 20), reply = buf_make(8 << 20);
+  assert_int_equal(gzip_append(&gzip, body, size, NULL), HOIST_OK);
+  assert_int_equal(buf_printf(&reply, NULL,
+                              "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                              "Content-Length: %zu\r\n\r\n",
+                              gzip.size),
+                   HOIST_OK);
+  assert_int_equal(buf_append(&reply, gzip.data, gzip.size, NULL), HOIST_OK);
+  buf_done(&gzip);
+  return reply;
+}
+
+static void test_a_compressed_answer_is_read(void **state) {
+  static const char partial[] = "\x0a\x06\x08\x02\x12\x02no"; /* {1: {1: 2, 2: "no"}} */
+  HOIST_AUTO(buf) struct buf reply = gzip_answer(partial, sizeof partial - 1);
+  struct script_reply replies[] = {{.data = reply.data, .size = reply.size}};
+  struct outcome o = run(replies, 1, 5000);
+  assert_int_equal(o.status, HOIST_OK);
+  assert_int_equal(o.partial.rejected, 2);
+  assert_string_equal(o.partial.message, "no");
+}
+
+static void test_a_compressed_answer_is_capped_as_any_other(void **state) {
+  HOIST_AUTO(mem) char *zeros = calloc(1, 64 << 20);
+  assert_non_null(zeros);
+  HOIST_AUTO(buf) struct buf reply = gzip_answer(zeros, 64 << 20);
+  struct script_reply replies[] = {{.data = reply.data, .size = reply.size}};
+  struct outcome o = run(replies, 1, 20000);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_int_equal(o.requests, 1);
+}
+
+static void test_an_answer_in_an_encoding_that_is_not_one_is_judged_by_its_head(void **state) {
+  struct script_reply replies[] = {REPLY("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                                         "Content-Length: 7\r\n\r\nnotgzip")};
+  struct outcome o = run(replies, 1, 5000);
+  assert_int_equal(o.status, HOIST_OK);
+  assert_int_equal(o.partial.rejected, 0);
 }
 
 static void test_retries_end_at_the_deadline(void **state) {
@@ -320,6 +451,15 @@ int main(void) {
       cmocka_unit_test(test_a_body_over_the_cap_is_refused),
       cmocka_unit_test(test_retry_after_is_waited_for_in_either_form),
       cmocka_unit_test(test_a_retry_beyond_the_deadline_is_given_up_at_once),
+      cmocka_unit_test(test_a_huge_retry_after_is_never_a_short_one),
+      cmocka_unit_test(test_a_retry_after_that_says_nothing_leaves_it_to_the_backoff),
+      cmocka_unit_test(test_a_retry_after_that_does_not_fit_is_none_or_for_ever),
+      cmocka_unit_test(test_the_status_counts_also_where_the_body_breaks_off),
+      cmocka_unit_test(test_an_answer_that_stops_arriving_is_left_at_the_deadline),
+      cmocka_unit_test(test_headers_without_end_are_refused),
+      cmocka_unit_test(test_a_compressed_answer_is_read),
+      cmocka_unit_test(test_a_compressed_answer_is_capped_as_any_other),
+      cmocka_unit_test(test_an_answer_in_an_encoding_that_is_not_one_is_judged_by_its_head),
       cmocka_unit_test(test_retries_end_at_the_deadline),
       cmocka_unit_test(test_a_partial_success_is_counted_and_never_retried),
       cmocka_unit_test(test_an_odd_body_of_a_success_is_ignored),

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "host.h"
 #include "keyvalue.h"
 #include "otlp_read.h"
 #include "resource.h"
@@ -58,6 +60,14 @@ static void test_a_process_describes_itself(void **state) {
   assert_string_equal(find(&r, "telemetry.sdk.version").value, HOIST_VERSION);
   assert_string_equal(find(&r, "process.executable.name").value, "test_export_resource");
   assert_int_equal(find(&r, "process.pid").integer, getpid());
+  struct utsname host;
+  assert_int_equal(uname(&host), 0);
+  assert_string_equal(find(&r, "host.name").value, host.nodename);
+  assert_string_equal(find(&r, "host.arch").value, host_arch(host.machine));
+  assert_string_equal(find(&r, "os.type").value, "linux");
+  assert_int_equal(find(&r, "process.command_line").count, 0); /* it may hold a key */
+  assert_int_equal(find(&r, "process.command_args").count, 0);
+  assert_int_equal(find(&r, "process.executable.path").count, 0);
   struct found id = find(&r, "service.instance.id");
   assert_int_equal(strlen(id.value), 36);
   assert_int_equal(id.value[14], '4');
@@ -73,6 +83,14 @@ static void test_the_list_overrides_defaults_and_the_name_overrides_the_list(voi
   assert_string_equal(find(&r, "a").value, "2");
   assert_string_equal(find(&r, "space").value, "x ,=y");
   assert_int_equal(find(&r, "empty").count, 1);
+  buf_done(&r);
+  r = encoded(NULL, "process.pid=7", HOIST_OK);
+  assert_string_equal(find(&r, "process.pid").value, "7"); /* and once: find checks that */
+  buf_done(&r);
+  r = encoded(NULL, "host.name=elsewhere,container.id=c1,k8s.pod.name=p1", HOIST_OK);
+  assert_string_equal(find(&r, "host.name").value, "elsewhere");
+  assert_string_equal(find(&r, "container.id").value, "c1");
+  assert_string_equal(find(&r, "k8s.pod.name").value, "p1");
   buf_done(&r);
   r = encoded("name", "service.name=list,telemetry.sdk.name=other,service.instance.id=7", HOIST_OK);
   assert_string_equal(find(&r, "service.name").value, "name");
