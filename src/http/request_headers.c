@@ -95,7 +95,8 @@ static enum hoist_status add_context(const struct call *call, bool with_baggage,
                                      struct hoist_error *err) {
   struct carrier carrier = {.list = list, .err = err, .status = HOIST_OK};
   unsigned propagators = telemetry_propagators(call->telemetry);
-  if (propagators & HOIST_PROPAGATE_TRACECONTEXT) {
+  /* A traceparent of the caller's is not given our tracestate. */
+  if (propagators & HOIST_PROPAGATE_TRACECONTEXT && !has_header(*list, "traceparent")) {
     struct hoist_span_context context = context_of(call, span, propagators);
     hoist_context_inject(&context, carry, &carrier);
   }

@@ -292,3 +292,17 @@ test('a request is never larger than 64 MiB, however many spans a batch may have
   assert.ok(sizes.reduce((a, b) => a + b, 0) > 128 * 2 ** 20 && sizes.length > 2);
   assert.ok(Math.max(...sizes) <= 64 * 2 ** 20, `${Math.max(...sizes)} bytes`);
 });
+
+// ---- what the status says ----------------------------------------------------------------------
+
+test('the status counts what was started, and what was dropped by its reason', async (t) => {
+  const none = { queue_full: 0, export_failed: 0, rejected: 0, shutdown: 0, no_memory: 0 };
+  const receiver = await receiverFor(t, { script: [400, { partial: { rejected: 3, message: 'no' } }] });
+  const result = await makeSpans({ ...toHttp(receiver), spans: 60, batch: 20 });
+  assert.deepEqual([result.started, result.ended, result.exported, result.dropped], [60, 60, 37, 23]);
+  assert.deepEqual(result.reasons, { ...none, export_failed: 20, rejected: 3 });
+  const full = await makeSpans({ spans: 100_000, queue: 1 << 14, delay: 600_000 });
+  assert.equal(full.started, 100_000);
+  assert.deepEqual(full.reasons, { ...none, queue_full: full.dropped });
+  accounted(full);
+});

@@ -216,15 +216,18 @@ static void test_a_redirect_to_another_host_takes_the_trace_along_but_no_baggage
 }
 
 static void test_a_header_that_the_caller_sets_itself_is_left_alone(void **state) {
-  static const struct http_header headers[] = {{"TraceParent", REMOTE}, {"Baggage", "own=1"}};
+  static const char own[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  static const struct http_header headers[] = {{"TraceParent", own}, {"Baggage", "own=1"}};
   struct world w;
   struct http_request request = {
       .method = "GET", .max_body = 16, .headers = headers, .header_count = 2, .with_baggage = 1};
-  set_up(&w, 1);
+  set_up(&w, 0);
   FIXTURE_REPLAY(&w.f, ok_replies);
+  w.f.call.remote = &w.remote;
   w.f.call.baggage = w.baggage;
   assert_int_equal(fixture_perform(&w.f, &request, "/"), HOIST_OK);
-  assert_sent(w.f.server, 0, "traceparent", REMOTE);
+  assert_sent(w.f.server, 0, "traceparent", own);
+  assert_sent(w.f.server, 0, "tracestate", NULL); /* it belongs to the other traceparent */
   assert_sent(w.f.server, 0, "baggage", "own=1");
   tear_down(&w);
 }
