@@ -11,8 +11,9 @@
 
 /* The variables of one signal. */
 struct signal_names {
-  const char *exporter; /* list of otlp, console, none */
-  const char *endpoint; /* URL, used as it is */
+  const char *exporter;  /* list of otlp, console, none, and prometheus where that is known */
+  bool knows_prometheus; /* nothing is listened to: the metrics are kept for whoever renders them */
+  const char *endpoint;  /* URL, used as it is */
   const char *protocol, *compression, *insecure;
   const char
       *reference_endpoint;      /* host:port, the reference server's own for this signal, or NULL */
@@ -28,6 +29,7 @@ static const struct signal_names traces = {.exporter = "OTEL_TRACES_EXPORTER",
                                            .reference_switch = "OTEL_TRACING_ENABLED",
                                            .path = "v1/traces"};
 static const struct signal_names metrics = {.exporter = "OTEL_METRICS_EXPORTER",
+                                            .knows_prometheus = true,
                                             .endpoint = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
                                             .protocol = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
                                             .compression = "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
@@ -155,11 +157,11 @@ static char *default_endpoint(const struct env *env, const struct signal_names *
                  : text_format("http://localhost:4318/%s", names->path);
 }
 
-enum { EXPORT_OTLP = 1, EXPORT_CONSOLE = 2, EXPORT_UNSET = 4 };
+enum { EXPORT_OTLP = 1, EXPORT_CONSOLE = 2, EXPORT_UNSET = 4, EXPORT_PROMETHEUS = 8 };
 
 /* The exporters a list names; EXPORT_UNSET where there is no list. */
-static int read_exporters(const struct env *env, const char *name) {
-  const char *value = env_get(env, name);
+static int read_exporters(const struct env *env, const struct signal_names *names) {
+  const char *value = env_get(env, names->exporter);
   int exporters = 0;
   if (!value) return EXPORT_UNSET;
   HOIST_AUTO(mem) char *copy = text_dup(value);
@@ -168,9 +170,11 @@ static int read_exporters(const struct env *env, const char *name) {
       exporters |= EXPORT_OTLP;
     else if (strcmp(entry, "console") == 0)
       exporters |= EXPORT_CONSOLE;
+    else if (strcmp(entry, "prometheus") == 0 && names->knows_prometheus)
+      exporters |= EXPORT_PROMETHEUS;
     else if (*entry && strcmp(entry, "none") != 0)
-      env_warn(env, "%s: exporter \"%s\" is not supported (otlp, console and none are): ignored",
-               name, entry);
+      env_warn(env, "%s: exporter \"%s\" is not supported (otlp, console%s and none are): ignored",
+               names->exporter, entry, names->knows_prometheus ? ", prometheus" : "");
   }
   return exporters;
 }
@@ -201,7 +205,7 @@ static char *find_endpoint(const struct env *env, const struct signal_names *nam
 static bool read_signal(const struct env *env, const struct signal_names *names,
                         struct signal_config config) {
   enum hoist_otlp_protocol protocol = read_protocol(env, names);
-  int exporters = read_exporters(env, names->exporter);
+  int exporters = read_exporters(env, names);
   bool by_reference = reference_asks(env, names);
   HOIST_AUTO(mem)
   char *url = find_endpoint(env, names, protocol, by_reference || exporters != EXPORT_UNSET);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "attr.h"
+#include "bound.h"
 #include "clock.h"
 #include "context.h"
 #include "ids.h"
@@ -340,14 +341,14 @@ static int is_recording(const struct hoist_span *span) {
 
 static void metric_add(struct hoist_telemetry *telemetry, const struct measurement *m) {
   struct recorder *recorder = (struct recorder *)telemetry;
-  if (recorder_is_ours(recorder))
-    metrics_add(&recorder->metrics, m->instrument, m->value, m->attrs, m->attr_count);
+  if (recorder_is_ours(recorder)) metrics_add(&recorder->metrics, 0, m);
 }
 
 static struct hoist_bound *bind_metric(struct hoist_telemetry *telemetry,
                                        const struct hoist_instrument *instrument,
                                        const struct hoist_attr *attrs, size_t attr_count) {
-  return NULL;
+  struct recorder *recorder = (struct recorder *)telemetry;
+  return recorder_is_ours(recorder) ? bound_get(recorder, 0, instrument, attrs, attr_count) : NULL;
 }
 
 const struct span_ops recorder_spans = {

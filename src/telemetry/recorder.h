@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "counts.h"
 #include "dispatch.h"
 #include "err.h"
 #include "ids.h"
@@ -23,7 +24,8 @@ struct recorder_config {
   uint64_t queue_bytes;
   uint32_t attribute_value_max; /* bytes */
   struct sampler sampler;
-  enum hoist_temporality temporality; /* of metrics */
+  enum hoist_temporality temporality; /* of exported metrics */
+  struct metrics_config metrics;
   /* The queue wants to be drained now. Any recording thread; must not block. */
   void (*on_pressure)(void *user);
   /* This is a forked child's first use; the recorder is empty again. Exactly one thread. */
@@ -40,7 +42,6 @@ struct recorder {
   uint64_t start_unix_ns; /* of the cumulative metrics */
   struct queue queue;
   struct metrics metrics;
-  uint64_t reported_drops; /* queue refusals already in the metrics; the draining thread's */
 };
 
 HOIST_MUST_CHECK enum hoist_status recorder_init(struct recorder *r,
@@ -58,14 +59,10 @@ static inline bool recorder_is_ours(struct recorder *r) {
          recorder_take_over(r);
 }
 
-/** As metrics_encode, with the recorder's own losses among the metrics
- *  (hoist.telemetry.dropped_spans). The draining thread only. */
-HOIST_MUST_CHECK enum hoist_status recorder_encode_metrics(struct recorder *r, struct buf *out,
-                                                           size_t *ret_points,
+/** As metrics_encode, of the recorder's time and temporality. The draining thread only. */
+HOIST_MUST_CHECK enum hoist_status recorder_encode_metrics(struct recorder *r, unsigned scope,
+                                                           struct buf *out, size_t *ret_points,
                                                            struct hoist_error *err);
-
-/** Counts spans that were lost after the queue, by reason ("export_failed", "rejected", …). */
-void recorder_count_dropped(struct recorder *r, const char *reason, uint64_t count);
 
 /** Nanoseconds since the Unix epoch on the clock of spans. */
 uint64_t recorder_now(struct recorder *r);

@@ -4,11 +4,13 @@
 #ifndef HOIST_TELEMETRY_THREAD_SLOT_H
 #define HOIST_TELEMETRY_THREAD_SLOT_H
 
+#include "thread_local.h"
+
 #define THREAD_SLOTS 64
 /* What threads beyond THREAD_SLOTS get: they share, so they lock. */
 #define THREAD_SLOT_SHARED THREAD_SLOTS
 
-extern _Thread_local unsigned thread_slot_plus_one; /* thread_slot.c's; 0: not asked for yet */
+extern NEAR_THREAD_LOCAL unsigned thread_slot_plus_one; /* thread_slot.c's; 0: not asked for yet */
 unsigned thread_slot_claim(void);
 
 /** The calling thread's slot, below THREAD_SLOTS, or THREAD_SLOT_SHARED. It stays the same until the
