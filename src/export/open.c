@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pipeline.h"
+#include "self.h"
 #include "text.h"
 
 enum { FIRST_BACKOFF_MS = 1000, DELAY_MIN_MS = 10 /* keeps the worker from spinning */ };
@@ -149,7 +150,8 @@ static enum hoist_status build(struct pipeline *p, const struct hoist_telemetry_
   if (status == HOIST_OK) status = recorder_init(&p->recorder, &recorder, err);
   if (status != HOIST_OK) return status;
   p->recorder.base.lifetime = &pipeline_lifetime;
-  status = copy_settings(p, config, err);
+  status = self_init(p, err);
+  if (status == HOIST_OK) status = copy_settings(p, config, err);
   if (status == HOIST_OK) status = add_exporters(p, config, err);
   return status == HOIST_OK ? pipeline_start(p, err) : status;
 }

@@ -36,6 +36,7 @@ struct pipeline {
   size_t exporter_count;
   char *service_name, *resource_attributes;
   char *metrics_file; /* NULL: none */
+  struct hoist_bound *measurements_lost;
   uint32_t batch_delay_ms, metric_interval_ms, batch_spans_max;
   void (*on_spans)(void *user, const void *traces_data, size_t size);
   void *on_spans_user;

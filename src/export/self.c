@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "bound.h"
 #include "clock.h"
 
 static const struct hoist_instrument spans_started = {
@@ -119,8 +120,15 @@ static void advance_all(struct pipeline *p, const struct recorder_counts *now,
   advance(p, &spans_started, now->started, before->started, &spans);
   advance(p, &spans_live, now->started - now->ended, before->started - before->ended, &spans);
   advance(p, &spans_processed, now->refused, before->refused, &full);
+  if (now->started == 0) return; /* a queue that nobody uses is not worth an export */
   advance(p, &queue_size, now->queue_bytes, before->queue_bytes, &queue);
-  advance(p, &queue_capacity, now->queue_bytes_max, before->queue_bytes_max, &queue);
+  advance(p, &queue_capacity, now->queue_bytes_max, before->started ? before->queue_bytes_max : 0,
+          &queue);
+}
+
+enum hoist_status self_init(struct pipeline *p, struct hoist_error *err) {
+  p->measurements_lost = bound_get(&p->recorder, 0, &measurements_lost, NULL, 0);
+  return p->measurements_lost ? HOIST_OK : hoist_fail_memory(err, "the metrics");
 }
 
 void self_observe(struct pipeline *p) {
@@ -134,7 +142,7 @@ void self_observe(struct pipeline *p) {
   p->observed_lost = lost;
   pthread_mutex_unlock(&p->lock);
   advance_all(p, &now, &before);
-  advance(p, &measurements_lost, lost, lost_before, &(struct attrs){.count = 0});
+  if (lost > lost_before) hoist_bound_add(p->measurements_lost, (double)(lost - lost_before));
 }
 
 void self_processed(struct pipeline *p, uint64_t count, const char *error_type) {

@@ -5,6 +5,10 @@
 
 #include "pipeline.h"
 
+/** To be called once, when the recorder is there: metrics about lost metrics must find room.
+ *  Errors: NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status self_init(struct pipeline *p, struct hoist_error *err);
+
 /** Brings the metrics of what the recorder counts up to date. Any thread. */
 void self_observe(struct pipeline *p);
 
