@@ -97,28 +97,30 @@ static void put_telemetry(struct cli *cli) {
   struct hoist_telemetry_config config;
   hoist_telemetry_config_init(&config);
   bool wanted = hoist_telemetry_config_from_env(&config, cli->get_env) != 0;
-  const char *file = cli->options.trace_file ? cli->options.trace_file : config.trace_file;
+  const char *trace_file = cli->options.trace_file, *metrics_file = cli->options.metrics_file;
   char traces_url[SETTING_TEXT_SIZE], metrics_url[SETTING_TEXT_SIZE];
   const struct {
     const char *name, *value, *fallback;
+    const char *option; /* where it comes from; NULL: the environment */
   } rows[] = {
-      {"telemetry", wanted || file ? "on" : NULL, "off: no OTEL_* variable asks for it"},
-      {"service_name", config.service_name, "hoist"},
-      {"traces_endpoint", shown_url(config.traces_endpoint, traces_url), "none"},
-      {"metrics_endpoint", shown_url(config.metrics_endpoint, metrics_url), "none"},
-      {"headers", config.headers && *config.headers ? "set" : NULL, "none"},
-      {"sampler", config.sampler, "parentbased_always_on"},
-      {"console", config.console ? "on" : NULL, "off"},
-      {"trace_file", file, "none"},
+      {"telemetry", wanted || trace_file || metrics_file ? "on" : NULL,
+       "off: no OTEL_* variable asks for it", NULL},
+      {"service_name", config.service_name, "hoist", NULL},
+      {"traces_endpoint", shown_url(config.traces_endpoint, traces_url), "none", NULL},
+      {"metrics_endpoint", shown_url(config.metrics_endpoint, metrics_url), "none", NULL},
+      {"headers", config.headers && *config.headers ? "set" : NULL, "none", NULL},
+      {"sampler", config.sampler, "parentbased_always_on", NULL},
+      {"console", config.console ? "on" : NULL, "off", NULL},
+      {"trace_file", trace_file, "none", "--trace-file"},
+      {"metrics_file", metrics_file, "none", "--metrics-file"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    bool by_option = cli->options.trace_file && strcmp(rows[i].name, "trace_file") == 0;
     struct entry entry = {.name = rows[i].name,
                           .value = rows[i].value,
                           .fallback = rows[i].fallback,
-                          .origin = by_option       ? "--trace-file"
-                                    : rows[i].value ? "OTEL_*"
-                                                    : "default"};
+                          .origin = !rows[i].value   ? "default"
+                                    : rows[i].option ? rows[i].option
+                                                     : "OTEL_*"};
     put_entry(cli, &entry);
   }
   hoist_telemetry_config_done(&config);

@@ -17,6 +17,7 @@ enum {
   OPT_JSON,
   OPT_NO_COLOR,
   OPT_TRACE_FILE,
+  OPT_METRICS_FILE,
   OPT_TIMEOUT,
   OPT_WATERFALL,
   OPT_NO_WATERFALL,
@@ -35,6 +36,7 @@ static const struct option own[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"no-color", no_argument, NULL, OPT_NO_COLOR},
     {"trace-file", required_argument, NULL, OPT_TRACE_FILE},
+    {"metrics-file", required_argument, NULL, OPT_METRICS_FILE},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"waterfall", no_argument, NULL, OPT_WATERFALL},
     {"no-waterfall", no_argument, NULL, OPT_NO_WATERFALL},
@@ -58,6 +60,7 @@ static const struct option_help help[] = {
     {"--diff", "compare two files: what got slower from the first to the second", FOR_TRACES},
     {"--html PAGE", "write a page for browsers instead ('-': standard output)", FOR_TRACES},
     {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines", FOR_ALL},
+    {"--metrics-file FILE", "put the metrics into FILE as Prometheus text", FOR_ALL},
     {"--no-color", "no colours, even on a terminal", FOR_ALL},
     {"-h, --help", "show what a command does", FOR_ALL},
     {"--version", "show the version", FOR_ALL},
@@ -203,6 +206,9 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
     return HOIST_OK;
   case OPT_TRACE_FILE:
     o->trace_file = optarg;
+    return HOIST_OK;
+  case OPT_METRICS_FILE:
+    o->metrics_file = optarg;
     return HOIST_OK;
   case OPT_TIMEOUT:
     return parse_timeout(optarg, &o->timeout_ms, err);

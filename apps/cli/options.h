@@ -17,7 +17,7 @@ enum choice { CHOICE_DEFAULT, CHOICE_YES, CHOICE_NO };
 struct options {
   bool help, version, json, quiet, no_color;
   enum choice waterfall;
-  const char *trace_file;
+  const char *trace_file, *metrics_file;
   uint32_t timeout_ms;    /* 0: none */
   struct filter filter;   /* of `hoist trace` */
   bool diff;              /* of two files */

@@ -112,12 +112,23 @@ static void look_at_unshared(struct hoist_telemetry_config *config) {
   if (!is_shared) config->propagators |= HOIST_PROPAGATE_UNCHANGED;
 }
 
+/* Prometheus asks; a command is not there long enough to be asked, so it leaves a file. */
+static void check_prometheus(struct tracing *t) {
+  const char *text =
+      t->cli->get_env ? t->cli->get_env("OTEL_METRICS_EXPORTER") : getenv("OTEL_METRICS_EXPORTER");
+  if (text && strstr(text, "prometheus") && !t->config.metrics_file)
+    keep_warning(t,
+                 "telemetry: OTEL_METRICS_EXPORTER is prometheus, for which hoist opens no port: "
+                 "say --metrics-file");
+}
+
 static bool configure(struct tracing *t) {
   struct hoist_telemetry_config *config = &t->config;
   hoist_telemetry_config_init(config);
   bool wanted = hoist_telemetry_config_from_env(config, t->cli->get_env) != 0;
   if (!config->service_name) config->service_name = "hoist";
   if (t->cli->options.trace_file) config->trace_file = t->cli->options.trace_file;
+  if (t->cli->options.metrics_file) config->metrics_file = t->cli->options.metrics_file;
   if (t->capture) {
     config->on_spans = keep_spans;
     config->on_spans_user = t;
@@ -125,10 +136,11 @@ static bool configure(struct tracing *t) {
   }
   config->on_warning = keep_warning;
   config->on_warning_user = t;
+  if (wanted) check_prometheus(t);
   read_caller(t);
   look_at_unsampled(t);
   look_at_unshared(config);
-  return wanted || t->capture || config->trace_file;
+  return wanted || t->capture || config->trace_file || config->metrics_file;
 }
 
 /* What cannot be exported can still be drawn. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The telemetry of one command: exported as the environment and --trace-file say, and kept for the
+/* The telemetry of one command: exported as the environment, --trace-file and --metrics-file say, and kept for the
  * waterfall. Trouble with it is a warning, never a failure. */
 #ifndef HOIST_CLI_TRACING_H
 #define HOIST_CLI_TRACING_H

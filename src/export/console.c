@@ -100,8 +100,9 @@ enum hoist_status console_new(int fd, unsigned signals, struct exporter **ret_ex
                               struct hoist_error *err) {
   struct console *console = malloc(sizeof *console);
   if (!console) return hoist_fail_memory(err, "the console exporter");
-  *console =
-      (struct console){.base = {&console_ops, signals}, .fd = fd, .text = buf_make(TEXT_MAX_BYTES)};
+  *console = (struct console){.base = {.ops = &console_ops, .signals = signals, .kind = "console"},
+                              .fd = fd,
+                              .text = buf_make(TEXT_MAX_BYTES)};
   *ret_exporter = &console->base;
   return HOIST_OK;
 }

@@ -8,7 +8,9 @@
 
 #include "clock.h"
 #include "envelope.h"
+#include "metrics_file.h"
 #include "pipeline.h"
+#include "self.h"
 #include "text.h"
 #include "wire.h"
 
@@ -42,18 +44,22 @@ void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) 
 
 /* ---- what became of a batch ---------------------------------------------------------------------- */
 
-static void note_failure(struct pipeline *p, enum signal signal, size_t count,
+static enum warning warning_for(enum signal signal) {
+  return signal == SIGNAL_TRACES ? WARN_TRACES : WARN_METRICS;
+}
+
+static void note_failure(struct pipeline *p, enum warning kind, size_t count,
                          const struct hoist_error *error) {
   pthread_mutex_lock(&p->lock);
-  p->exports_failed++;
-  text_copy(p->last_error, sizeof p->last_error, error->message);
+  p->totals.exports_failed++;
+  text_copy(p->totals.last_error, sizeof p->totals.last_error, error->message);
   pthread_mutex_unlock(&p->lock);
-  if (signal == SIGNAL_TRACES)
-    pipeline_warn(p, WARN_TRACES, "%s; %zu spans dropped; more of this is only counted",
-                  error->message, count);
+  if (kind == WARN_TRACES)
+    pipeline_warn(p, kind, "%s; %zu spans dropped; more of this is only counted", error->message,
+                  count);
   else
-    pipeline_warn(p, WARN_METRICS, "%s; metrics not exported; more of this is only counted",
-                  error->message);
+    pipeline_warn(p, kind, "%s; metrics not %s; more of this is only counted", error->message,
+                  kind == WARN_METRICS ? "exported" : "written");
 }
 
 static void note_partial(struct pipeline *p, const struct batch *batch,
@@ -65,13 +71,24 @@ static void note_partial(struct pipeline *p, const struct batch *batch,
                 partial->message[0] ? ": " : "", partial->message);
 }
 
-static void count_spans(struct pipeline *p, uint64_t exported, uint64_t dropped,
-                        const char *reason) {
+/* `lost` is one of p->totals. */
+static void count_lost(struct pipeline *p, uint64_t *lost, uint64_t count) {
   pthread_mutex_lock(&p->lock);
-  p->exported += exported;
-  p->dropped += dropped;
+  *lost += count;
   pthread_mutex_unlock(&p->lock);
-  recorder_count_dropped(&p->recorder, reason, dropped);
+}
+
+static void count_exported(struct pipeline *p, uint64_t exported, uint64_t rejected) {
+  pthread_mutex_lock(&p->lock);
+  p->totals.spans_exported += exported;
+  p->totals.dropped.rejected += rejected;
+  pthread_mutex_unlock(&p->lock);
+}
+
+static void count_success(struct pipeline *p) {
+  pthread_mutex_lock(&p->lock);
+  p->totals.exports_ok++;
+  pthread_mutex_unlock(&p->lock);
 }
 
 static void set_in_io(struct pipeline *p, bool is_in_io) {
@@ -91,14 +108,18 @@ static enum hoist_status deliver(struct pipeline *p, const struct batch *batch,
     struct partial partial = {0};
     struct hoist_error error = {0};
     if (!(exporter->signals & batch->signal)) continue;
+    uint64_t started_ns = clock_monotonic_ns();
     set_in_io(p, true);
     enum hoist_status status = exporter->ops->deliver(exporter, batch, &partial, &error);
     set_in_io(p, false);
+    self_exported(p, &(struct self_export){exporter, batch, &partial, status,
+                                           clock_monotonic_ns() - started_ns});
     if (status == HOIST_OK) {
+      count_success(p);
       note_partial(p, batch, &partial);
       if (partial.rejected > rejected) rejected = partial.rejected;
     } else {
-      note_failure(p, batch->signal, batch->count, &error);
+      note_failure(p, warning_for(batch->signal), batch->count, &error);
       if (result == HOIST_OK && err) *err = error;
       result = result == HOIST_OK ? status : result;
     }
@@ -153,7 +174,8 @@ static size_t gather(struct pipeline *p, struct drain *d) {
   while (count < p->batch_spans_max && peek_frame(d, &frame) && size + frame.size <= ITEMS_MAX) {
     take_frame(d, &frame);
     if (buf_append(&p->items[frame.scope], frame.data, frame.size, NULL) != HOIST_OK) {
-      count_spans(p, 0, 1, "no_memory");
+      count_lost(p, &p->totals.dropped.no_memory, 1);
+      self_processed(p, 1, "no_memory");
       continue;
     }
     size += frame.size;
@@ -169,7 +191,7 @@ static enum hoist_status wrap(struct pipeline *p, enum signal signal, size_t cou
   enum hoist_status status =
       envelope_wrap(&p->resource, &p->recorder, p->items, &p->message, &error);
   if (status != HOIST_OK) {
-    note_failure(p, signal, count, &error);
+    note_failure(p, warning_for(signal), count, &error);
     if (err) *err = error;
     return status;
   }
@@ -182,19 +204,21 @@ static enum hoist_status export_batch(struct pipeline *p, size_t count, struct h
   struct batch batch;
   uint64_t rejected = 0;
   if (is_out_of_time(p)) {
-    count_spans(p, 0, count, "shutdown");
+    count_lost(p, &p->totals.dropped.shutdown, count);
+    self_processed(p, count, "shutdown");
     pipeline_warn(p, WARN_CLOSED, "closed before all spans were exported; the rest is dropped");
     return hoist_fail(err, HOIST_TIMEOUT, "no time left to export %zu spans", count);
   }
   enum hoist_status status = wrap(p, SIGNAL_TRACES, count, &batch, err);
+  self_processed(p, count, NULL);
   if (status == HOIST_OK) {
     if (p->on_spans) p->on_spans(p->on_spans_user, batch.data, batch.size);
     status = deliver(p, &batch, &rejected, err);
   }
   if (status == HOIST_OK)
-    count_spans(p, count - rejected, rejected, "rejected");
+    count_exported(p, count - rejected, rejected);
   else
-    count_spans(p, 0, count, "export_failed");
+    count_lost(p, &p->totals.dropped.export_failed, count);
   return status;
 }
 
@@ -228,20 +252,67 @@ static bool wants_metrics(const struct pipeline *p) {
   return false;
 }
 
-static enum hoist_status export_metrics(struct pipeline *p, struct hoist_error *err) {
+static enum hoist_status write_metrics_file(struct pipeline *p, struct hoist_error *err) {
+  size_t left_out = 0;
+  buf_clear(&p->text);
+  enum hoist_status status = pipeline_render(p, &p->text, &left_out, err);
+  set_in_io(p, true);
+  if (status == HOIST_OK) status = metrics_file_write(p->metrics_file, &p->text, err);
+  set_in_io(p, false);
+  if (left_out > 0)
+    pipeline_warn(p, WARN_METRIC_NAMES,
+                  "%zu metrics are not in %s: their names or types clash with others'", left_out,
+                  p->metrics_file);
+  return status;
+}
+
+static enum hoist_status export_to_file(struct pipeline *p, struct hoist_error *err) {
+  struct hoist_error error = {0};
+  if (!p->metrics_file) return HOIST_OK;
+  enum hoist_status status = write_metrics_file(p, &error);
+  if (status == HOIST_OK) {
+    count_success(p);
+    return HOIST_OK;
+  }
+  note_failure(p, WARN_METRICS_FILE, 0, &error);
+  if (err) *err = error;
+  return status;
+}
+
+static enum hoist_status encode_metrics(struct pipeline *p, size_t *points,
+                                        struct hoist_error *err) {
+  unsigned scopes = atomic_load_explicit(&p->recorder.scope_count, memory_order_acquire);
+  enum hoist_status status = HOIST_OK;
+  for (unsigned i = 0; status == HOIST_OK && i < scopes; i++) {
+    size_t count = 0;
+    status = recorder_encode_metrics(&p->recorder, i, &p->items[i], &count, err);
+    *points += count;
+  }
+  return status;
+}
+
+static enum hoist_status export_encoded(struct pipeline *p, struct hoist_error *err) {
   struct batch batch;
   uint64_t rejected;
   size_t points = 0;
   if (!wants_metrics(p) || is_out_of_time(p)) return HOIST_OK;
+  self_observe(p);
   clear_items(p);
-  enum hoist_status status = recorder_encode_metrics(&p->recorder, &p->items[0], &points, err);
+  enum hoist_status status = encode_metrics(p, &points, err);
   if (status != HOIST_OK) {
-    note_failure(p, SIGNAL_METRICS, 0, err);
+    note_failure(p, WARN_METRICS, 0, err);
     return status;
   }
   if (points == 0) return HOIST_OK;
   status = wrap(p, SIGNAL_METRICS, points, &batch, err);
   return status == HOIST_OK ? deliver(p, &batch, &rejected, err) : status;
+}
+
+/* The file first: nobody can hold it up. */
+static enum hoist_status export_metrics(struct pipeline *p, struct hoist_error *err) {
+  enum hoist_status file = export_to_file(p, err);
+  enum hoist_status encoded = export_encoded(p, file == HOIST_OK ? err : NULL);
+  return file != HOIST_OK ? file : encoded;
 }
 
 enum hoist_status pipeline_export(struct pipeline *p, bool with_metrics, struct hoist_error *err) {

@@ -55,6 +55,25 @@ enum hoist_status endpoint_check(const char *url, char **ret_shown, struct hoist
   return print(parsed, ret_shown, err);
 }
 
+enum hoist_status endpoint_server(const char *url, char **ret_host, uint16_t *ret_port,
+                                  struct hoist_error *err) {
+  HOIST_AUTO(url_handle) CURLU *parsed = NULL;
+  HOIST_AUTO(curl_text) char *host = NULL;
+  HOIST_AUTO(curl_text) char *port = NULL;
+  uint64_t number = 0;
+  enum hoist_status status = parse(url, &parsed, err);
+  if (status != HOIST_OK) return status;
+  if (curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+      curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
+      !parse_u64(port, &number))
+    return hoist_fail_memory(err, "a URL");
+  char *copy = text_dup(host);
+  if (!copy) return hoist_fail_memory(err, "a URL");
+  *ret_host = copy;
+  *ret_port = (uint16_t)number;
+  return HOIST_OK;
+}
+
 enum hoist_status endpoint_join(const char *base, const char *path, char **ret_url,
                                 struct hoist_error *err) {
   HOIST_AUTO(url_handle) CURLU *parsed = NULL;

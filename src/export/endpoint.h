@@ -3,6 +3,8 @@
 #ifndef HOIST_EXPORT_ENDPOINT_H
 #define HOIST_EXPORT_ENDPOINT_H
 
+#include <stdint.h>
+
 #include "err.h"
 
 /** Checks an http or https URL with a host.
@@ -11,6 +13,11 @@
  *  Errors: INVALID (the message does not repeat the URL) · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status endpoint_check(const char *url, char **ret_shown,
                                                   struct hoist_error *err);
+
+/** The host of a URL (malloc'd) and its port, which the scheme implies where it is not said.
+ *  Errors: as endpoint_check */
+HOIST_MUST_CHECK enum hoist_status endpoint_server(const char *url, char **ret_host,
+                                                   uint16_t *ret_port, struct hoist_error *err);
 
 /** `base` with `path` ("v1/traces") appended to its path. malloc'd. Errors: as endpoint_check */
 HOIST_MUST_CHECK enum hoist_status endpoint_join(const char *base, const char *path, char **ret_url,

@@ -197,6 +197,40 @@ static void read_temporality(const struct env *env) {
     env_warn(env, "%s is \"%s\"; cumulative, delta and lowmemory are known: ignored", name, text);
 }
 
+static void read_exemplar_filter(const struct env *env) {
+  static const struct {
+    const char *text;
+    enum hoist_exemplar_filter filter;
+  } filters[] = {{"trace_based", HOIST_EXEMPLARS_TRACE_BASED},
+                 {"always_on", HOIST_EXEMPLARS_ALL},
+                 {"always_off", HOIST_EXEMPLARS_OFF}};
+  static const char name[] = "OTEL_METRICS_EXEMPLAR_FILTER";
+  const char *text = env_get(env, name);
+  if (!text) return;
+  for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
+    if (strcasecmp(text, filters[i].text) == 0) {
+      env->config->exemplar_filter = filters[i].filter;
+      return;
+    }
+  env_warn(env, "%s is \"%s\"; trace_based, always_on and always_off are known: ignored", name,
+           text);
+}
+
+static void read_histogram_aggregation(const struct env *env) {
+  static const char name[] = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+  const char *text = env_get(env, name);
+  if (!text) return;
+  if (strcasecmp(text, "base2_exponential_bucket_histogram") == 0)
+    env->config->exponential_histograms = 1;
+  else if (strcasecmp(text, "explicit_bucket_histogram") == 0)
+    env->config->exponential_histograms = 0;
+  else
+    env_warn(env,
+             "%s is \"%s\"; explicit_bucket_histogram and base2_exponential_bucket_histogram are "
+             "known: ignored",
+             name, text);
+}
+
 /* Header lists are secret: the warning names the variable only. */
 static void read_headers(const struct env *env, const char *const names[2], const char **headers) {
   struct hoist_error error;
@@ -293,6 +327,8 @@ int hoist_telemetry_config_from_env(struct hoist_telemetry_config *config,
   read_processors(&env);
   read_sampler(&env);
   read_temporality(&env);
+  read_exemplar_filter(&env);
+  read_histogram_aggregation(&env);
   read_texts(&env);
   keep_to_traces(&env);
   check_client_keys(&env);

@@ -12,8 +12,9 @@
 
 /* The variables of one signal. */
 struct signal_names {
-  const char *exporter; /* list of otlp, console, none */
-  const char *endpoint; /* URL, used as it is */
+  const char *exporter;  /* list of otlp, console, none, and prometheus where that is known */
+  bool knows_prometheus; /* nothing is listened to: the metrics are kept for whoever renders them */
+  const char *endpoint;  /* URL, used as it is */
   const char *protocol, *compression, *insecure;
   const char
       *reference_endpoint;      /* host:port, the reference server's own for this signal, or NULL */
@@ -29,6 +30,7 @@ static const struct signal_names traces = {.exporter = "OTEL_TRACES_EXPORTER",
                                            .reference_switch = "OTEL_TRACING_ENABLED",
                                            .path = "v1/traces"};
 static const struct signal_names metrics = {.exporter = "OTEL_METRICS_EXPORTER",
+                                            .knows_prometheus = true,
                                             .endpoint = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
                                             .protocol = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
                                             .compression = "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
@@ -162,11 +164,11 @@ static char *default_endpoint(const struct env *env, const struct signal_names *
                                      : text_format("http://localhost:4318/%s", names->path);
 }
 
-enum { EXPORT_OTLP = 1, EXPORT_CONSOLE = 2, EXPORT_UNSET = 4 };
+enum { EXPORT_OTLP = 1, EXPORT_CONSOLE = 2, EXPORT_UNSET = 4, EXPORT_PROMETHEUS = 8 };
 
 /* The exporters a list names; EXPORT_UNSET where there is no list, or none we know in it. */
-static int read_exporters(const struct env *env, const char *name) {
-  const char *value = env_get(env, name);
+static int read_exporters(const struct env *env, const struct signal_names *names) {
+  const char *value = env_get(env, names->exporter);
   int exporters = EXPORT_UNSET;
   HOIST_AUTO(mem) char *copy = text_dup(value);
   for (char *entry, *rest = copy; (entry = strsep(&rest, ", ")) != NULL;) {
@@ -177,9 +179,11 @@ static int read_exporters(const struct env *env, const char *name) {
       known = EXPORT_OTLP;
     else if (strcasecmp(entry, "console") == 0)
       known = EXPORT_CONSOLE;
+    else if (strcasecmp(entry, "prometheus") == 0 && names->knows_prometheus)
+      known = EXPORT_PROMETHEUS;
     else if (*entry)
-      env_warn(env, "%s: exporter \"%s\" is not supported (otlp, console and none are): ignored",
-               name, entry);
+      env_warn(env, "%s: exporter \"%s\" is not supported (otlp, console%s and none are): ignored",
+               names->exporter, entry, names->knows_prometheus ? ", prometheus" : "");
     if (known != EXPORT_UNSET) exporters = (exporters & ~EXPORT_UNSET) | known;
   }
   return exporters;
@@ -214,7 +218,7 @@ static char *find_endpoint(const struct env *env, const struct signal_names *nam
 static bool read_signal(const struct env *env, const struct signal_names *names,
                         struct signal_config config) {
   enum hoist_otlp_protocol protocol = read_protocol(env, names);
-  int exporters = read_exporters(env, names->exporter);
+  int exporters = read_exporters(env, names);
   bool by_reference = reference_asks(env, names, protocol);
   HOIST_AUTO(mem)
   char *url = find_endpoint(env, names, protocol, by_reference || exporters != EXPORT_UNSET);

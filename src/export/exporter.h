@@ -21,10 +21,14 @@ struct batch {
   size_t count; /* spans or data points */
 };
 
-/* What a receiver refused out of a batch that it took. */
+/* What a receiver refused out of a batch that it took, and how it answered last, also where it took
+ * nothing. */
 struct partial {
   uint64_t rejected;
-  char message[256]; /* the receiver's words, without our secrets; "" when there are none */
+  char message[256];       /* the receiver's words, without our secrets; "" when there are none */
+  bool out_of_time;        /* there was no answer in time */
+  long http_status;        /* 0: there was no HTTP answer */
+  const char *grpc_status; /* static name ("UNAVAILABLE"); NULL: there was none */
 };
 
 struct exporter;
@@ -44,6 +48,10 @@ struct exporter_ops {
 struct exporter {
   const struct exporter_ops *ops;
   unsigned signals; /* enum signal, or-ed: what it wants */
+  const char *kind; /* begins its otel.component.type: "otlp_http"; static */
+  /* Where it sends to; NULL and 0: nowhere. */
+  char *server_address;
+  uint16_t server_port;
 };
 
 static inline void exporter_free(struct exporter *exporter) {

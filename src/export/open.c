@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pipeline.h"
+#include "self.h"
 #include "text.h"
 
 enum { FIRST_BACKOFF_MS = 1000, DELAY_MIN_MS = 10 /* keeps the worker from spinning */ };
@@ -128,7 +129,8 @@ static enum hoist_status copy_settings(struct pipeline *p,
   p->on_warning_user = config->on_warning_user;
   p->service_name = text_dup(config->service_name);
   p->resource_attributes = text_dup(config->resource_attributes);
-  if ((config->service_name && !p->service_name) ||
+  p->metrics_file = text_dup(config->metrics_file);
+  if ((config->metrics_file && !p->metrics_file) || (config->service_name && !p->service_name) ||
       (config->resource_attributes && !p->resource_attributes))
     return hoist_fail_memory(err, "the telemetry settings");
   return HOIST_OK;
@@ -136,21 +138,24 @@ static enum hoist_status copy_settings(struct pipeline *p,
 
 static enum hoist_status build(struct pipeline *p, const struct hoist_telemetry_config *config,
                                struct hoist_error *err) {
-  struct recorder_config recorder = {.queue_bytes = config->queue_bytes,
-                                     .attribute_value_max = config->attribute_value_max,
-                                     .limits = config->span_limits,
-                                     .allow_forced = config->allow_forced_traces != 0,
-                                     .scope_name = config->scope_name,
-                                     .scope_version = config->scope_version,
-                                     .temporality = config->metrics_temporality,
-                                     .on_pressure = pipeline_on_pressure,
-                                     .on_fork = pipeline_on_fork,
-                                     .user = p};
+  struct recorder_config recorder = {
+      .queue_bytes = config->queue_bytes,
+      .attribute_value_max = config->attribute_value_max,
+      .limits = config->span_limits,
+      .allow_forced = config->allow_forced_traces != 0,
+      .scope_name = config->scope_name,
+      .scope_version = config->scope_version,
+      .temporality = config->metrics_temporality,
+      .metrics = {config->exponential_histograms != 0, config->exemplar_filter},
+      .on_pressure = pipeline_on_pressure,
+      .on_fork = pipeline_on_fork,
+      .user = p};
   enum hoist_status status =
       sampler_parse(config->sampler, config->sampler_arg, &recorder.sampler, err);
   if (status == HOIST_OK) status = recorder_init(&p->recorder, &recorder, &pipeline_lifetime, err);
   if (status != HOIST_OK) return status;
-  status = copy_settings(p, config, err);
+  status = self_init(p, err);
+  if (status == HOIST_OK) status = copy_settings(p, config, err);
   if (status == HOIST_OK) status = add_exporters(p, config, err);
   return status == HOIST_OK ? pipeline_start(p, err) : status;
 }

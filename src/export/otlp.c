@@ -148,6 +148,13 @@ static bool wait_for_retry(struct otlp *o, uint64_t wait_ms, uint64_t deadline_n
   return http_post_pause(&o->post, ms);
 }
 
+static void note_answer(const struct otlp *o, const struct http_answer *answer,
+                        struct partial *partial) {
+  partial->out_of_time = answer->out_of_time;
+  partial->http_status = answer->status;
+  partial->grpc_status = o->transport->grpc_status ? o->transport->grpc_status(o, answer) : NULL;
+}
+
 static enum hoist_status encode(struct otlp *o, const struct batch *batch,
                                 struct http_request *ret_request, struct hoist_error *err) {
   ret_request->data = batch->data;
@@ -175,6 +182,7 @@ enum hoist_status otlp_deliver(struct exporter *exporter, const struct batch *ba
       request.header = o->transport->begin(o, http_post_limit(&o->post, request.deadline_ns));
     status = http_post_send(&o->post, &request, &answer, err);
     if (status != HOIST_OK) return status;
+    note_answer(o, &answer, ret_partial);
     struct judgement judgement = judge(o, &answer, &silent_ends);
     switch (judgement.verdict) {
     case ACCEPTED:
@@ -247,11 +255,14 @@ enum hoist_status otlp_init(struct otlp *o, const struct otlp_transport *transpo
     return hoist_fail(err, HOIST_INVALID,
                       "a client key for the collector, but no client certificate");
   o->base.signals = config->signal;
+  o->base.kind = transport->kind;
   o->transport = transport;
   o->timeout_ms = config->timeout_ms;
   o->backoff_ms = config->backoff_ms;
   o->body = buf_make(OTLP_BODY_MAX);
   enum hoist_status status = endpoint_check(config->url, &o->shown, err);
+  if (status == HOIST_OK)
+    status = endpoint_server(config->url, &o->base.server_address, &o->base.server_port, err);
   if (status == HOIST_OK) status = make_headers(headers, config->headers, &list, err);
   if (status != HOIST_OK) {
     curl_slist_free_all(list.list);
@@ -269,5 +280,6 @@ void otlp_done(struct otlp *o) {
   http_post_done(&o->post);
   secrets_done(&o->secrets);
   buf_done(&o->body);
+  free(o->base.server_address);
   free(o->shown);
 }

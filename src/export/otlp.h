@@ -22,6 +22,7 @@ struct judgement {
 
 struct otlp_transport {
   const char *name; /* begins the error messages */
+  const char *kind; /* struct exporter's */
   /* Makes o->body the request for a batch. NULL: the message itself is. */
   enum hoist_status (*encode)(struct otlp *o, const struct batch *batch, struct hoist_error *err);
   /* Before each attempt; returns a header for this one, valid until the next, or NULL. May be NULL. */
@@ -32,6 +33,8 @@ struct otlp_transport {
   /* What the receiver said about a refusal ("HTTP status 401: no"); "" where it said nothing. */
   void (*explain)(const struct otlp *o, const struct http_answer *answer, char *out,
                   size_t out_size);
+  /* The name of the gRPC status of an answer, or NULL. NULL: it has none. */
+  const char *(*grpc_status)(const struct otlp *o, const struct http_answer *answer);
 };
 
 /* The first member of a transport's own struct. */

@@ -55,10 +55,11 @@ enum hoist_status otlp_file_new(const char *path, struct exporter **ret_exporter
     free(copy);
     return hoist_fail_errno(err, open_errno, "opening trace file %s", path);
   }
-  *file = (struct otlp_file){.base = {&file_ops, SIGNAL_TRACES | SIGNAL_METRICS},
-                             .path = copy,
-                             .fd = fd,
-                             .line = buf_make(LINE_MAX_BYTES)};
+  *file = (struct otlp_file){
+      .base = {.ops = &file_ops, .signals = SIGNAL_TRACES | SIGNAL_METRICS, .kind = "otlp_file"},
+      .path = copy,
+      .fd = fd,
+      .line = buf_make(LINE_MAX_BYTES)};
   *ret_exporter = &file->base;
   return HOIST_OK;
 }

@@ -86,12 +86,20 @@ static void explain(const struct otlp *o, const struct http_answer *answer, char
            message);
 }
 
+static const char *grpc_status(const struct otlp *o, const struct http_answer *answer) {
+  const struct grpc_response *said = &((const struct otlp_grpc *)o)->said;
+  if (!said->has_status && answer->status == 0) return NULL;
+  return grpc_code_name(grpc_response_code(said, answer->status));
+}
+
 static const struct otlp_transport transport = {.name = "gRPC",
+                                                .kind = "otlp_grpc",
                                                 .encode = encode,
                                                 .begin = begin,
                                                 .judge = judge,
                                                 .response = response,
-                                                .explain = explain};
+                                                .explain = explain,
+                                                .grpc_status = grpc_status};
 
 static void grpc_free(struct exporter *exporter) {
   struct otlp_grpc *grpc = (struct otlp_grpc *)exporter;

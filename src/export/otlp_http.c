@@ -64,9 +64,13 @@ static enum hoist_status compress(struct otlp *o, const struct batch *batch,
 }
 
 static const struct otlp_transport plain = {
-    .name = "POST", .judge = judge, .response = response, .explain = explain};
-static const struct otlp_transport compressed = {
-    .name = "POST", .encode = compress, .judge = judge, .response = response, .explain = explain};
+    .name = "POST", .kind = "otlp_http", .judge = judge, .response = response, .explain = explain};
+static const struct otlp_transport compressed = {.name = "POST",
+                                                 .kind = "otlp_http",
+                                                 .encode = compress,
+                                                 .judge = judge,
+                                                 .response = response,
+                                                 .explain = explain};
 
 static void http_free(struct exporter *exporter) {
   struct otlp *o = (struct otlp *)exporter;

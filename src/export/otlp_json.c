@@ -17,12 +17,14 @@ enum json_kind {
   JSON_TEXT,
   JSON_HEX,
   JSON_NUMBER, /* at most 32 bits: enums, counts, flags */
+  JSON_SINT32, /* zigzag */
   JSON_INT64,
   JSON_UINT64,
   JSON_DOUBLE,
   JSON_BOOL,
   JSON_UINT64S, /* packed */
   JSON_DOUBLES, /* packed */
+  JSON_VARINTS, /* packed */
 };
 
 struct message;
@@ -74,22 +76,38 @@ MESSAGE(resource_spans, {1, JSON_MESSAGE, "resource", &resource},
         {2, JSON_MESSAGES, "scopeSpans", &scope_spans}, {3, JSON_TEXT, "schemaUrl", NULL});
 MESSAGE(traces_data, {1, JSON_MESSAGES, "resourceSpans", &resource_spans});
 
+MESSAGE(exemplar, {2, JSON_UINT64, "timeUnixNano", NULL}, {3, JSON_DOUBLE, "asDouble", NULL},
+        {4, JSON_HEX, "spanId", NULL}, {5, JSON_HEX, "traceId", NULL});
 MESSAGE(number_point, {7, JSON_MESSAGES, "attributes", &key_value},
         {2, JSON_UINT64, "startTimeUnixNano", NULL}, {3, JSON_UINT64, "timeUnixNano", NULL},
-        {4, JSON_DOUBLE, "asDouble", NULL});
+        {4, JSON_DOUBLE, "asDouble", NULL}, {5, JSON_MESSAGES, "exemplars", &exemplar});
 MESSAGE(histogram_point, {9, JSON_MESSAGES, "attributes", &key_value},
         {2, JSON_UINT64, "startTimeUnixNano", NULL}, {3, JSON_UINT64, "timeUnixNano", NULL},
         {4, JSON_UINT64, "count", NULL}, {5, JSON_DOUBLE, "sum", NULL},
         {6, JSON_UINT64S, "bucketCounts", NULL}, {7, JSON_DOUBLES, "explicitBounds", NULL},
-        {11, JSON_DOUBLE, "min", NULL}, {12, JSON_DOUBLE, "max", NULL});
+        {8, JSON_MESSAGES, "exemplars", &exemplar}, {11, JSON_DOUBLE, "min", NULL},
+        {12, JSON_DOUBLE, "max", NULL});
+MESSAGE(exponential_side, {1, JSON_SINT32, "offset", NULL},
+        {2, JSON_VARINTS, "bucketCounts", NULL});
+MESSAGE(exponential_point, {1, JSON_MESSAGES, "attributes", &key_value},
+        {2, JSON_UINT64, "startTimeUnixNano", NULL}, {3, JSON_UINT64, "timeUnixNano", NULL},
+        {4, JSON_UINT64, "count", NULL}, {5, JSON_DOUBLE, "sum", NULL},
+        {6, JSON_SINT32, "scale", NULL}, {7, JSON_UINT64, "zeroCount", NULL},
+        {8, JSON_MESSAGE, "positive", &exponential_side},
+        {9, JSON_MESSAGE, "negative", &exponential_side},
+        {11, JSON_MESSAGES, "exemplars", &exemplar}, {12, JSON_DOUBLE, "min", NULL},
+        {13, JSON_DOUBLE, "max", NULL});
 MESSAGE(sum, {1, JSON_MESSAGES, "dataPoints", &number_point},
         {2, JSON_NUMBER, "aggregationTemporality", NULL}, {3, JSON_BOOL, "isMonotonic", NULL});
 MESSAGE(histogram, {1, JSON_MESSAGES, "dataPoints", &histogram_point},
         {2, JSON_NUMBER, "aggregationTemporality", NULL});
+MESSAGE(exponential, {1, JSON_MESSAGES, "dataPoints", &exponential_point},
+        {2, JSON_NUMBER, "aggregationTemporality", NULL});
 MESSAGE(gauge, {1, JSON_MESSAGES, "dataPoints", &number_point});
 MESSAGE(metric, {1, JSON_TEXT, "name", NULL}, {2, JSON_TEXT, "description", NULL},
         {3, JSON_TEXT, "unit", NULL}, {5, JSON_MESSAGE, "gauge", &gauge},
-        {7, JSON_MESSAGE, "sum", &sum}, {9, JSON_MESSAGE, "histogram", &histogram});
+        {7, JSON_MESSAGE, "sum", &sum}, {9, JSON_MESSAGE, "histogram", &histogram},
+        {10, JSON_MESSAGE, "exponentialHistogram", &exponential});
 MESSAGE(scope_metrics, {1, JSON_MESSAGE, "scope", &scope}, {2, JSON_MESSAGES, "metrics", &metric});
 MESSAGE(resource_metrics, {1, JSON_MESSAGE, "resource", &resource},
         {2, JSON_MESSAGES, "scopeMetrics", &scope_metrics}, {3, JSON_TEXT, "schemaUrl", NULL});
@@ -161,6 +179,9 @@ static void put_number(struct writer *w, enum json_kind kind, uint64_t value) {
   case JSON_BOOL:
     put_str(w, value ? "true" : "false");
     return;
+  case JSON_SINT32:
+    snprintf(text, sizeof text, "%" PRId64, (int64_t)(value >> 1) ^ -(int64_t)(value & 1));
+    break;
   case JSON_INT64:
     snprintf(text, sizeof text, "\"%" PRId64 "\"", (int64_t)value);
     break;
@@ -185,13 +206,26 @@ static void put_packed(struct writer *w, enum json_kind kind, const uint8_t *dat
   put_str(w, "]");
 }
 
+static void put_varints(struct writer *w, const uint8_t *data, size_t size) {
+  struct wire_reader reader = wire_read(data, size);
+  uint64_t value;
+  const char *separator = "";
+  put_str(w, "[");
+  while (wire_next_varint(&reader, &value)) {
+    put_str(w, separator);
+    put_number(w, JSON_UINT64, value);
+    separator = ",";
+  }
+  put_str(w, "]");
+}
+
 static void put_message(struct writer *w, const struct message *message, const uint8_t *data,
                         size_t size);
 
 static bool is_of(const struct wire_field *found, const struct field *field) {
-  bool is_number = field->kind == JSON_NUMBER || field->kind == JSON_INT64 ||
-                   field->kind == JSON_UINT64 || field->kind == JSON_DOUBLE ||
-                   field->kind == JSON_BOOL;
+  bool is_number = field->kind == JSON_NUMBER || field->kind == JSON_SINT32 ||
+                   field->kind == JSON_INT64 || field->kind == JSON_UINT64 ||
+                   field->kind == JSON_DOUBLE || field->kind == JSON_BOOL;
   return found->number == field->number && (found->type == WIRE_BYTES) == !is_number;
 }
 
@@ -211,7 +245,11 @@ static void put_value(struct writer *w, const struct field *field, const struct 
   case JSON_DOUBLES:
     put_packed(w, field->kind, found->data, found->size);
     break;
+  case JSON_VARINTS:
+    put_varints(w, found->data, found->size);
+    break;
   case JSON_NUMBER:
+  case JSON_SINT32:
   case JSON_INT64:
   case JSON_UINT64:
   case JSON_DOUBLE:

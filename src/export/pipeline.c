@@ -11,8 +11,9 @@
 #include <time.h>
 
 #include "clock.h"
+#include "prometheus.h"
 #include "resource.h"
-#include "text.h"
+#include "self.h"
 
 /* What an exporter is granted to notice that time is up, before the worker is left to itself. */
 #define CLOSE_GRACE_NS (250 * NS_PER_MS)
@@ -39,8 +40,10 @@ void pipeline_free(struct pipeline *p) {
   for (size_t i = 0; i < RECORDER_SCOPES_MAX; i++)
     buf_done(&p->items[i]);
   buf_done(&p->message);
+  buf_done(&p->text);
   free(p->service_name);
   free(p->resource_attributes);
+  free(p->metrics_file);
   pthread_cond_destroy(&p->to_worker);
   pthread_cond_destroy(&p->to_waiters);
   pthread_mutex_destroy(&p->lock);
@@ -130,6 +133,7 @@ enum hoist_status pipeline_start(struct pipeline *p, struct hoist_error *err) {
   for (size_t i = 0; i < RECORDER_SCOPES_MAX; i++)
     p->items[i] = buf_make(PIPELINE_MESSAGE_MAX);
   p->message = buf_make(PIPELINE_MESSAGE_MAX);
+  p->text = buf_make(PROMETHEUS_MAX);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int failed = pthread_create(&p->worker, NULL, work, p);
@@ -153,8 +157,9 @@ void pipeline_on_fork(void *user) {
   pipeline_init_locks(p);
   p->is_running = p->is_pressed = p->is_stopping = p->is_in_io = false;
   p->flushes_wanted = p->flushes_done = 0;
-  p->exported = p->dropped = p->exports_failed = 0;
-  p->last_error[0] = '\0';
+  p->totals = (struct hoist_telemetry_status){0};
+  p->observed = (struct recorder_counts){0};
+  p->observed_lost = 0;
   p->refused_seen = 0;
   for (size_t i = 0; i < p->exporter_count; i++)
     if (p->exporters[i]->ops->after_fork) p->exporters[i]->ops->after_fork(p->exporters[i]);
@@ -236,24 +241,26 @@ static void close_pipeline(struct hoist_telemetry *telemetry, uint32_t timeout_m
     pipeline_free(p);
 }
 
+static uint64_t total_dropped(const struct hoist_telemetry_status *s) {
+  return s->dropped.queue_full + s->dropped.export_failed + s->dropped.rejected +
+         s->dropped.shutdown + s->dropped.no_memory;
+}
+
 static void get_status(const struct hoist_telemetry *telemetry,
                        struct hoist_telemetry_status *ret_status) {
   struct pipeline *p = pipeline_of((struct hoist_telemetry *)(uintptr_t)telemetry);
-  struct queue_counts counts;
+  struct recorder_counts counts;
   if (!recorder_is_ours(&p->recorder)) return;
   pthread_mutex_lock(&p->lock);
-  ret_status->spans_exported = p->exported;
-  ret_status->spans_dropped = p->dropped;
-  ret_status->exports_failed = p->exports_failed;
-  text_copy(ret_status->last_error, sizeof ret_status->last_error, p->last_error);
+  *ret_status = p->totals;
   pthread_mutex_unlock(&p->lock);
-  queue_get_counts(&p->recorder.queue, &counts);
+  recorder_counts(&p->recorder, &counts);
   ret_status->spans_started = counts.started;
-  ret_status->spans_ended = counts.accepted;
-  ret_status->spans_dropped += counts.refused;
+  ret_status->spans_ended = counts.ended - counts.refused;
   ret_status->dropped.queue_full = counts.refused;
-  ret_status->queue_bytes = counts.bytes;
-  ret_status->queue_bytes_max = counts.bytes_max;
+  ret_status->spans_dropped = total_dropped(ret_status);
+  ret_status->queue_bytes = counts.queue_bytes;
+  ret_status->queue_bytes_max = counts.queue_bytes_max;
 }
 
 static struct hoist_telemetry *view(struct hoist_telemetry *telemetry, const char *name,
@@ -265,8 +272,45 @@ static unsigned get_propagators(const struct hoist_telemetry *telemetry) {
   return ((const struct pipeline *)telemetry->owner)->propagators;
 }
 
+/* ---- Prometheus ---------------------------------------------------------------------------------- */
+
+enum hoist_status pipeline_render(struct pipeline *p, struct buf *out, size_t *ret_left_out,
+                                  struct hoist_error *err) {
+  struct prometheus_scope scopes[RECORDER_SCOPES_MAX];
+  unsigned count = atomic_load_explicit(&p->recorder.scope_count, memory_order_acquire);
+  for (unsigned i = 0; i < count; i++) {
+    const struct recorder_scope *scope = &p->recorder.scopes[i];
+    scopes[i] = (struct prometheus_scope){scope->name, scope->version ? scope->version : ""};
+  }
+  const struct prometheus_source source = {.metrics = &p->recorder.metrics,
+                                           .scopes = scopes,
+                                           .scope_count = count,
+                                           .resource = p->resource.data,
+                                           .resource_size = p->resource.size};
+  self_observe(p);
+  return prometheus_render(&source, out, ret_left_out, err);
+}
+
+static enum hoist_status prometheus(struct hoist_telemetry *telemetry, char **ret_text,
+                                    size_t *ret_size, struct hoist_error *err) {
+  struct pipeline *p = pipeline_of(telemetry);
+  HOIST_AUTO(buf) struct buf text = buf_make(PROMETHEUS_MAX);
+  size_t left_out;
+  if (!recorder_is_ours(&p->recorder))
+    return hoist_fail(err, HOIST_UNAVAILABLE, "telemetry is just starting in this forked process");
+  enum hoist_status status = pipeline_render(p, &text, &left_out, err);
+  if (status != HOIST_OK) return status;
+  size_t size = text.size;
+  char *taken = buf_take(&text);
+  if (!taken) return hoist_fail_memory(err, "the metrics' text");
+  *ret_text = taken;
+  *ret_size = size;
+  return HOIST_OK;
+}
+
 const struct lifetime_ops pipeline_lifetime = {.flush = flush,
                                                .close = close_pipeline,
                                                .get_status = get_status,
                                                .scope = view,
+                                               .prometheus = prometheus,
                                                .propagators = get_propagators};

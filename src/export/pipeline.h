@@ -20,6 +20,8 @@ enum warning {
   WARN_METRICS,
   WARN_REJECTED,
   WARN_QUEUE_FULL,
+  WARN_METRICS_FILE,
+  WARN_METRIC_NAMES,
   WARN_RESOURCE,
   WARN_CLOSED,
   WARN_KINDS
@@ -33,6 +35,8 @@ struct pipeline {
   struct exporter *exporters[PIPELINE_EXPORTERS_MAX];
   size_t exporter_count;
   char *service_name, *resource_attributes;
+  char *metrics_file; /* NULL: none */
+  struct hoist_bound *measurements_lost;
   uint32_t batch_delay_ms, metric_interval_ms, batch_spans_max;
   unsigned propagators;
   void (*on_spans)(void *user, const void *traces_data, size_t size);
@@ -41,7 +45,8 @@ struct pipeline {
   void *on_warning_user;
 
   /* The worker's own. */
-  struct buf resource, message;
+  struct buf resource; /* constant while the worker runs, so any thread may read it */
+  struct buf message, text;
   struct buf items[RECORDER_SCOPES_MAX]; /* what goes into a message, by scope */
   uint64_t metrics_due_ns;
   uint64_t warned_ns[WARN_KINDS]; /* 0: never */
@@ -57,9 +62,10 @@ struct pipeline {
   bool is_in_io;     /* inside an exporter, which no caller's code can be */
   bool is_abandoned; /* nobody will join the worker: it frees the pipeline */
   uint64_t flushes_wanted, flushes_done;
-  struct hoist_error flush_result; /* of the last flush done */
-  uint64_t exported, dropped, exports_failed;
-  char last_error[256];
+  struct hoist_error flush_result;      /* of the last flush done */
+  struct hoist_telemetry_status totals; /* what the worker counts; the rest is the recorder's */
+  struct recorder_counts observed;      /* what is already in the metrics (self.c) */
+  uint64_t observed_lost;
 };
 
 /** Frees a pipeline whose worker does not run; also half-built ones. */
@@ -79,6 +85,11 @@ void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) 
 /** Exports everything queued now; metrics too where asked. The worker only. OK, or the first error. */
 HOIST_MUST_CHECK enum hoist_status pipeline_export(struct pipeline *p, bool with_metrics,
                                                    struct hoist_error *err);
+
+/** Appends all metrics as Prometheus text; any thread.
+ *  @param ret_left_out  instruments whose names clash */
+HOIST_MUST_CHECK enum hoist_status pipeline_render(struct pipeline *p, struct buf *out,
+                                                   size_t *ret_left_out, struct hoist_error *err);
 
 extern const struct lifetime_ops pipeline_lifetime;
 

@@ -20,9 +20,10 @@ static void count_lookup(struct operation *op, enum hoist_status status) {
       (status != HOIST_OK && status != HOIST_NOT_FOUND && status != HOIST_CORRUPT))
     return;
   op->lookup_counted = 1;
-  metrics_lookup(op->hoist->telemetry, status == HOIST_OK        ? "hit"
-                                       : status == HOIST_CORRUPT ? "corrupt"
-                                                                 : "miss");
+  metrics_lookup(&op->span, op->hoist->telemetry,
+                 status == HOIST_OK        ? "hit"
+                 : status == HOIST_CORRUPT ? "corrupt"
+                                           : "miss");
 }
 
 static void describe_load(struct hoist_span *span, const struct cache_entry *entry,
@@ -148,6 +149,7 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   status = download_model(op, &lock, &entry);
   if (status != HOIST_OK) return status;
+  operation_measure_cache(op);
   if (!entry) {
     *ret_again = 1;
     return HOIST_UNAVAILABLE;

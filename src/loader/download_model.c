@@ -98,9 +98,9 @@ static void end_attempt(struct attempt *a, enum hoist_status status) {
   hoist_span_set_int(&a->span, "model.artifacts.bytes", (int64_t)a->fetched.bytes);
   hoist_span_set_int(&a->span, "model.artifacts.resumed_bytes", 0);
   if (status != HOIST_OK) hoist_span_record_error(&a->span, &a->op->error);
+  metrics_artifact_bytes(&a->span, a->op->hoist->telemetry, a->source->name,
+                         hoist_status_name(status), a->fetched.bytes);
   hoist_span_end(&a->span);
-  metrics_artifact_bytes(a->op->hoist->telemetry, a->source->name, hoist_status_name(status),
-                         a->fetched.bytes);
   manifest_done(&a->manifest);
 }
 

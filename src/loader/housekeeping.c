@@ -23,6 +23,7 @@ enum hoist_status hoist_remove(struct hoist *hoist, const char *model_id,
   uint64_t freed = 0;
   enum hoist_status status = operation_begin(&op, hoist, "model.remove", model_id, options);
   if (status == HOIST_OK) status = cache_remove(&op.call, hoist->cache, &op.id, &freed, &op.error);
+  if (status == HOIST_OK) operation_measure_cache(&op);
   status = operation_end(&op, status, err);
   if (status == HOIST_OK && ret_freed_bytes) *ret_freed_bytes = freed;
   return status;

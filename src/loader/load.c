@@ -68,7 +68,7 @@ static enum hoist_status load_shared(struct operation *op, struct hoist_model **
   status = load_new(op, ret_model);
   registry_finish(registry, op->id.text, status == HOIST_OK ? *ret_model : NULL, &op->error);
   if (status == HOIST_OK)
-    metrics_loaded(op->hoist->telemetry, op->id.text, (*ret_model)->info->load_time_s);
+    metrics_loaded(&op->span, op->hoist->telemetry, op->id.text, (*ret_model)->info->load_time_s);
   return status;
 }
 

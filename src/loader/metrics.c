@@ -44,16 +44,23 @@ static const struct hoist_instrument artifact_bytes = {
     .description = "Bytes of artifacts fetched from sources.",
     .kind = HOIST_COUNTER,
 };
+static const struct hoist_instrument cache_size = {
+    .name = "hoist.cache.size",
+    .unit = "By",
+    .description = "What the models in the cache take.",
+    .kind = HOIST_GAUGE,
+};
 
 static struct hoist_attr text_attr(const char *key, const char *value) {
   return (struct hoist_attr){.key = key, .type = HOIST_ATTR_STRING, .value = {.string = value}};
 }
 
-void metrics_loaded(struct hoist_telemetry *t, const char *model_id, double seconds) {
+void metrics_loaded(const struct hoist_span *span, struct hoist_telemetry *t, const char *model_id,
+                    double seconds) {
   const struct hoist_attr id = text_attr("model.id", model_id);
-  hoist_metric_add(t, &models_loaded, 1, NULL, 0);
-  hoist_metric_add(t, &model_loads, 1, &id, 1);
-  hoist_metric_add(t, &load_duration, seconds, &id, 1);
+  hoist_metric_add_in(span, t, &models_loaded, 1, NULL, 0);
+  hoist_metric_add_in(span, t, &model_loads, 1, &id, 1);
+  hoist_metric_add_in(span, t, &load_duration, seconds, &id, 1);
 }
 
 void metrics_unloaded(struct hoist_telemetry *t, const char *model_id) {
@@ -62,18 +69,23 @@ void metrics_unloaded(struct hoist_telemetry *t, const char *model_id) {
   hoist_metric_add(t, &model_unloads, 1, &id, 1);
 }
 
-void metrics_error(struct hoist_telemetry *t, enum hoist_status status) {
+void metrics_error(const struct hoist_span *span, struct hoist_telemetry *t,
+                   enum hoist_status status) {
   const struct hoist_attr type = text_attr("error.type", hoist_status_name(status));
-  hoist_metric_add(t, &errors, 1, &type, 1);
+  hoist_metric_add_in(span, t, &errors, 1, &type, 1);
 }
 
-void metrics_lookup(struct hoist_telemetry *t, const char *result) {
+void metrics_lookup(const struct hoist_span *span, struct hoist_telemetry *t, const char *result) {
   const struct hoist_attr attr = text_attr("result", result);
-  hoist_metric_add(t, &cache_lookups, 1, &attr, 1);
+  hoist_metric_add_in(span, t, &cache_lookups, 1, &attr, 1);
 }
 
-void metrics_artifact_bytes(struct hoist_telemetry *t, const char *source, const char *outcome,
-                            uint64_t bytes) {
+void metrics_artifact_bytes(const struct hoist_span *span, struct hoist_telemetry *t,
+                            const char *source, const char *outcome, uint64_t bytes) {
   const struct hoist_attr attrs[] = {text_attr("source", source), text_attr("outcome", outcome)};
-  hoist_metric_add(t, &artifact_bytes, (double)bytes, attrs, 2);
+  hoist_metric_add_in(span, t, &artifact_bytes, (double)bytes, attrs, 2);
+}
+
+void metrics_cache_size(const struct hoist_span *span, struct hoist_telemetry *t, uint64_t bytes) {
+  hoist_metric_add_in(span, t, &cache_size, (double)bytes, NULL, 0);
 }

@@ -6,12 +6,18 @@
 #include <hoist/telemetry.h>
 #include <stdint.h>
 
-void metrics_loaded(struct hoist_telemetry *t, const char *model_id, double seconds);
+/* `span` is the operation's, from which a measurement can be traced back; NULL: none. */
+
+void metrics_loaded(const struct hoist_span *span, struct hoist_telemetry *t, const char *model_id,
+                    double seconds);
 void metrics_unloaded(struct hoist_telemetry *t, const char *model_id);
-void metrics_error(struct hoist_telemetry *t, enum hoist_status status);
+void metrics_error(const struct hoist_span *span, struct hoist_telemetry *t,
+                   enum hoist_status status);
 /** `result`: "hit", "miss", "corrupt". */
-void metrics_lookup(struct hoist_telemetry *t, const char *result);
+void metrics_lookup(const struct hoist_span *span, struct hoist_telemetry *t, const char *result);
 /** `outcome`: "ok" or the failure's status name. */
-void metrics_artifact_bytes(struct hoist_telemetry *t, const char *source, const char *outcome,
-                            uint64_t bytes);
+void metrics_artifact_bytes(const struct hoist_span *span, struct hoist_telemetry *t,
+                            const char *source, const char *outcome, uint64_t bytes);
+/** What all models in the cache take. */
+void metrics_cache_size(const struct hoist_span *span, struct hoist_telemetry *t, uint64_t bytes);
 #endif

@@ -89,11 +89,23 @@ void operation_report(struct operation *op, struct hoist_progress event) {
   if (op->call.progress) op->call.progress(op->call.progress_user, &event);
 }
 
+static enum hoist_status add_size(void *user, const struct cache_listing *l,
+                                  struct hoist_error *err) {
+  *(uint64_t *)user += l->size_bytes;
+  return HOIST_OK;
+}
+
+void operation_measure_cache(const struct operation *op) {
+  uint64_t bytes = 0;
+  if (op->hoist->telemetry && cache_list(op->hoist->cache, add_size, &bytes, NULL) == HOIST_OK)
+    metrics_cache_size(&op->span, op->hoist->telemetry, bytes);
+}
+
 enum hoist_status operation_end(struct operation *op, enum hoist_status status,
                                 struct hoist_error *err) {
   if (status != HOIST_OK) {
     hoist_span_record_error(&op->span, &op->error);
-    metrics_error(op->hoist->telemetry, status);
+    metrics_error(&op->span, op->hoist->telemetry, status);
     if (err) *err = op->error;
   }
   hoist_span_end(&op->span);

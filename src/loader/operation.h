@@ -33,6 +33,9 @@ HOIST_MUST_CHECK enum hoist_status operation_begin(struct operation *op, struct 
 double operation_seconds(const struct operation *op);
 /** Tells the progress callback; fills in the model's id. */
 void operation_report(struct operation *op, struct hoist_progress event);
+/** Sets the metric of the cache's size, by a look at every manifest; without telemetry it does not look.
+ *  To be called when the cache has changed. */
+void operation_measure_cache(const struct operation *op);
 /** Ends the span (with the error where status is not OK), hands the error out, returns status. */
 HOIST_MUST_CHECK enum hoist_status operation_end(struct operation *op, enum hoist_status status,
                                                  struct hoist_error *err);

@@ -213,7 +213,7 @@ static enum hoist_status call_api(enum wanted wanted, const struct call *call, s
   double seconds = (double)(clock_monotonic_ns() - started_ns) / (double)NS_PER_S;
   const struct hoist_attr attr = {
       .key = "roboflow_api.function", .type = HOIST_ATTR_STRING, .value = {.string = function}};
-  hoist_metric_add(call->telemetry, &api_duration, seconds, &attr, 1);
+  hoist_metric_add_in(&span, call->telemetry, &api_duration, seconds, &attr, 1);
   if (status != HOIST_OK) hoist_span_record_error(&span, &failure);
   hoist_span_end(&span);
   if (status != HOIST_OK && err) *err = failure;

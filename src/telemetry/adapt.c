@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tracer a host program already has, behind hoist's span calls. Owns a copy of the host's
- * table; a span keeps only the host's pointer. Adds no locking: the host is called from whichever
- * thread records. */
+ * table and the bound instruments; a span keeps only the host's pointer. Adds no locking: the host is
+ * called from whichever thread records. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +11,12 @@
 #include "dispatch.h"
 #include "err.h"
 
+struct host_bound;
+
 struct host {
   struct hoist_telemetry base;
   struct hoist_tracer tracer;
+  _Atomic(struct host_bound *) bounds;
 };
 
 static const struct hoist_tracer *tracer_of(const struct hoist_telemetry *telemetry) {
@@ -96,10 +100,112 @@ static void host_metric_add(struct hoist_telemetry *telemetry,
                   measurement->attr_count);
 }
 
+/* ---- bound instruments: the host's metric_add, with attributes that are kept here ---------------- */
+
+struct host_bound {
+  struct hoist_bound base;
+  const struct hoist_tracer *tracer;
+  const struct hoist_instrument *instrument;
+  struct host_bound *next;
+  size_t attr_count;
+  struct hoist_attr attrs[]; /* what they point to stands behind them */
+};
+
+static void host_bound_record(struct hoist_bound *base, double value) {
+  const struct host_bound *b = (const struct host_bound *)base;
+  b->tracer->metric_add(b->tracer->user, b->instrument, value, b->attrs, b->attr_count);
+}
+
+static size_t text_size(const char *text) {
+  return text ? strlen(text) + 1 : 0;
+}
+
+/* Bytes of an array's elements, without the texts they point to; 0 for what is none. */
+static size_t array_size(const struct hoist_attr *attr) {
+  switch (attr->type) {
+  case HOIST_ATTR_STRING_ARRAY:
+    return attr->count * sizeof attr->value.strings[0];
+  case HOIST_ATTR_INT_ARRAY:
+    return attr->count * sizeof attr->value.integers[0];
+  case HOIST_ATTR_DOUBLE_ARRAY:
+    return attr->count * sizeof attr->value.numbers[0];
+  case HOIST_ATTR_BOOL_ARRAY:
+    return attr->count * sizeof attr->value.booleans[0];
+  case HOIST_ATTR_STRING:
+  case HOIST_ATTR_INT:
+  case HOIST_ATTR_DOUBLE:
+  case HOIST_ATTR_BOOL:
+    break;
+  }
+  return 0;
+}
+
+enum { WORD = sizeof(uint64_t) };
+
+static size_t whole_words(size_t size) {
+  return (size + WORD - 1) & ~(size_t)(WORD - 1);
+}
+
+/* Bytes behind the attributes that one of them takes; elements of arrays begin on a word. */
+static size_t room_for(const struct hoist_attr *attr) {
+  size_t size = array_size(attr) + text_size(attr->key);
+  if (attr->type == HOIST_ATTR_STRING) size += text_size(attr->value.string);
+  if (attr->type == HOIST_ATTR_STRING_ARRAY)
+    for (uint32_t i = 0; i < attr->count; i++)
+      size += text_size(attr->value.strings[i]);
+  return whole_words(size);
+}
+
+static const char *keep_text(char **at, const char *text) {
+  size_t size = text_size(text);
+  char *copy = *at;
+  if (size > 0) memcpy(copy, text, size);
+  *at += size;
+  return size > 0 ? copy : NULL;
+}
+
+/* Copies what `attr` points to, to `room`. */
+static void keep_attr(struct hoist_attr *attr, char *room) {
+  size_t size = array_size(attr);
+  char *at = room + size;
+  if (size > 0) memcpy(room, attr->value.numbers, size); /* the address, whatever it points to */
+  if (attr->type == HOIST_ATTR_STRING_ARRAY)
+    for (uint32_t i = 0; i < attr->count; i++)
+      ((const char **)(void *)room)[i] = keep_text(&at, attr->value.strings[i]);
+  if (attr->type == HOIST_ATTR_STRING) attr->value.string = keep_text(&at, attr->value.string);
+  if (size > 0) attr->value.numbers = (const double *)(void *)room;
+  attr->key = keep_text(&at, attr->key);
+}
+
+static struct host_bound *make_bound(const struct hoist_attr *attrs, size_t attr_count) {
+  size_t size = sizeof(struct host_bound) + attr_count * sizeof attrs[0];
+  size_t at = size;
+  for (size_t i = 0; i < attr_count; i++)
+    size += room_for(&attrs[i]);
+  struct host_bound *b = calloc(1, size);
+  if (!b) return NULL;
+  b->attr_count = attr_count;
+  for (size_t i = 0; i < attr_count; i++) {
+    b->attrs[i] = attrs[i];
+    keep_attr(&b->attrs[i], (char *)b + at);
+    at += room_for(&attrs[i]);
+  }
+  return b;
+}
+
 static struct hoist_bound *host_bind(struct hoist_telemetry *telemetry,
                                      const struct hoist_instrument *instrument,
                                      const struct hoist_attr *attrs, size_t attr_count) {
-  return NULL;
+  struct host *host = (struct host *)telemetry;
+  struct host_bound *b = host->tracer.metric_add ? make_bound(attrs, attr_count) : NULL;
+  if (!b) return NULL;
+  b->base.record = host_bound_record;
+  b->tracer = &host->tracer;
+  b->instrument = instrument;
+  b->next = atomic_load(&host->bounds);
+  while (!atomic_compare_exchange_weak(&host->bounds, &b->next, b))
+    ;
+  return &b->base;
 }
 
 static const struct span_ops host_spans = {
@@ -123,7 +229,12 @@ static enum hoist_status host_flush(struct hoist_telemetry *telemetry, uint32_t 
 }
 
 static void host_close(struct hoist_telemetry *telemetry, uint32_t timeout_ms) {
-  free(telemetry);
+  struct host *host = (struct host *)telemetry;
+  for (struct host_bound *b = atomic_load(&host->bounds), *next; b; b = next) {
+    next = b->next;
+    free(b);
+  }
+  free(host);
 }
 
 static void host_get_status(const struct hoist_telemetry *telemetry,

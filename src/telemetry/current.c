@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The current span of each thread: one pointer, which scopes save and restore. Nothing owns it; the
  * span stays its creator's. */
-#include <hoist/trace.h>
+#include "current.h"
 
-static _Thread_local struct hoist_span *current;
+NEAR_THREAD_LOCAL struct hoist_span *current_span;
 
 struct hoist_span *hoist_span_current(void) {
-  return current;
+  return current_span;
 }
 
 void hoist_scope_enter(struct hoist_scope *ret_scope, struct hoist_span *span) {
-  ret_scope->previous = current;
-  current = span;
+  ret_scope->previous = current_span;
+  current_span = span;
 }
 
 void hoist_scope_leave(struct hoist_scope *scope) {
-  current = scope->previous;
+  current_span = scope->previous;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Aggregation. One hash table over all series, keyed by the instrument's address and the encoded,
+/* Aggregation. One hash table over all series, keyed by scope, the instrument's address and the encoded,
  * sorted attributes; a new attribute set allocates once, known ones never. Owns the series.
  * Threads: any; one lock, held without I/O. */
 #include "metrics.h"
@@ -9,58 +9,52 @@
 #include <string.h>
 
 #include "attr.h"
+#include "bound.h"
 #include "series.h"
+#include "shared_word.h"
 
 enum { BUCKETS_MIN = 64 };
 
-/* Durations in seconds; beyond the conventions' 10 s because loads take minutes. */
-static const double duration_bounds[] = {.005, .01, .025, .05, .075, .1, .25, .5,  .75, 1,
-                                         2.5,  5,   7.5,  10,  30,   60, 120, 300, 600};
-
-struct bounds bounds_of(const struct hoist_instrument *instrument) {
-  if (instrument->kind != HOIST_HISTOGRAM) return (struct bounds){0};
-  if (!instrument->bounds)
-    return (struct bounds){duration_bounds, sizeof duration_bounds / sizeof duration_bounds[0]};
-  size_t count = instrument->bound_count;
-  return (struct bounds){instrument->bounds,
-                         count < METRICS_BOUNDS_MAX ? count : METRICS_BOUNDS_MAX};
+void metrics_init(struct metrics *m, const struct metrics_config *config) {
+  *m = (struct metrics){.config = *config};
+  pthread_mutex_init(&m->lock, NULL);
 }
 
-/* An instrument and an attribute set, in the form series are looked up by. */
-struct key {
-  const struct hoist_instrument *instrument;
-  uint64_t hash;
-  size_t attr_size;
-  uint8_t attrs[METRICS_ATTR_BYTES_MAX];
-};
-
-void metrics_init(struct metrics *m) {
-  *m = (struct metrics){0};
-  pthread_mutex_init(&m->lock, NULL);
+static void free_series(struct series *s) {
+  free(s->before);
+  free(s->exemplars);
+  free(s);
 }
 
 void metrics_done(struct metrics *m) {
   for (size_t i = 0; i < m->metric_count; i++)
     for (struct series *s = m->metrics[i].first, *next; s; s = next) {
       next = s->next_in_metric;
-      free(s);
+      free_series(s);
     }
   free(m->buckets);
+  bounds_free(m->bounds);
   pthread_mutex_destroy(&m->lock);
   *m = (struct metrics){0};
 }
 
 void metrics_reset_after_fork(struct metrics *m) {
-  metrics_init(m);
+  struct metrics_config config = m->config;
+  struct bound *bounds = m->bounds;
+  metrics_init(m, &config);
+  m->bounds = bounds;
+  bounds_reset_after_fork(m);
 }
+
+/* ---- keys ---------------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
   return hash ^ hash >> 32;
 }
 
-static uint64_t hash_of(const struct key *key) {
-  uint64_t hash = mix(0, (uintptr_t)key->instrument), word;
+static uint64_t hash_of(const struct series_key *key) {
+  uint64_t hash = mix(key->scope, (uintptr_t)key->instrument), word;
   size_t i = 0;
   for (; i + sizeof word <= key->attr_size; i += sizeof word) {
     memcpy(&word, key->attrs + i, sizeof word);
@@ -85,30 +79,52 @@ static size_t sorted(const struct hoist_attr *attrs, size_t count, uint8_t order
   return used;
 }
 
+static uint8_t attributes_tag(enum shape_kind kind) {
+  switch (kind) {
+  case SHAPE_BUCKETS:
+    return HISTOGRAM_ATTRIBUTES;
+  case SHAPE_EXPONENTIAL:
+    return EXPONENTIAL_ATTRIBUTES;
+  case SHAPE_SUM:
+  case SHAPE_LAST:
+    break;
+  }
+  return NUMBER_ATTRIBUTES;
+}
+
 /* Attributes beyond the caps are left off: the values still count, in a coarser series. */
-static void make_key(struct key *key, const struct hoist_instrument *instrument,
-                     const struct hoist_attr *attrs, size_t attr_count) {
+void series_key_make(const struct metrics *m, struct series_key *ret_key, unsigned scope,
+                     const struct hoist_instrument *instrument, const struct hoist_attr *attrs,
+                     size_t attr_count) {
   uint8_t order[METRICS_ATTRS_MAX];
   if (attr_count > METRICS_ATTRS_MAX) attr_count = METRICS_ATTRS_MAX;
-  uint8_t tag = instrument->kind == HOIST_HISTOGRAM ? HISTOGRAM_ATTRIBUTES : NUMBER_ATTRIBUTES;
-  uint8_t *p = key->attrs;
+  uint8_t tag = attributes_tag(shape_of(instrument, m->config.exponential_histograms).kind);
+  uint8_t *p = ret_key->attrs;
   size_t count = sorted(attrs, attr_count, order);
   for (size_t i = 0; i < count; i++) {
     const struct hoist_attr *attr = &attrs[order[i]];
-    uint8_t *after = attr_put(p, key->attrs + sizeof key->attrs, tag, attr,
-                              attr_key_size(attr->key), sizeof key->attrs);
+    uint8_t *after = attr_put(p, ret_key->attrs + sizeof ret_key->attrs, tag, attr,
+                              attr_key_size(attr->key), sizeof ret_key->attrs);
     if (after) p = after;
   }
-  key->instrument = instrument;
-  key->attr_size = (size_t)(p - key->attrs);
-  key->hash = hash_of(key);
+  ret_key->instrument = instrument;
+  ret_key->scope = scope;
+  ret_key->attr_size = (size_t)(p - ret_key->attrs);
+  ret_key->hash = hash_of(ret_key);
 }
 
-static struct series *find(const struct metrics *m, const struct key *key) {
+/* ---- series -------------------------------------------------------------------------------------- */
+
+static bool is_of(const struct series *s, const struct series_key *key) {
+  return s->hash == key->hash && s->metric->instrument == key->instrument &&
+         s->metric->scope == key->scope && s->attr_size == key->attr_size &&
+         memcmp(s->attrs, key->attrs, s->attr_size) == 0;
+}
+
+static struct series *find(const struct metrics *m, const struct series_key *key) {
   if (!m->buckets) return NULL;
   struct series *s = m->buckets[key->hash & (m->bucket_count - 1)];
-  while (s && !(s->hash == key->hash && s->instrument == key->instrument &&
-                s->attr_size == key->attr_size && memcmp(s->attrs, key->attrs, s->attr_size) == 0))
+  while (s && !is_of(s, key))
     s = s->next_in_bucket;
   return s;
 }
@@ -136,36 +152,33 @@ static bool grow(struct metrics *m) {
   return true;
 }
 
-static struct metric *metric_of(struct metrics *m, const struct hoist_instrument *instrument) {
+static struct metric *metric_of(struct metrics *m, unsigned scope,
+                                const struct hoist_instrument *instrument) {
   for (size_t i = 0; i < m->metric_count; i++)
-    if (m->metrics[i].instrument == instrument) return &m->metrics[i];
+    if (m->metrics[i].instrument == instrument && m->metrics[i].scope == scope)
+      return &m->metrics[i];
   if (m->metric_count == METRICS_INSTRUMENTS_MAX) return NULL;
   struct metric *metric = &m->metrics[m->metric_count++];
-  *metric = (struct metric){.instrument = instrument, .last = &metric->first};
+  *metric = (struct metric){.instrument = instrument,
+                            .scope = scope,
+                            .shape = shape_of(instrument, m->config.exponential_histograms),
+                            .last = &metric->first};
   return metric;
 }
 
-void series_clear(struct series *s) {
-  if (s->instrument->kind == HOIST_HISTOGRAM)
-    memset(s->buckets, 0, 8 * (bounds_of(s->instrument).count + 1));
-  s->sum = 0;
-  s->min = INFINITY;
-  s->max = -INFINITY;
-  s->count = 0;
-}
-
-static struct series *add_series(struct metrics *m, struct metric *metric, const struct key *key) {
-  size_t bounds = bounds_of(key->instrument).count;
-  size_t bucket_bytes = metric->instrument->kind == HOIST_HISTOGRAM ? 8 * (bounds + 1) : 0;
+static struct series *add_series(struct metrics *m, struct metric *metric,
+                                 const struct series_key *key) {
+  size_t before_attrs = offsetof(struct series, value) + value_size(&metric->shape);
   if (!grow(m)) return NULL;
-  struct series *s = calloc(1, sizeof *s + bucket_bytes + key->attr_size);
+  struct series *s = calloc(1, before_attrs + key->attr_size);
   if (!s) return NULL;
-  s->instrument = key->instrument;
+  uint8_t *attrs = (uint8_t *)s + before_attrs;
+  memcpy(attrs, key->attrs, key->attr_size);
+  s->metric = metric;
   s->hash = key->hash;
-  series_clear(s);
   s->attr_size = key->attr_size;
-  s->attrs = (uint8_t *)s->buckets + bucket_bytes;
-  memcpy(s->attrs, key->attrs, key->attr_size);
+  s->attrs = attrs;
+  value_clear(&s->value, &metric->shape);
   link_into(m->buckets, m->bucket_count, s);
   m->series_count++;
   *metric->last = s;
@@ -174,45 +187,69 @@ static struct series *add_series(struct metrics *m, struct metric *metric, const
   return s;
 }
 
-/* The series of a key not seen before: a new one, or the instrument's overflow. */
-static struct series *make_series(struct metrics *m, const struct key *key) {
+static struct series *overflow_of(struct metrics *m, struct metric *metric) {
   static const struct hoist_attr overflow = {
       .key = "otel.metric.overflow", .type = HOIST_ATTR_BOOL, .value = {.integer = 1}};
-  struct metric *metric = metric_of(m, key->instrument);
-  if (!metric) return NULL;
-  if (metric->count < METRICS_POINTS_MAX - 1) return add_series(m, metric, key);
   if (!metric->overflow) {
-    struct key overflow_key;
-    make_key(&overflow_key, key->instrument, &overflow, 1);
-    metric->overflow = add_series(m, metric, &overflow_key);
+    struct series_key key;
+    series_key_make(m, &key, metric->scope, metric->instrument, &overflow, 1);
+    metric->overflow = add_series(m, metric, &key);
   }
   return metric->overflow;
 }
 
-static void update(struct series *s, double value) {
-  s->sum = s->instrument->kind == HOIST_GAUGE ? value : s->sum + value;
-  s->count++;
-  if (s->instrument->kind != HOIST_HISTOGRAM) return;
-  struct bounds bounds = bounds_of(s->instrument);
-  size_t bucket = 0;
-  while (bucket < bounds.count && value > bounds.at[bucket])
-    bucket++;
-  s->buckets[bucket]++;
-  s->min = fmin(s->min, value);
-  s->max = fmax(s->max, value);
+struct series *series_get(struct metrics *m, const struct series_key *key) {
+  struct series *s = find(m, key);
+  if (s) return s;
+  struct metric *metric = metric_of(m, key->scope, key->instrument);
+  if (!metric) return NULL;
+  return metric->count < METRICS_POINTS_MAX - 1 ? add_series(m, metric, key)
+                                                : overflow_of(m, metric);
 }
 
-void metrics_add(struct metrics *m, const struct hoist_instrument *instrument, double value,
-                 const struct hoist_attr *attrs, size_t attr_count) {
-  if (!isfinite(value) || (instrument->kind == HOIST_COUNTER && value < 0)) return;
-  struct key key;
-  make_key(&key, instrument, attrs, attr_count);
+void series_offer(struct series *s, double measured, const struct exemplar *exemplar) {
+  if (!s->exemplars) s->exemplars = reservoir_new(&s->metric->shape);
+  if (s->exemplars) reservoir_offer(s->exemplars, &s->metric->shape, measured, exemplar);
+}
+
+void series_read(const struct series *s, bool with_before, union any_value *ret_value) {
+  const struct shape *shape = &s->metric->shape;
+  if (shape->kind == SHAPE_LAST) { /* may be set without the lock */
+    ret_value->value = (struct value){.count = word_get(&s->value.count)};
+    ret_value->value.sum = word_get_double(&s->value.sum);
+    return;
+  }
+  value_copy(&ret_value->value, &s->value, shape);
+  if (with_before && s->before) value_merge(&ret_value->value, s->before, shape);
+}
+
+/* ---- measuring ----------------------------------------------------------------------------------- */
+
+bool series_accepts(const struct hoist_instrument *instrument, double measured) {
+  return isfinite(measured) && !(instrument->kind == HOIST_COUNTER && measured < 0);
+}
+
+void metrics_add(struct metrics *m, unsigned scope, const struct measurement *measurement) {
+  struct series_key key;
+  struct exemplar exemplar;
+  if (!series_accepts(measurement->instrument, measurement->value)) return;
+  series_key_make(m, &key, scope, measurement->instrument, measurement->attrs,
+                  measurement->attr_count);
+  bool is_exemplar = exemplar_wanted(m->config.exemplar_filter, measurement->span, &exemplar);
   pthread_mutex_lock(&m->lock);
-  struct series *s = find(m, &key);
-  if (!s) s = make_series(m, &key);
-  if (s)
-    update(s, value);
-  else
+  struct series *s = series_get(m, &key);
+  if (s) {
+    value_record(&s->value, &s->metric->shape, measurement->value);
+    if (is_exemplar) series_offer(s, measurement->value, &exemplar);
+  } else {
     m->lost++;
+  }
   pthread_mutex_unlock(&m->lock);
+}
+
+uint64_t metrics_lost(struct metrics *m) {
+  pthread_mutex_lock(&m->lock);
+  uint64_t lost = m->lost;
+  pthread_mutex_unlock(&m->lock);
+  return lost;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Aggregation of metrics: one running value per instrument and attribute set, since the start or since
- * the last time they were encoded. */
+/* Aggregation of metrics: one series per instrumentation scope, instrument and attribute set. A series
+ * keeps what was measured since the last export of deltas, and what was before, so that some may read
+ * deltas and others totals of the same.
+ *
+ * Life: metrics_init → metrics_add, metrics_bind, … from any thread → metrics_done. */
 #ifndef HOIST_TELEMETRY_METRICS_H
 #define HOIST_TELEMETRY_METRICS_H
 
@@ -10,52 +13,72 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "dispatch.h"
 #include "err.h"
+#include "value.h"
 
 /* Attribute sets per instrument, the overflow's among them. */
 #define METRICS_POINTS_MAX 2000
 #define METRICS_INSTRUMENTS_MAX 256
-#define METRICS_BOUNDS_MAX 128
 #define METRICS_ATTRS_MAX 16
 /* Encoded attributes of one point. */
 #define METRICS_ATTR_BYTES_MAX 1024
+/* Instrumentation scopes: 0, which is the program's own, and those it asked for. */
+#define METRICS_SCOPES_MAX 16
 
 struct series;
+struct bound;
 
-/* The series of one instrument, in the order they appeared. */
+struct metrics_config {
+  bool exponential_histograms; /* HOIST_HISTOGRAM has exponential buckets */
+  enum hoist_exemplar_filter exemplar_filter;
+};
+
+/* The series of one instrument in one scope, in the order they appeared. */
 struct metric {
   const struct hoist_instrument *instrument;
+  unsigned scope;
+  struct shape shape;
   struct series *first, **last;
   struct series *overflow;
   size_t count;
 };
 
 struct metrics {
+  struct metrics_config config;
   pthread_mutex_t lock;
   struct series **buckets; /* hash table over all series; NULL until the first */
   size_t bucket_count, series_count;
   struct metric metrics[METRICS_INSTRUMENTS_MAX];
   size_t metric_count;
-  uint64_t encoded_unix_ns; /* when last, where that made values begin anew; 0: never */
-  uint64_t lost;            /* measurements refused for want of memory or of an instrument slot */
+  uint64_t delta_unix_ns[METRICS_SCOPES_MAX]; /* when deltas were last encoded; 0: never */
+  uint64_t lost; /* measurements refused for want of memory or of an instrument slot */
+  struct bound *bounds;
 };
 
-void metrics_init(struct metrics *m);
+void metrics_init(struct metrics *m, const struct metrics_config *config);
 void metrics_done(struct metrics *m);
-/** In a forked child: forgets the parent's values (their memory may be half-written, and is left).
- */
+/** In a forked child: forgets the parent's values (their memory may be half-written, and is left). Bound
+ *  instruments go on, from zero. */
 void metrics_reset_after_fork(struct metrics *m);
 
-void metrics_add(struct metrics *m, const struct hoist_instrument *instrument, double value,
-                 const struct hoist_attr *attrs, size_t attr_count);
+/** @param scope  below METRICS_SCOPES_MAX */
+void metrics_add(struct metrics *m, unsigned scope, const struct measurement *measurement);
 
-/** Appends every metric as a field 2 of ScopeMetrics. Appends nothing where nothing was measured.
- *  With delta temporality, counters and histograms begin anew, and those without a measurement since
- *  are left out; a failure begins nothing anew.
+/** Measurements refused so far. */
+uint64_t metrics_lost(struct metrics *m);
+
+struct metrics_window {
+  enum hoist_temporality temporality;
+  uint64_t start_unix_ns, now_unix_ns; /* of cumulative values */
+};
+
+/** Appends every metric of one scope as a field 2 of ScopeMetrics. Appends nothing where nothing was
+ *  measured. With delta temporality, counters and histograms begin anew, and those without a measurement
+ *  since are left out; a failure begins nothing anew.
  *  @param ret_points  how many data points that is */
-HOIST_MUST_CHECK enum hoist_status metrics_encode(struct metrics *m,
-                                                  enum hoist_temporality temporality,
-                                                  uint64_t start_unix_ns, uint64_t now_unix_ns,
+HOIST_MUST_CHECK enum hoist_status metrics_encode(struct metrics *m, unsigned scope,
+                                                  const struct metrics_window *window,
                                                   struct buf *out, size_t *ret_points,
                                                   struct hoist_error *err);
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The aggregated metrics as OTLP Metric messages. Works under the aggregation's lock; memory only. */
+#include <stdlib.h>
+
 #include "attr.h"
 #include "series.h"
 
@@ -11,6 +13,7 @@ enum {
   METRIC_GAUGE = WIRE_TAG(5, WIRE_BYTES),
   METRIC_SUM = WIRE_TAG(7, WIRE_BYTES),
   METRIC_HISTOGRAM = WIRE_TAG(9, WIRE_BYTES),
+  METRIC_EXPONENTIAL = WIRE_TAG(10, WIRE_BYTES),
   DATA_POINT = WIRE_TAG(1, WIRE_BYTES),
   TEMPORALITY = WIRE_TAG(2, WIRE_VARINT),
   IS_MONOTONIC = WIRE_TAG(3, WIRE_VARINT),
@@ -19,17 +22,37 @@ enum {
   POINT_START = WIRE_TAG(2, WIRE_FIXED64),
   POINT_TIME = WIRE_TAG(3, WIRE_FIXED64),
   NUMBER_DOUBLE = WIRE_TAG(4, WIRE_FIXED64),
-  HISTOGRAM_COUNT = WIRE_TAG(4, WIRE_FIXED64),
-  HISTOGRAM_SUM = WIRE_TAG(5, WIRE_FIXED64),
+  NUMBER_EXEMPLARS = WIRE_TAG(5, WIRE_BYTES),
+  POINT_COUNT = WIRE_TAG(4, WIRE_FIXED64), /* of both histograms, like the sum */
+  POINT_SUM = WIRE_TAG(5, WIRE_FIXED64),
   HISTOGRAM_BUCKETS = WIRE_TAG(6, WIRE_BYTES),
   HISTOGRAM_BOUNDS = WIRE_TAG(7, WIRE_BYTES),
+  HISTOGRAM_EXEMPLARS = WIRE_TAG(8, WIRE_BYTES),
   HISTOGRAM_MIN = WIRE_TAG(11, WIRE_FIXED64),
   HISTOGRAM_MAX = WIRE_TAG(12, WIRE_FIXED64),
+  EXPONENTIAL_SCALE = WIRE_TAG(6, WIRE_VARINT),
+  EXPONENTIAL_ZERO_COUNT = WIRE_TAG(7, WIRE_FIXED64),
+  EXPONENTIAL_POSITIVE = WIRE_TAG(8, WIRE_BYTES),
+  EXPONENTIAL_NEGATIVE = WIRE_TAG(9, WIRE_BYTES),
+  EXPONENTIAL_EXEMPLARS = WIRE_TAG(11, WIRE_BYTES),
+  EXPONENTIAL_MIN = WIRE_TAG(12, WIRE_FIXED64),
+  EXPONENTIAL_MAX = WIRE_TAG(13, WIRE_FIXED64),
+  SIDE_OFFSET = WIRE_TAG(1, WIRE_VARINT),
+  SIDE_COUNTS = WIRE_TAG(2, WIRE_BYTES),
+  EXEMPLAR_TIME = WIRE_TAG(2, WIRE_FIXED64),
+  EXEMPLAR_DOUBLE = WIRE_TAG(3, WIRE_FIXED64),
+  EXEMPLAR_SPAN_ID = WIRE_TAG(4, WIRE_BYTES),
+  EXEMPLAR_TRACE_ID = WIRE_TAG(5, WIRE_BYTES),
 };
 
-/* Room for one data point: attributes, two packed lists, and the numbers. */
+/* Room for the parts of a data point. */
 enum {
-  POINT_MAX = METRICS_ATTR_BYTES_MAX + 2 * (8 * (METRICS_BOUNDS_MAX + 1) + 4) + 128,
+  VARINT_MAX = 10,
+  EXEMPLAR_MAX = 2 + 9 + 9 + 10 + 18,
+  EXPLICIT_MAX = 2 * (8 * (VALUE_BOUNDS_MAX + 1) + 4),
+  SIDE_MAX = VARINT_MAX * (EXPONENTIAL_BUCKETS_MAX + 2) + 8,
+  BUCKETS_MAX = EXPLICIT_MAX > 2 * SIDE_MAX ? EXPLICIT_MAX : 2 * SIDE_MAX,
+  POINT_MAX = METRICS_ATTR_BYTES_MAX + BUCKETS_MAX + EXEMPLARS_MAX * EXEMPLAR_MAX + 128,
   TEXT_MAX = 1023
 };
 
@@ -40,65 +63,148 @@ struct window {
 };
 
 /* Up-down counters stay cumulative: what they measure is a level, and gauges have no temporality. */
-static bool is_delta(const struct hoist_instrument *instrument, const struct window *window) {
-  return window->temporality == HOIST_TEMPORALITY_DELTA &&
-         (instrument->kind == HOIST_COUNTER || instrument->kind == HOIST_HISTOGRAM);
+static bool is_delta(const struct metric *metric, const struct window *window) {
+  enum hoist_instrument_kind kind = metric->instrument->kind;
+  return window->temporality == HOIST_TEMPORALITY_DELTA && kind != HOIST_UP_DOWN_COUNTER &&
+         kind != HOIST_GAUGE;
 }
 
-static uint8_t *put_histogram(uint8_t *p, const struct series *s) {
-  struct bounds bounds = bounds_of(s->instrument);
-  p = wire_put_fixed64(p, HISTOGRAM_COUNT, s->count);
-  p = wire_put_double(p, HISTOGRAM_SUM, s->sum);
-  p = wire_put_head(p, HISTOGRAM_BUCKETS, 8 * (bounds.count + 1));
-  for (size_t i = 0; i <= bounds.count; i++) {
-    uint64_t le = wire_le64(s->buckets[i]);
-    p = wire_put_raw(p, &le, sizeof le);
+/* ---- data points --------------------------------------------------------------------------------- */
+
+static uint8_t *put_words(uint8_t *p, uint8_t tag, const void *words, size_t count) {
+  const uint8_t *from = words;
+  p = wire_put_head(p, tag, 8 * count);
+  for (size_t i = 0; i < count; i++) {
+    uint64_t word;
+    memcpy(&word, from + 8 * i, sizeof word);
+    word = wire_le64(word);
+    p = wire_put_raw(p, &word, sizeof word);
   }
-  p = wire_put_head(p, HISTOGRAM_BOUNDS, 8 * bounds.count);
-  for (size_t i = 0; i < bounds.count; i++) {
-    uint64_t bits;
-    memcpy(&bits, &bounds.at[i], sizeof bits);
-    bits = wire_le64(bits);
-    p = wire_put_raw(p, &bits, sizeof bits);
+  return p;
+}
+
+static uint8_t *put_explicit(uint8_t *p, const struct value *v, const struct shape *shape) {
+  p = wire_put_fixed64(p, POINT_COUNT, v->count);
+  p = wire_put_double(p, POINT_SUM, v->sum);
+  p = put_words(p, HISTOGRAM_BUCKETS, v->buckets, shape->bound_count + 1);
+  if (shape->bound_count > 0) p = put_words(p, HISTOGRAM_BOUNDS, shape->bounds, shape->bound_count);
+  p = wire_put_double(p, HISTOGRAM_MIN, v->min);
+  return wire_put_double(p, HISTOGRAM_MAX, v->max);
+}
+
+/* Protobuf's sint32. */
+static uint64_t zigzag(int64_t value) {
+  return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static uint8_t *put_side(uint8_t *p, uint8_t tag, const struct exponential_side *side) {
+  uint8_t packed[VARINT_MAX * EXPONENTIAL_BUCKETS_MAX], *packed_end = packed;
+  if (side->used == 0) return p;
+  for (uint64_t i = 0; i < side->used; i++)
+    packed_end = wire_put_varint(packed_end, side->counts[i]);
+  size_t size = (size_t)(packed_end - packed);
+  uint64_t offset = zigzag(side->first);
+  p = wire_put_head(p, tag, 1 + wire_varint_size(offset) + wire_bytes_size(size));
+  p = wire_put_number(p, SIDE_OFFSET, offset);
+  return wire_put_bytes(p, SIDE_COUNTS, packed, size);
+}
+
+static uint8_t *put_exponential(uint8_t *p, const struct value *v) {
+  const struct exponential *h = value_exponential_of(v);
+  p = wire_put_fixed64(p, POINT_COUNT, v->count);
+  p = wire_put_double(p, POINT_SUM, v->sum);
+  p = wire_put_number(p, EXPONENTIAL_SCALE, zigzag(h->scale));
+  p = wire_put_fixed64(p, EXPONENTIAL_ZERO_COUNT, h->zero_count);
+  p = put_side(p, EXPONENTIAL_POSITIVE, &h->positive);
+  p = put_side(p, EXPONENTIAL_NEGATIVE, &h->negative);
+  p = wire_put_double(p, EXPONENTIAL_MIN, v->min);
+  return wire_put_double(p, EXPONENTIAL_MAX, v->max);
+}
+
+static uint8_t *put_exemplar(uint8_t *p, uint8_t tag, const struct exemplar *e) {
+  uint8_t message[EXEMPLAR_MAX];
+  uint8_t *end = wire_put_fixed64(message, EXEMPLAR_TIME, e->unix_ns);
+  end = wire_put_double(end, EXEMPLAR_DOUBLE, e->value);
+  if (e->has_span) {
+    end = wire_put_bytes(end, EXEMPLAR_SPAN_ID, e->span_id, sizeof e->span_id);
+    end = wire_put_bytes(end, EXEMPLAR_TRACE_ID, e->trace_id, sizeof e->trace_id);
   }
-  p = wire_put_double(p, HISTOGRAM_MIN, s->min);
-  return wire_put_double(p, HISTOGRAM_MAX, s->max);
+  return wire_put_bytes(p, tag, message, (size_t)(end - message));
+}
+
+static uint8_t exemplar_tag(enum shape_kind kind) {
+  switch (kind) {
+  case SHAPE_BUCKETS:
+    return HISTOGRAM_EXEMPLARS;
+  case SHAPE_EXPONENTIAL:
+    return EXPONENTIAL_EXEMPLARS;
+  case SHAPE_SUM:
+  case SHAPE_LAST:
+    break;
+  }
+  return NUMBER_EXEMPLARS;
+}
+
+static uint8_t *put_exemplars(uint8_t *p, const struct series *s) {
+  uint8_t tag = exemplar_tag(s->metric->shape.kind);
+  for (size_t i = 0; s->exemplars && i < s->exemplars->size; i++)
+    if (s->exemplars->places[i].exemplar.unix_ns)
+      p = put_exemplar(p, tag, &s->exemplars->places[i].exemplar);
+  return p;
+}
+
+static uint8_t *put_value(uint8_t *p, const struct value *v, const struct shape *shape) {
+  switch (shape->kind) {
+  case SHAPE_BUCKETS:
+    return put_explicit(p, v, shape);
+  case SHAPE_EXPONENTIAL:
+    return put_exponential(p, v);
+  case SHAPE_SUM:
+  case SHAPE_LAST:
+    break;
+  }
+  return wire_put_double(p, NUMBER_DOUBLE, v->sum);
 }
 
 static enum hoist_status append_point(struct buf *out, const struct series *s,
-                                      const struct window *window, struct hoist_error *err) {
+                                      const struct value *v, const struct window *window,
+                                      struct hoist_error *err) {
   uint8_t point[POINT_MAX], head[16];
   uint8_t *p = wire_put_fixed64(point, POINT_START,
-                                is_delta(s->instrument, window) ? window->delta_start_unix_ns
-                                                                : window->start_unix_ns);
+                                is_delta(s->metric, window) ? window->delta_start_unix_ns
+                                                            : window->start_unix_ns);
   p = wire_put_fixed64(p, POINT_TIME, window->now_unix_ns);
   p = wire_put_raw(p, s->attrs, s->attr_size);
-  p = s->instrument->kind == HOIST_HISTOGRAM ? put_histogram(p, s)
-                                             : wire_put_double(p, NUMBER_DOUBLE, s->sum);
+  p = put_value(p, v, &s->metric->shape);
+  p = put_exemplars(p, s);
   size_t size = (size_t)(p - point);
   const uint8_t *head_end = wire_put_head(head, DATA_POINT, size);
   enum hoist_status status = buf_append(out, head, (size_t)(head_end - head), err);
   return status == HOIST_OK ? buf_append(out, point, size, err) : status;
 }
 
-/* Gauge, Sum or Histogram: its points, and how they are to be read. */
+/* ---- metrics ------------------------------------------------------------------------------------- */
+
+/* Gauge, Sum or one of the histograms: its points, and how they are to be read. */
 static enum hoist_status append_data(struct buf *out, const struct metric *metric,
                                      const struct window *window, size_t *ret_points,
                                      struct hoist_error *err) {
   enum hoist_instrument_kind kind = metric->instrument->kind;
+  bool delta = is_delta(metric, window);
   size_t points = 0;
   for (const struct series *s = metric->first; s; s = s->next_in_metric) {
-    if (s->count == 0) continue;
+    union any_value v;
+    series_read(s, !delta, &v);
+    if (v.value.count == 0) continue;
     points++;
-    enum hoist_status status = append_point(out, s, window, err);
+    enum hoist_status status = append_point(out, s, &v.value, window, err);
     if (status != HOIST_OK) return status;
   }
   *ret_points = points;
   if (kind == HOIST_GAUGE) return HOIST_OK;
   uint8_t end[4];
-  uint8_t *p = wire_put_number(end, TEMPORALITY,
-                               is_delta(metric->instrument, window) ? TEMPORALITY_DELTA
-                                                                    : TEMPORALITY_CUMULATIVE);
+  uint8_t *p =
+      wire_put_number(end, TEMPORALITY, delta ? TEMPORALITY_DELTA : TEMPORALITY_CUMULATIVE);
   if (kind == HOIST_COUNTER) p = wire_put_number(p, IS_MONOTONIC, 1);
   return buf_append(out, end, (size_t)(p - end), err);
 }
@@ -120,9 +226,18 @@ static size_t put_names(uint8_t *p, const uint8_t *end, const struct hoist_instr
   return (size_t)(at - p);
 }
 
-static uint8_t data_tag(const struct hoist_instrument *instrument) {
-  if (instrument->kind == HOIST_GAUGE) return METRIC_GAUGE;
-  return instrument->kind == HOIST_HISTOGRAM ? METRIC_HISTOGRAM : METRIC_SUM;
+static uint8_t data_tag(enum shape_kind kind) {
+  switch (kind) {
+  case SHAPE_SUM:
+    return METRIC_SUM;
+  case SHAPE_BUCKETS:
+    return METRIC_HISTOGRAM;
+  case SHAPE_EXPONENTIAL:
+    return METRIC_EXPONENTIAL;
+  case SHAPE_LAST:
+    break;
+  }
+  return METRIC_GAUGE;
 }
 
 /* Adds to `points`. */
@@ -137,7 +252,7 @@ static enum hoist_status append_metric(struct buf *out, const struct metric *met
   uint8_t names[3 * (TEXT_MAX + 4)], head[16], data_head[16];
   size_t names_size = put_names(names, names + sizeof names, metric->instrument);
   size_t data_head_size =
-      (size_t)(wire_put_head(data_head, data_tag(metric->instrument), data.size) - data_head);
+      (size_t)(wire_put_head(data_head, data_tag(metric->shape.kind), data.size) - data_head);
   size_t body = names_size + data_head_size + data.size;
   size_t head_size = (size_t)(wire_put_head(head, SCOPE_METRICS_METRIC, body) - head);
   const struct {
@@ -152,29 +267,74 @@ static enum hoist_status append_metric(struct buf *out, const struct metric *met
   return HOIST_OK;
 }
 
-/* After a delta was encoded. */
-static void begin_anew(struct metrics *m, const struct window *window) {
-  if (window->temporality != HOIST_TEMPORALITY_DELTA) return;
-  for (size_t i = 0; i < m->metric_count; i++)
-    if (is_delta(m->metrics[i].instrument, window))
-      for (struct series *s = m->metrics[i].first; s; s = s->next_in_metric)
-        series_clear(s);
-  m->encoded_unix_ns = window->now_unix_ns;
+/* ---- deltas -------------------------------------------------------------------------------------- */
+
+/* Room for what was before, made before anything is encoded. */
+static enum hoist_status prepare_series(struct series *s, struct hoist_error *err) {
+  if (s->before || s->value.count == 0) return HOIST_OK;
+  s->before = malloc(value_size(&s->metric->shape));
+  if (!s->before) return hoist_fail_memory(err, "the metrics so far");
+  value_clear(s->before, &s->metric->shape);
+  return HOIST_OK;
 }
 
-enum hoist_status metrics_encode(struct metrics *m, enum hoist_temporality temporality,
-                                 uint64_t start_unix_ns, uint64_t now_unix_ns, struct buf *out,
-                                 size_t *ret_points, struct hoist_error *err) {
+static enum hoist_status prepare(const struct metric *metric, const struct window *window,
+                                 struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
+  if (!is_delta(metric, window)) return HOIST_OK;
+  for (struct series *s = metric->first; s && status == HOIST_OK; s = s->next_in_metric)
+    status = prepare_series(s, err);
+  return status;
+}
+
+/* After everything was encoded. */
+static void begin_anew(const struct metric *metric, const struct window *window) {
+  bool delta = is_delta(metric, window);
+  for (struct series *s = metric->first; s; s = s->next_in_metric) {
+    if (s->exemplars) reservoir_begin(s->exemplars, delta);
+    if (!delta || s->value.count == 0)
+      continue; /* a sum may be ahead of its count: kept for then */
+    value_merge(s->before, &s->value, &metric->shape);
+    value_clear(&s->value, &metric->shape);
+  }
+}
+
+/* The next metric of a scope from `at` on; NULL: there is none. */
+static struct metric *next_of(struct metrics *m, unsigned scope, size_t *at) {
+  while (*at < m->metric_count && m->metrics[*at].scope != scope)
+    ++*at;
+  return *at < m->metric_count ? &m->metrics[(*at)++] : NULL;
+}
+
+static enum hoist_status encode(struct metrics *m, unsigned scope, const struct window *window,
+                                struct buf *out, size_t *ret_points, struct hoist_error *err) {
+  const struct metric *metric;
+  enum hoist_status status = HOIST_OK;
+  metrics_harvest(m);
+  for (size_t at = 0; status == HOIST_OK && (metric = next_of(m, scope, &at));) {
+    status = prepare(metric, window, err);
+    if (status == HOIST_OK) status = append_metric(out, metric, window, ret_points, err);
+  }
+  if (status != HOIST_OK) return status;
+  for (size_t at = 0; (metric = next_of(m, scope, &at));)
+    begin_anew(metric, window);
+  if (window->temporality == HOIST_TEMPORALITY_DELTA) m->delta_unix_ns[scope] = window->now_unix_ns;
+  return HOIST_OK;
+}
+
+enum hoist_status metrics_encode(struct metrics *m, unsigned scope,
+                                 const struct metrics_window *window, struct buf *out,
+                                 size_t *ret_points, struct hoist_error *err) {
   size_t points = 0;
   pthread_mutex_lock(&m->lock);
-  struct window window = {start_unix_ns, m->encoded_unix_ns ? m->encoded_unix_ns : start_unix_ns,
-                          now_unix_ns, temporality};
-  for (size_t i = 0; status == HOIST_OK && i < m->metric_count; i++)
-    status = append_metric(out, &m->metrics[i], &window, &points, err);
-  if (status == HOIST_OK) begin_anew(m, &window);
+  uint64_t delta_start = m->delta_unix_ns[scope];
+  const struct window whole = {.start_unix_ns = window->start_unix_ns,
+                               .delta_start_unix_ns =
+                                   delta_start ? delta_start : window->start_unix_ns,
+                               .now_unix_ns = window->now_unix_ns,
+                               .temporality = window->temporality};
+  enum hoist_status status = encode(m, scope, &whole, out, &points, err);
   pthread_mutex_unlock(&m->lock);
-  if (status != HOIST_OK) return status;
-  *ret_points = points;
-  return HOIST_OK;
+  if (status == HOIST_OK) *ret_points = points;
+  return status;
 }

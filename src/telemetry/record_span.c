@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attr.h"
+#include "bound.h"
 #include "clock.h"
 #include "context.h"
 #include "ids.h"
@@ -237,14 +238,15 @@ static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
 
 static void metric_add(struct hoist_telemetry *telemetry, const struct measurement *m) {
   struct recorder *recorder = recorder_of(telemetry);
-  if (recorder_is_ours(recorder))
-    metrics_add(&recorder->metrics, m->instrument, m->value, m->attrs, m->attr_count);
+  if (recorder_is_ours(recorder)) metrics_add(&recorder->metrics, scope_of(telemetry)->index, m);
 }
 
 static struct hoist_bound *bind_metric(struct hoist_telemetry *telemetry,
                                        const struct hoist_instrument *instrument,
                                        const struct hoist_attr *attrs, size_t attr_count) {
-  return NULL;
+  struct recorder *recorder = recorder_of(telemetry);
+  if (!recorder_is_ours(recorder)) return NULL;
+  return bound_get(recorder, scope_of(telemetry)->index, instrument, attrs, attr_count);
 }
 
 const struct span_ops recorder_spans = {

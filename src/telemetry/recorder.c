@@ -13,13 +13,6 @@
 #define ANCHOR_AGE_MAX_NS NS_PER_S
 enum { ANCHOR_TRIES = 3, RESETTING = 0 };
 
-static const struct hoist_instrument dropped_spans = {
-    .name = "hoist.telemetry.dropped_spans",
-    .unit = "{span}",
-    .description = "Spans that never reached the collector, by reason",
-    .kind = HOIST_COUNTER,
-};
-
 /* The realtime clock read between two reads of the monotonic one; the tightest of a few. */
 static void measure_anchor(struct recorder *r) {
   uint64_t best_gap = UINT64_MAX, anchor = 0, anchored = 0;
@@ -107,7 +100,7 @@ enum hoist_status recorder_init(struct recorder *r, const struct recorder_config
     recorder_done(r);
     return status;
   }
-  metrics_init(&r->metrics);
+  metrics_init(&r->metrics, &config->metrics);
   fork_watch();
   atomic_store(&r->generation, fork_generation());
   measure_anchor(r);
@@ -134,25 +127,26 @@ bool recorder_take_over(struct recorder *r) {
   pthread_mutex_init(&r->scopes_lock, NULL);
   queue_reset_after_fork(&r->queue);
   metrics_reset_after_fork(&r->metrics);
-  r->reported_drops = 0;
   r->start_unix_ns = recorder_now(r);
   if (r->config.on_fork) r->config.on_fork(r->config.user);
   atomic_store_explicit(&r->generation, current, memory_order_release);
   return true;
 }
 
-void recorder_count_dropped(struct recorder *r, const char *reason, uint64_t count) {
-  struct hoist_attr attr = {
-      .key = "reason", .type = HOIST_ATTR_STRING, .value = {.string = reason}};
-  if (count > 0) metrics_add(&r->metrics, &dropped_spans, (double)count, &attr, 1);
-}
-
-enum hoist_status recorder_encode_metrics(struct recorder *r, struct buf *out, size_t *ret_points,
-                                          struct hoist_error *err) {
+void recorder_counts(struct recorder *r, struct recorder_counts *ret_counts) {
   struct queue_counts counts;
   queue_get_counts(&r->queue, &counts);
-  recorder_count_dropped(r, "queue_full", counts.refused - r->reported_drops);
-  r->reported_drops = counts.refused;
-  return metrics_encode(&r->metrics, r->config.temporality, r->start_unix_ns, recorder_now(r), out,
-                        ret_points, err);
+  *ret_counts = (struct recorder_counts){.started = counts.started,
+                                         .ended = counts.accepted + counts.refused,
+                                         .refused = counts.refused,
+                                         .queue_bytes = counts.bytes,
+                                         .queue_bytes_max = counts.bytes_max};
+}
+
+enum hoist_status recorder_encode_metrics(struct recorder *r, unsigned scope, struct buf *out,
+                                          size_t *ret_points, struct hoist_error *err) {
+  const struct metrics_window window = {.temporality = r->config.temporality,
+                                        .start_unix_ns = r->start_unix_ns,
+                                        .now_unix_ns = recorder_now(r)};
+  return metrics_encode(&r->metrics, scope, &window, out, ret_points, err);
 }

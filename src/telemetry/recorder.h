@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "counts.h"
 #include "dispatch.h"
 #include "err.h"
 #include "ids.h"
@@ -20,7 +21,7 @@
 #include "sampler.h"
 
 /* Instrumentation scopes, the recorder's own among them. */
-#define RECORDER_SCOPES_MAX 16
+#define RECORDER_SCOPES_MAX METRICS_SCOPES_MAX
 
 struct recorder;
 
@@ -38,7 +39,8 @@ struct recorder_config {
   struct sampler sampler;
   bool allow_forced;                      /* a remote parent's wish to be recorded counts */
   const char *scope_name, *scope_version; /* copied; NULL: hoist's */
-  enum hoist_temporality temporality;     /* of metrics */
+  enum hoist_temporality temporality;     /* of exported metrics */
+  struct metrics_config metrics;
   /* The queue wants to be drained now. Any recording thread; must not block. */
   void (*on_pressure)(void *user);
   /* This is a forked child's first use; the recorder is empty again. Exactly one thread. */
@@ -57,7 +59,6 @@ struct recorder {
   uint64_t start_unix_ns; /* of the cumulative metrics */
   struct queue queue;
   struct metrics metrics;
-  uint64_t reported_drops; /* queue refusals already in the metrics; the draining thread's */
 };
 
 static inline struct recorder_scope *scope_of(struct hoist_telemetry *telemetry) {
@@ -88,14 +89,10 @@ static inline bool recorder_is_ours(struct recorder *r) {
          recorder_take_over(r);
 }
 
-/** As metrics_encode, with the recorder's own losses among the metrics
- *  (hoist.telemetry.dropped_spans). The draining thread only. */
-HOIST_MUST_CHECK enum hoist_status recorder_encode_metrics(struct recorder *r, struct buf *out,
-                                                           size_t *ret_points,
+/** As metrics_encode, of the recorder's time and temporality. The draining thread only. */
+HOIST_MUST_CHECK enum hoist_status recorder_encode_metrics(struct recorder *r, unsigned scope,
+                                                           struct buf *out, size_t *ret_points,
                                                            struct hoist_error *err);
-
-/** Counts spans that were lost after the queue, by reason ("export_failed", "rejected", …). */
-void recorder_count_dropped(struct recorder *r, const char *reason, uint64_t count);
 
 /** Nanoseconds since the Unix epoch on the clock of spans. */
 uint64_t recorder_now(struct recorder *r);

@@ -10,7 +10,7 @@
 
 _Static_assert(THREAD_SLOTS == 64, "a bit for each");
 
-_Thread_local struct thread_own thread_own;
+NEAR_THREAD_LOCAL struct thread_own thread_own;
 static _Atomic uint64_t taken;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t at_thread_end;

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "thread_local.h"
+
 #define THREAD_SLOTS 64
 /* What threads beyond THREAD_SLOTS get: they share, so they lock. */
 #define THREAD_SLOT_SHARED THREAD_SLOTS
@@ -17,7 +19,7 @@ struct thread_own {
   unsigned generation;    /* of fork_generation() when that was seeded; 0: not yet */
   unsigned slot_plus_one; /* 0: not asked for yet */
 };
-extern _Thread_local struct thread_own thread_own __attribute__((visibility("hidden")));
+extern NEAR_THREAD_LOCAL struct thread_own thread_own;
 
 /** The calling thread's. Looked up once, where compilers would rather look it up again than keep it. */
 static inline struct thread_own *thread_own_get(void) {

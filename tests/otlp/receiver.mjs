@@ -166,6 +166,12 @@ export function metricsOf(body) {
           count: Number(point.count ?? 0), sum: point.sum, min: point.min, max: point.max,
           bounds: point.explicitBounds ?? [], buckets: (point.bucketCounts ?? []).map(Number),
         } : {}),
+        ...(type === 'exponentialHistogram' ? {
+          count: Number(point.count ?? 0), sum: point.sum, min: point.min, max: point.max,
+          scale: point.scale ?? 0, zeroCount: Number(point.zeroCount ?? 0),
+          positive: { offset: point.positive?.offset ?? 0, buckets: (point.positive?.bucketCounts ?? []).map(Number) },
+          negative: { offset: point.negative?.offset ?? 0, buckets: (point.negative?.bucketCounts ?? []).map(Number) },
+        } : {}),
         exemplars: (point.exemplars ?? []).map((e) => ({ traceId: e.traceId, spanId: e.spanId, value: 'asInt' in e ? Number(e.asInt) : e.asDouble })),
       })),
       resource: attributesOf(resource?.attributes),

@@ -207,7 +207,7 @@ static void test_bad_values_are_warned_about_once_and_ignored(void **state) {
       {{"OTEL_SAMPLING_RATE", "x"}, "OTEL_SAMPLING_RATE: sampler argument \"x\""},
       {{"OTEL_SDK_DISABLED", "yes"}, "OTEL_SDK_DISABLED is \"yes\", neither true nor false"},
       {{"OTEL_TRACES_EXPORTER", "zipkin"}, "exporter \"zipkin\" is not supported"},
-      {{"OTEL_METRICS_EXPORTER", "prometheus"}, "exporter \"prometheus\" is not supported"},
+      {{"OTEL_METRICS_EXPORTER", "statsd"}, "exporter \"statsd\" is not supported"},
       {{"OTEL_TRACES_EXPORTER", "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
        "OTEL_EXPORTER_OTLP_PROTOCOL is \"http/json\"; http/protobuf and grpc are supported"},
       {{"OTEL_TRACING_ENABLED", "true", "OTEL_EXPORTER_PROTOCOL", "thrift"},
@@ -385,6 +385,46 @@ static void test_the_temporality_is_read_in_any_case(void **state) {
   }
 }
 
+static void test_exemplars_and_aggregation_are_read_in_any_case(void **state) {
+  struct hoist_telemetry_config config;
+  (void)read_env(&config, ENV("OTEL_METRICS_EXEMPLAR_FILTER", "Always_On",
+                              "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                              "Base2_Exponential_Bucket_Histogram"));
+  assert_int_equal(config.exemplar_filter, HOIST_EXEMPLARS_ALL);
+  assert_int_equal(config.exponential_histograms, 1);
+  hoist_telemetry_config_done(&config);
+  (void)read_env(&config, ENV("OTEL_METRICS_EXEMPLAR_FILTER", "always_off",
+                              "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                              "explicit_bucket_histogram"));
+  assert_int_equal(config.exemplar_filter, HOIST_EXEMPLARS_OFF);
+  assert_int_equal(config.exponential_histograms, 0);
+  hoist_telemetry_config_done(&config);
+  (void)read_env(&config,
+                 ENV("OTEL_METRICS_EXEMPLAR_FILTER", "some",
+                     "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "linear"));
+  assert_int_equal(config.exemplar_filter, HOIST_EXEMPLARS_TRACE_BASED);
+  assert_int_equal(config.exponential_histograms, 0);
+  assert_int_equal(world.warning_count, 2);
+  assert_non_null(strstr(world.warnings, "\"some\"; trace_based"));
+  assert_non_null(strstr(world.warnings, "\"linear\"; explicit_bucket_histogram"));
+  hoist_telemetry_config_done(&config);
+}
+
+static void test_prometheus_is_an_exporter_of_metrics_that_goes_nowhere(void **state) {
+  struct hoist_telemetry_config config;
+  assert_int_equal(read_env(&config, ENV("OTEL_METRICS_EXPORTER", "prometheus")), 1);
+  assert_null(config.metrics_endpoint);
+  assert_null(config.traces_endpoint);
+  assert_int_equal(world.warning_count, 0);
+  hoist_telemetry_config_done(&config);
+  assert_int_equal(read_env(&config, ENV("OTEL_METRICS_EXPORTER", "prometheus,otlp")), 1);
+  assert_text(config.metrics_endpoint, DEFAULT_METRICS);
+  hoist_telemetry_config_done(&config);
+  assert_int_equal(read_env(&config, ENV("OTEL_TRACES_EXPORTER", "prometheus")), 0);
+  assert_int_equal(world.warning_count, 1);
+  hoist_telemetry_config_done(&config);
+}
+
 static void test_client_certificates_go_to_the_signals_they_are_for(void **state) {
   struct hoist_telemetry_config c;
   (void)read_env(&c,
@@ -432,6 +472,8 @@ int main(void) {
       cmocka_unit_test(test_protocol_and_scheme_decide_how_each_signal_goes),
       cmocka_unit_test(test_compression_is_read_for_each_signal),
       cmocka_unit_test(test_the_temporality_is_read_in_any_case),
+      cmocka_unit_test(test_exemplars_and_aggregation_are_read_in_any_case),
+      cmocka_unit_test(test_prometheus_is_an_exporter_of_metrics_that_goes_nowhere),
       cmocka_unit_test(test_client_certificates_go_to_the_signals_they_are_for),
       cmocka_unit_test(test_unset_variables_leave_the_callers_settings_alone),
   };

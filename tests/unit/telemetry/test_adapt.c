@@ -153,6 +153,70 @@ static void test_a_host_need_not_take_metrics(void **state) {
   hoist_telemetry_close(telemetry, 0);
 }
 
+/* What reached the host: the last measurement's attributes, as text. */
+static char seen[256];
+
+static void note_attrs(void *user, const struct hoist_instrument *instrument, double value,
+                       const struct hoist_attr *attrs, size_t attr_count) {
+  int used = snprintf(seen, sizeof seen, "%s %g", instrument->name, value);
+  for (size_t i = 0; i < attr_count; i++) {
+    const struct hoist_attr *a = &attrs[i];
+    char *out = seen + used;
+    size_t room = sizeof seen - (size_t)used;
+    if (a->type == HOIST_ATTR_STRING)
+      used += snprintf(out, room, " %s=%s", a->key, a->value.string);
+    else if (a->type == HOIST_ATTR_STRING_ARRAY)
+      used += snprintf(out, room, " %s=%s,%s", a->key, a->value.strings[0],
+                       a->value.strings[1] ? a->value.strings[1] : "NULL");
+    else if (a->type == HOIST_ATTR_INT_ARRAY)
+      used += snprintf(out, room, " %s=%d,%d", a->key, (int)a->value.integers[0],
+                       (int)a->value.integers[1]);
+    else
+      used += snprintf(out, room, " %s=%d", a->key, (int)a->value.integer);
+  }
+}
+
+static void test_a_bound_instrument_keeps_its_attributes(void **state) {
+  struct host h = {0};
+  struct hoist_tracer t = table(&h);
+  struct hoist_telemetry *telemetry;
+  t.metric_add = note_attrs;
+  assert_int_equal(hoist_telemetry_adapt(&t, &telemetry, NULL), HOIST_OK);
+  char key[] = "key", text[] = "text";
+  const char *texts[] = {text, NULL};
+  int64_t numbers[] = {3, 4};
+  struct hoist_attr attrs[] = {
+      {.key = key, .type = HOIST_ATTR_STRING, .value = {.string = text}},
+      {.key = "n", .type = HOIST_ATTR_INT, .value = {.integer = 7}},
+      {.key = "texts", .type = HOIST_ATTR_STRING_ARRAY, .count = 2, .value = {.strings = texts}},
+      {.key = "numbers", .type = HOIST_ATTR_INT_ARRAY, .count = 2, .value = {.integers = numbers}}};
+  struct hoist_bound *bound = hoist_metric_bind(telemetry, &counter, attrs, 4);
+  struct hoist_bound *plain = hoist_metric_bind(telemetry, &counter, NULL, 0);
+  memset(key, 'x', 3); /* all of it was copied */
+  memset(text, 'x', 4);
+  memset(numbers, 0, sizeof numbers);
+  memset(attrs, 0, sizeof attrs);
+  texts[0] = NULL;
+  hoist_bound_add(bound, 2.5);
+  assert_string_equal(seen, "count 2.5 key=text n=7 texts=text,NULL numbers=3,4");
+  hoist_bound_add(plain, 1);
+  assert_string_equal(seen, "count 1");
+  hoist_telemetry_close(telemetry, 0);
+}
+
+static void test_a_host_without_metrics_binds_nothing(void **state) {
+  struct host h = {0};
+  struct hoist_tracer t = table(&h);
+  struct hoist_telemetry *telemetry;
+  char *text;
+  size_t size;
+  t.metric_add = NULL;
+  assert_int_equal(hoist_telemetry_adapt(&t, &telemetry, NULL), HOIST_OK);
+  assert_null(hoist_metric_bind(telemetry, &counter, NULL, 0));
+  assert_int_equal(hoist_telemetry_prometheus(telemetry, &text, &size, NULL), HOIST_UNSUPPORTED);
+  hoist_telemetry_close(telemetry, 0);
+}
+
 static void test_no_telemetry_is_fine_everywhere(void **state) {
   struct hoist_telemetry_status status;
   hoist_metric_add(NULL, &counter, 1, NULL, 0);
@@ -168,6 +232,8 @@ int main(void) {
       cmocka_unit_test(test_a_span_the_host_refuses_is_never_passed_back),
       cmocka_unit_test(test_a_table_without_a_required_function_is_invalid),
       cmocka_unit_test(test_a_host_need_not_take_metrics),
+      cmocka_unit_test(test_a_bound_instrument_keeps_its_attributes),
+      cmocka_unit_test(test_a_host_without_metrics_binds_nothing),
       cmocka_unit_test(test_no_telemetry_is_fine_everywhere),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

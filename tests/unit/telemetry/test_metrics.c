@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "metrics.h"
-#include "wire.h"
+#include "reading.h"
 
 #define START 1000
 #define NOW 2000
@@ -24,22 +24,17 @@ static const struct hoist_instrument histogram = {
     .name = "test.size", .kind = HOIST_HISTOGRAM, .bounds = bounds, .bound_count = 2};
 static const struct hoist_instrument duration = {.name = "test.time", .kind = HOIST_HISTOGRAM};
 
-/* Field `number` of a message: the nth occurrence, of any type. */
-static bool find(struct wire_field in, uint32_t number, size_t nth, struct wire_field *out) {
-  struct wire_reader reader = wire_read(in.data, in.size);
-  while (wire_next(&reader, out) == WIRE_FIELD)
-    if (out->number == number && nth-- == 0) return true;
-  return false;
+static void add_in_scope(struct metrics *m, unsigned scope,
+                         const struct hoist_instrument *instrument, double value) {
+  const struct measurement measurement = {.instrument = instrument, .value = value};
+  metrics_add(m, scope, &measurement);
 }
 
-static struct wire_field field(struct wire_field in, uint32_t number) {
-  struct wire_field out;
-  assert_true(find(in, number, 0, &out));
-  return out;
-}
-
-static bool is_text(struct wire_field f, const char *text) {
-  return f.size == strlen(text) && memcmp(f.data, text, f.size) == 0;
+static void add(struct metrics *m, const struct hoist_instrument *instrument, double value,
+                const struct hoist_attr *attrs, size_t attr_count) {
+  const struct measurement measurement = {
+      .instrument = instrument, .value = value, .attrs = attrs, .attr_count = attr_count};
+  metrics_add(m, 0, &measurement);
 }
 
 struct encoded {
@@ -47,54 +42,48 @@ struct encoded {
   size_t points;
 };
 
-static void encode_delta(struct metrics *m, uint64_t now, struct encoded *e) {
+static enum hoist_status try_encode(struct metrics *m, unsigned scope,
+                                    enum hoist_temporality temporality, uint64_t now,
+                                    struct encoded *e) {
+  const struct metrics_window window = {temporality, START, now};
   buf_clear(&e->bytes);
-  assert_int_equal(
-      metrics_encode(m, HOIST_TEMPORALITY_DELTA, START, now, &e->bytes, &e->points, NULL),
-      HOIST_OK);
+  return metrics_encode(m, scope, &window, &e->bytes, &e->points, NULL);
+}
+
+static void encode_delta(struct metrics *m, uint64_t now, struct encoded *e) {
+  assert_int_equal(try_encode(m, 0, HOIST_TEMPORALITY_DELTA, now, e), HOIST_OK);
 }
 
 static void encode(struct metrics *m, struct encoded *e) {
-  buf_clear(&e->bytes);
-  assert_int_equal(
-      metrics_encode(m, HOIST_TEMPORALITY_CUMULATIVE, START, NOW, &e->bytes, &e->points, NULL),
-      HOIST_OK);
+  assert_int_equal(try_encode(m, 0, HOIST_TEMPORALITY_CUMULATIVE, NOW, e), HOIST_OK);
 }
 
 static struct wire_field metric_named(const struct encoded *e, const char *name) {
-  struct wire_field all = {.data = (const uint8_t *)e->bytes.data, .size = e->bytes.size}, metric;
-  for (size_t i = 0; find(all, 2, i, &metric); i++)
-    if (is_text(field(metric, 1), name)) return metric;
-  fail_msg("no metric %s", name);
-  return metric;
+  return metric_in(&e->bytes, name);
 }
 
 /* The point whose attribute `key` has string `value`; the first point where key is NULL. */
 static struct wire_field point_with(struct wire_field data, uint32_t attr_field, const char *key,
                                     const char *value) {
   struct wire_field point, attr;
-  for (size_t i = 0; find(data, 1, i, &point); i++) {
+  for (size_t i = 0; find_field(data, 1, i, &point); i++) {
     if (!key) return point;
-    for (size_t j = 0; find(point, attr_field, j, &attr); j++)
+    for (size_t j = 0; find_field(point, attr_field, j, &attr); j++)
       if (is_text(field(attr, 1), key) && is_text(field(field(attr, 2), 1), value)) return point;
   }
   fail_msg("no point with %s=%s", key ? key : "anything", value ? value : "");
   return point;
 }
 
-static double number(struct wire_field point, uint32_t field_number) {
-  return wire_as_double(field(point, field_number).value);
-}
-
 static void add_with(struct metrics *m, const char *model, double value) {
   struct hoist_attr attr = {
       .key = "model.id", .type = HOIST_ATTR_STRING, .value = {.string = model}};
-  metrics_add(m, &counter, value, &attr, 1);
+  add(m, &counter, value, &attr, 1);
 }
 
 static int set_up(void **state) {
   static struct metrics m;
-  metrics_init(&m);
+  metrics_init(&m, &(struct metrics_config){0});
   *state = &m;
   return 0;
 }
@@ -116,10 +105,10 @@ static void test_a_counter_sums_per_attribute_set(void **state) {
   assert_int_equal(field(sum, 2).value, 2); /* cumulative */
   assert_int_equal(field(sum, 3).value, 1); /* monotonic */
   struct wire_field point = point_with(sum, 7, "model.id", "coins/1");
-  assert_true(number(point, 4) == 3);
+  assert_true(number_in(point, 4) == 3);
   assert_int_equal(field(point, 2).value, START);
   assert_int_equal(field(point, 3).value, NOW);
-  assert_true(number(point_with(sum, 7, "model.id", "coins/2"), 4) == 5);
+  assert_true(number_in(point_with(sum, 7, "model.id", "coins/2"), 4) == 5);
   assert_int_equal(e.points, 2);
   buf_done(&e.bytes);
 }
@@ -130,20 +119,21 @@ static void test_values_go_on_from_one_export_to_the_next(void **state) {
   encode(*state, &e);
   add_with(*state, "a", 1);
   encode(*state, &e);
-  assert_true(number(point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL), 4) == 2);
+  assert_true(number_in(point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL), 4) ==
+              2);
   buf_done(&e.bytes);
 }
 
 static void test_a_gauge_is_its_last_value(void **state) {
   static const struct hoist_instrument level = {.name = "test.gauge", .kind = HOIST_GAUGE};
   struct encoded e = {.bytes = buf_make(1 << 20)};
-  metrics_add(*state, &level, 7, NULL, 0);
-  metrics_add(*state, &level, -2.5, NULL, 0);
+  add(*state, &level, 7, NULL, 0);
+  add(*state, &level, -2.5, NULL, 0);
   for (int i = 0; i < 2; i++) { /* and stays it, also where others begin anew */
     encode_delta(*state, NOW, &e);
     struct wire_field data = field(metric_named(&e, "test.gauge"), 5), unused;
-    assert_true(number(point_with(data, 7, NULL, NULL), 4) == -2.5);
-    assert_false(find(data, 2, 0, &unused)); /* no temporality */
+    assert_true(number_in(point_with(data, 7, NULL, NULL), 4) == -2.5);
+    assert_false(find_field(data, 2, 0, &unused)); /* no temporality */
   }
   buf_done(&e.bytes);
 }
@@ -152,14 +142,14 @@ static void test_deltas_begin_anew_with_each_export(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
   for (int round = 0; round < 3; round++) {
     add_with(*state, "a", 3);
-    metrics_add(*state, &histogram, 5, NULL, 0);
-    metrics_add(*state, &gauge, 1, NULL, 0);
+    add(*state, &histogram, 5, NULL, 0);
+    add(*state, &gauge, 1, NULL, 0);
     encode_delta(*state, NOW + (uint64_t)round, &e);
     assert_int_equal(e.points, 3);
     struct wire_field sum = field(metric_named(&e, "test.count"), 7);
     struct wire_field point = point_with(sum, 7, NULL, NULL);
     assert_int_equal(field(sum, 2).value, 1); /* delta */
-    assert_true(number(point, 4) == 3);
+    assert_true(number_in(point, 4) == 3);
     assert_int_equal(field(point, 2).value, round ? NOW + (uint64_t)round - 1 : START);
     assert_int_equal(field(point, 3).value, NOW + (uint64_t)round);
     struct wire_field data = field(metric_named(&e, "test.size"), 9);
@@ -167,11 +157,11 @@ static void test_deltas_begin_anew_with_each_export(void **state) {
     assert_int_equal(field(data, 2).value, 1);
     assert_int_equal(field(point, 4).value, 1);
     assert_memory_equal(field(point, 6).data, "\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0", 16);
-    assert_true(number(point, 11) == 5);
+    assert_true(number_in(point, 11) == 5);
     /* levels do not begin anew */
     struct wire_field level = field(metric_named(&e, "test.level"), 7);
     assert_int_equal(field(level, 2).value, 2);
-    assert_true(number(point_with(level, 7, NULL, NULL), 4) == round + 1);
+    assert_true(number_in(point_with(level, 7, NULL, NULL), 4) == round + 1);
     assert_int_equal(field(point_with(level, 7, NULL, NULL), 2).value, START);
   }
   encode_delta(*state, NOW + 9, &e); /* nothing but the level */
@@ -179,19 +169,18 @@ static void test_deltas_begin_anew_with_each_export(void **state) {
   add_with(*state, "a", 4);
   encode_delta(*state, NOW + 10, &e);
   assert_int_equal(e.points, 2);
-  assert_true(number(point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL), 4) == 4);
+  assert_true(number_in(point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL), 4) ==
+              4);
   buf_done(&e.bytes);
 }
 
 static void test_a_delta_that_could_not_be_encoded_is_not_lost(void **state) {
   struct encoded small = {.bytes = buf_make(10)}, e = {.bytes = buf_make(1 << 20)};
   add_with(*state, "a", 3);
-  assert_int_equal(metrics_encode(*state, HOIST_TEMPORALITY_DELTA, START, NOW, &small.bytes,
-                                  &small.points, NULL),
-                   HOIST_CORRUPT);
+  assert_int_equal(try_encode(*state, 0, HOIST_TEMPORALITY_DELTA, NOW, &small), HOIST_CORRUPT);
   encode_delta(*state, NOW + 1, &e);
   struct wire_field point = point_with(field(metric_named(&e, "test.count"), 7), 7, NULL, NULL);
-  assert_true(number(point, 4) == 3);
+  assert_true(number_in(point, 4) == 3);
   assert_int_equal(field(point, 2).value, START);
   buf_done(&small.bytes);
   buf_done(&e.bytes);
@@ -199,17 +188,17 @@ static void test_a_delta_that_could_not_be_encoded_is_not_lost(void **state) {
 
 static void test_an_up_down_counter_falls_and_a_counter_does_not(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
-  metrics_add(*state, &gauge, 2, NULL, 0);
-  metrics_add(*state, &gauge, -3, NULL, 0);
-  metrics_add(*state, &counter, 2, NULL, 0);
-  metrics_add(*state, &counter, -3, NULL, 0);
-  metrics_add(*state, &counter, NAN, NULL, 0);
-  metrics_add(*state, &counter, INFINITY, NULL, 0);
+  add(*state, &gauge, 2, NULL, 0);
+  add(*state, &gauge, -3, NULL, 0);
+  add(*state, &counter, 2, NULL, 0);
+  add(*state, &counter, -3, NULL, 0);
+  add(*state, &counter, NAN, NULL, 0);
+  add(*state, &counter, INFINITY, NULL, 0);
   encode(*state, &e);
   struct wire_field sum = field(metric_named(&e, "test.level"), 7), unused;
-  assert_true(number(field(sum, 1), 4) == -1);
-  assert_false(find(sum, 3, 0, &unused));
-  assert_true(number(field(field(metric_named(&e, "test.count"), 7), 1), 4) == 2);
+  assert_true(number_in(field(sum, 1), 4) == -1);
+  assert_false(find_field(sum, 3, 0, &unused));
+  assert_true(number_in(field(field(metric_named(&e, "test.count"), 7), 1), 4) == 2);
   buf_done(&e.bytes);
 }
 
@@ -225,7 +214,7 @@ static void test_histogram_bounds_are_inclusive_above(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
   static const double values[] = {-1, 0.5, 1, 1.5, 10, 10.5, 1e9};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-    metrics_add(*state, &histogram, values[i], NULL, 0);
+    add(*state, &histogram, values[i], NULL, 0);
   encode(*state, &e);
   struct wire_field data = field(metric_named(&e, "test.size"), 9), point = field(data, 1);
   assert_int_equal(field(data, 2).value, 2);
@@ -234,15 +223,15 @@ static void test_histogram_bounds_are_inclusive_above(void **state) {
   assert_int_equal(bucket(point, 0), 3);
   assert_int_equal(bucket(point, 1), 2);
   assert_int_equal(bucket(point, 2), 2);
-  assert_true(number(point, 11) == -1);
-  assert_true(number(point, 12) == 1e9);
-  assert_true(number(point, 5) == -1 + 0.5 + 1 + 1.5 + 10 + 10.5 + 1e9);
+  assert_true(number_in(point, 11) == -1);
+  assert_true(number_in(point, 12) == 1e9);
+  assert_true(number_in(point, 5) == -1 + 0.5 + 1 + 1.5 + 10 + 10.5 + 1e9);
   buf_done(&e.bytes);
 }
 
 static void test_durations_have_bounds_up_to_ten_minutes(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
-  metrics_add(*state, &duration, 0.3, NULL, 0);
+  add(*state, &duration, 0.3, NULL, 0);
   encode(*state, &e);
   struct wire_field point = field(field(metric_named(&e, "test.time"), 9), 1);
   struct wire_field edges = field(point, 7);
@@ -262,8 +251,8 @@ static void test_attribute_sets_are_equal_in_any_order_and_the_last_value_wins(v
   struct hoist_attr two[] = {{.key = "b", .type = HOIST_ATTR_INT, .value = {.integer = 9}},
                              {.key = "b", .type = HOIST_ATTR_INT, .value = {.integer = 2}},
                              {.key = "a", .type = HOIST_ATTR_STRING, .value = {.string = "1"}}};
-  metrics_add(*state, &counter, 1, one, 2);
-  metrics_add(*state, &counter, 1, two, 3);
+  add(*state, &counter, 1, one, 2);
+  add(*state, &counter, 1, two, 3);
   encode(*state, &e);
   assert_int_equal(e.points, 1);
   buf_done(&e.bytes);
@@ -280,12 +269,12 @@ static void test_beyond_the_cap_values_go_to_the_overflow_point(void **state) {
   encode(*state, &e);
   assert_int_equal(e.points, METRICS_POINTS_MAX);
   struct wire_field sum = field(metric_named(&e, "test.count"), 7), point;
-  assert_true(find(sum, 1, METRICS_POINTS_MAX - 1, &point));
+  assert_true(find_field(sum, 1, METRICS_POINTS_MAX - 1, &point));
   struct wire_field attr = field(point, 7);
   assert_true(is_text(field(attr, 1), "otel.metric.overflow"));
   assert_int_equal(field(field(attr, 2), 2).value, 1);
-  assert_true(number(point, 4) == 501);
-  assert_true(number(point_with(sum, 7, "model.id", "0"), 4) == 2);
+  assert_true(number_in(point, 4) == 501);
+  assert_true(number_in(point_with(sum, 7, "model.id", "0"), 4) == 2);
   buf_done(&e.bytes);
 }
 
@@ -297,14 +286,129 @@ static void test_nothing_measured_is_nothing_encoded(void **state) {
 }
 
 static void test_too_much_for_the_buffer_is_an_error(void **state) {
-  struct buf small = buf_make(16);
-  size_t points = 7;
+  struct encoded small = {.bytes = buf_make(16), .points = 7};
   add_with(*state, "a", 1);
-  assert_int_equal(
-      metrics_encode(*state, HOIST_TEMPORALITY_CUMULATIVE, START, NOW, &small, &points, NULL),
-      HOIST_CORRUPT);
-  assert_int_equal(points, 7);
-  buf_done(&small);
+  assert_int_equal(try_encode(*state, 0, HOIST_TEMPORALITY_CUMULATIVE, NOW, &small), HOIST_CORRUPT);
+  assert_int_equal(small.points, 7);
+  buf_done(&small.bytes);
+}
+
+static void test_totals_and_deltas_can_be_read_of_the_same(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  for (int round = 1; round <= 3; round++) {
+    add_with(*state, "a", 2);
+    add(*state, &histogram, round, NULL, 0);
+    encode(*state, &e);
+    assert_true(number_in(field(field(metric_named(&e, "test.count"), 7), 1), 4) == 2 * round);
+    encode_delta(*state, NOW + (uint64_t)round, &e);
+    assert_true(number_in(field(field(metric_named(&e, "test.count"), 7), 1), 4) == 2);
+    struct wire_field point = field(field(metric_named(&e, "test.size"), 9), 1);
+    assert_true(number_in(point, 11) == round && number_in(point, 12) == round); /* of the delta */
+    encode(*state, &e); /* what was exported as a delta still belongs to the total */
+    point = field(field(metric_named(&e, "test.size"), 9), 1);
+    assert_int_equal(field(point, 4).value, (uint64_t)round);
+    assert_true(number_in(point, 11) == 1 && number_in(point, 12) == round);
+    assert_int_equal(field(point, 2).value, START);
+  }
+  buf_done(&e.bytes);
+}
+
+static void test_scopes_have_series_of_their_own(void **state) {
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  add_in_scope(*state, 0, &counter, 1);
+  add_in_scope(*state, 3, &counter, 5);
+  add_in_scope(*state, 3, &gauge, 7);
+  encode(*state, &e);
+  assert_int_equal(e.points, 1);
+  assert_true(number_in(field(field(metric_named(&e, "test.count"), 7), 1), 4) == 1);
+  assert_int_equal(try_encode(*state, 3, HOIST_TEMPORALITY_DELTA, NOW, &e), HOIST_OK);
+  assert_int_equal(e.points, 2);
+  assert_true(number_in(field(field(metric_named(&e, "test.count"), 7), 1), 4) == 5);
+  encode_delta(*state, NOW + 1, &e); /* the other scope's deltas begin where they began before */
+  assert_int_equal(field(field(field(metric_named(&e, "test.count"), 7), 1), 2).value, START);
+  assert_int_equal(try_encode(*state, 1, HOIST_TEMPORALITY_CUMULATIVE, NOW, &e), HOIST_OK);
+  assert_int_equal(e.points, 0);
+  buf_done(&e.bytes);
+}
+
+/* Protobuf's sint32. */
+static int64_t unzigzag(uint64_t value) {
+  return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+/* The nth count of an encoded side. */
+static uint64_t side_count(struct wire_field side, size_t nth) {
+  struct wire_field packed = field(side, 2);
+  struct wire_reader reader = wire_read(packed.data, packed.size);
+  uint64_t count = 0;
+  for (size_t i = 0; i <= nth; i++)
+    assert_true(wire_next_varint(&reader, &count));
+  return count;
+}
+
+static void test_an_exponential_histogram_is_encoded_with_scale_offset_and_counts(void **state) {
+  static const struct hoist_instrument spread = {.name = "test.spread",
+                                                 .kind = HOIST_EXPONENTIAL_HISTOGRAM};
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  struct hoist_attr attr = {.key = "a", .type = HOIST_ATTR_STRING, .value = {.string = "b"}};
+  static const double values[] = {0, 1, 0x1p100, 0x1p-100, -4, -4, 3};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+    add(*state, &spread, values[i], &attr, 1);
+  encode(*state, &e);
+  struct wire_field data = field(metric_named(&e, "test.spread"), 10);
+  assert_int_equal(field(data, 2).value, 2);
+  struct wire_field point = point_with(data, 1, "a", "b"), side;
+  assert_int_equal(field(point, 4).value, 7);
+  assert_true(number_in(point, 5) == 0x1p100 + 3 + 1 - 8);
+  /* exponents -101 to 99 make 201 buckets at scale 0, 101 at scale -1 */
+  assert_int_equal(unzigzag(field(point, 6).value), -1);
+  assert_int_equal(field(point, 7).value, 1);
+  side = field(point, 8);
+  assert_int_equal(unzigzag(field(side, 1).value), -101 >> 1);
+  assert_int_equal(side_count(side, 0), 1);   /* 2^-100 */
+  assert_int_equal(side_count(side, 50), 1);  /* 1, in (1/4, 1] */
+  assert_int_equal(side_count(side, 51), 1);  /* 3, in (1, 4] */
+  assert_int_equal(side_count(side, 100), 1); /* 2^100 */
+  side = field(point, 9);
+  assert_int_equal(unzigzag(field(side, 1).value), 0); /* (1, 4] */
+  assert_int_equal(side_count(side, 0), 2);
+  assert_true(number_in(point, 12) == -4 && number_in(point, 13) == 0x1p100);
+  buf_done(&e.bytes);
+}
+
+static void test_histograms_are_exponential_where_that_is_asked_for(void **state) {
+  struct metrics m;
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  metrics_init(&m, &(struct metrics_config){.exponential_histograms = true});
+  add(&m, &duration, 0.3, NULL, 0);
+  add(&m, &counter, 1, NULL, 0);
+  encode_delta(&m, NOW, &e);
+  struct wire_field data = field(metric_named(&e, "test.time"), 10);
+  assert_int_equal(field(data, 2).value, 1); /* delta */
+  assert_int_equal(unzigzag(field(field(data, 1), 6).value), 20);
+  add(&m, &duration, 1e9, NULL, 0);
+  encode_delta(&m, NOW, &e); /* one value again, so as fine as it gets */
+  point_with(field(metric_named(&e, "test.time"), 10), 1, NULL, NULL);
+  assert_int_equal(unzigzag(field(field(field(metric_named(&e, "test.time"), 10), 1), 6).value),
+                   20);
+  encode(&m, &e); /* while the total holds both */
+  assert_int_equal(field(field(field(metric_named(&e, "test.time"), 10), 1), 4).value, 2);
+  metrics_done(&m);
+  buf_done(&e.bytes);
+}
+
+static void test_a_histogram_may_have_no_bounds(void **state) {
+  static const double none[1];
+  static const struct hoist_instrument one_bucket = {
+      .name = "test.one", .kind = HOIST_HISTOGRAM, .bounds = none, .bound_count = 0};
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  add(*state, &one_bucket, 5, NULL, 0);
+  encode(*state, &e);
+  struct wire_field point = field(field(metric_named(&e, "test.one"), 9), 1), unused;
+  assert_int_equal(field(point, 6).size, 8);
+  assert_int_equal(bucket(point, 0), 1);
+  assert_false(find_field(point, 7, 0, &unused));
+  buf_done(&e.bytes);
 }
 
 static void *add_many(void *arg) {
@@ -323,7 +427,7 @@ static void test_threads_lose_no_value(void **state) {
     pthread_join(threads[i], NULL);
   encode(*state, &e);
   struct wire_field sum = field(metric_named(&e, "test.count"), 7);
-  assert_true(number(point_with(sum, 7, "model.id", "odd"), 4) == 15000);
+  assert_true(number_in(point_with(sum, 7, "model.id", "odd"), 4) == 15000);
   buf_done(&e.bytes);
 }
 
@@ -343,6 +447,11 @@ int main(void) {
       TEST(test_nothing_measured_is_nothing_encoded),
       TEST(test_too_much_for_the_buffer_is_an_error),
       TEST(test_threads_lose_no_value),
+      TEST(test_totals_and_deltas_can_be_read_of_the_same),
+      TEST(test_scopes_have_series_of_their_own),
+      TEST(test_an_exponential_histogram_is_encoded_with_scale_offset_and_counts),
+      TEST(test_histograms_are_exponential_where_that_is_asked_for),
+      TEST(test_a_histogram_may_have_no_bounds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
