@@ -23,14 +23,14 @@ install: all ## install below PREFIX (default /usr/local)
 	meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
 	meson install -C $(BUILD)
 
-bench: all ## measure; results go to docs/performance.md by hand
+bench: all ## measure loads, and telemetry beside other SDKs; results go to docs/performance.md by hand
 	tools/bench
 
 lint: ## formatting, clang-tidy, layering, banned functions, exported names
 	tools/lint
 
 format: ## clang-format every source
-	find src apps include examples tests -name '*.[ch]' -exec clang-format -i {} +
+	find src apps include examples tests \( -name '*.[ch]' -o -name '*.cc' \) -exec clang-format -i {} +
 
 clean: ## remove the build directories; what was installed stays
 	rm -rf build build-asan build-tsan build-fuzz

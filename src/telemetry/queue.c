@@ -245,7 +245,7 @@ bool queue_next(struct queue *q, struct queue_round *round, struct queue_piece *
 /* ---- looking ------------------------------------------------------------------------------------- */
 
 void queue_get_counts(struct queue *q, struct queue_counts *ret_counts) {
-  struct queue_counts counts = {.bytes_max = q->chunk_count * q->room};
+  struct queue_counts counts = {.bytes_max = q->chunk_count * q->chunk_bytes};
   pthread_mutex_lock(&q->lock);
   counts.bytes = q->full_bytes;
   for (size_t i = 0; i <= q->own_writers; i++) {

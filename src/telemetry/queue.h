@@ -138,7 +138,7 @@ bool queue_next(struct queue *q, struct queue_round *round, struct queue_piece *
 
 struct queue_counts {
   uint64_t started, accepted, refused; /* since the start (or the fork) */
-  uint64_t bytes, bytes_max;           /* not read yet, and room for them */
+  uint64_t bytes, bytes_max;           /* not read yet, and the memory for them */
 };
 void queue_get_counts(struct queue *q, struct queue_counts *ret_counts);
 

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertExit, hoistBin, projectRoot, start, tempDir } from '../lib/harness.mjs';
@@ -39,12 +39,91 @@ test('the example with its own tracer gets every span, nested', async (t) => {
   assert.match(failed.stdout.split('\n').filter(Boolean).at(-1), /^model\.load .* ERROR /);
 });
 
-test('the public headers are C11 and C++', () => {
-  const headers = ['error.h', 'hoist.h', 'telemetry.h'];
-  for (const header of headers) {
-    const include = ['-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only', `-I${join(projectRoot, 'include')}`, '-include', `hoist/${header}`, '-'];
-    execFileSync('cc', ['-std=c11', '-x', 'c', ...include], { input: 'int main(void) { return 0; }\n' });
-    execFileSync('c++', ['-std=c++11', '-x', 'c++', ...include], { input: 'int main() { return 0; }\n' });
+test('the example in C++ finds hoist\'s spans in its own trace, and hoist\'s metrics', {
+  skip: existsSync(example('opentelemetry_cpp')) ? false : 'opentelemetry-cpp is not installed',
+}, async (t) => {
+  const result = await start([modelId], { bin: example('opentelemetry_cpp'), env: env(t) }).done;
+  assertExit(result, 0);
+  const spans = new Map(result.stdout.split(/^\{$/m).filter((text) => /^ *span_id +:/m.test(text)).map((text) => {
+    const field = (name) => text.match(new RegExp(`^ *${name} *: (.*)$`, 'm'))[1].trim();
+    return [field('name'), { traceId: field('trace_id'), id: field('span_id'), parent: field('parent_span_id'), model: text.match(/model\.id: (.*)/)?.[1] }];
+  }));
+  const request = spans.get('request');
+  assert.match(request.traceId, /^[0-9a-f]{32}$/);
+  assert.match(request.parent, /^0{16}$/);
+  for (const [name, span] of spans) assert.equal(span.traceId, request.traceId, name);
+  const below = [['model.load', 'request'], ['model.artifacts.download', 'model.load'], ['model.artifact.download', 'model.artifacts.download'],
+    ['model.artifacts.load', 'model.load'], ['model.session.create', 'model.load'], ['ort.create_env', 'model.session.create']];
+  for (const [name, parent] of below) assert.equal(spans.get(name)?.parent, spans.get(parent).id, `${name} below ${parent}`);
+  assert.equal(spans.get('model.load').model, modelId);
+  for (const name of ['inference.model.loads', 'inference.models.loaded', 'inference.model.load.duration']) {
+    assert.match(result.stdout, new RegExp(`name\\s*: ${name.replaceAll('.', '\\.')}\n`));
+  }
+  assert.match(result.stdout, /buckets +: \[0\.005, /);
+  const failed = await start(['nobody/1'], { bin: example('opentelemetry_cpp'), env: env(t) }).done;
+  assertExit(failed, 1);
+  assert.match(failed.stdout, /name +: model\.load\n[^}]*status +: Error\n/);
+});
+
+test('the adapter in C++ is right for both ABIs of opentelemetry-cpp', {
+  skip: existsSync(example('opentelemetry_cpp')) ? false : 'opentelemetry-cpp is not installed',
+}, () => {
+  const flags = execFileSync('pkg-config', ['--cflags', 'opentelemetry_api']).toString().trim().split(/\s+/)
+    .filter((flag) => !/ABI_VERSION_NO/.test(flag)).map((flag) => flag.replace(/^-I/, '-isystem'));
+  for (const abi of [1, 2]) {
+    for (const std of ['c++14', 'c++17', 'c++20']) {
+      execFileSync('c++', [`-std=${std}`, '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only', `-I${join(projectRoot, 'include')}`, ...flags,
+        `-DOPENTELEMETRY_ABI_VERSION_NO=${abi}`, '-include', join(projectRoot, 'examples/opentelemetry_cpp.h'), '-x', 'c++', '-'], { input: 'int main() { return 0; }\n' });
+    }
+  }
+});
+
+// A program of two files, so that what the headers inline must neither be missing nor there twice.
+const one = `
+#include <hoist/hoist.h>
+int other(struct hoist_telemetry *telemetry);
+int main(void) {
+  struct hoist_span span;
+  hoist_span_start_root(NULL, "root", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_set_string(&span, "key", "value");
+  hoist_span_set_double(&span, "key", 1);
+  hoist_span_end(&span);
+  return hoist_version()[0] == 0 || other(NULL);
+}
+`;
+const two = `
+#include <hoist/hoist.h>
+int other(struct hoist_telemetry *telemetry);
+int other(struct hoist_telemetry *telemetry) {
+  void (*end)(struct hoist_span *) = hoist_span_end;
+  struct hoist_span span;
+  hoist_span_start_root(telemetry, "root", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_bound_add(NULL, 1);
+  end(&span);
+  return hoist_span_is_recording(&span);
+}
+`;
+
+test('the public headers are C99 to C17, with the inline of gnu89 too, and C++11 to C++20', async (t) => {
+  const dir = tempDir(t);
+  const headers = readdirSync(join(projectRoot, 'include/hoist'));
+  assert.ok(headers.includes('hoist.h') && headers.length >= 6, `${headers}`);
+  const c = ['-std=c99 -Wpedantic', '-std=c11 -Wpedantic', '-std=c17 -Wpedantic', '-std=gnu11 -fgnu89-inline -Wpedantic', '-std=gnu89']
+    .map((std) => ['cc', 'c', `${std} -Wstrict-prototypes`]);
+  const cxx = ['c++11', 'c++14', 'c++17', 'c++20'].map((std) => ['c++', 'c++', `-std=${std} -Wpedantic`]);
+  for (const [compiler, language, dialect] of [...c, ...cxx]) {
+    const flags = ['-x', language, ...dialect.split(' '), '-Wall', '-Wextra', '-Werror', `-I${join(projectRoot, 'include')}`];
+    for (const header of headers) { // each by itself: none leans on what another one includes
+      execFileSync(compiler, [...flags, '-fsyntax-only', '-include', `hoist/${header}`, '-'], { input: 'int main(void) { return 0; }\n' });
+    }
+    for (const [name, input] of [['one', one], ['two', two]]) for (const level of ['-O0', '-O2']) {
+      execFileSync(compiler, [...flags, level, '-c', '-o', join(dir, `${name}${level}.o`), '-'], { input });
+    }
+    for (const level of ['-O0', '-O2']) {
+      const bin = join(dir, `program${level}`);
+      execFileSync(compiler, ['-o', bin, join(dir, `one${level}.o`), join(dir, `two${level}.o`), `-L${join(build, 'src')}`, '-lhoist', `-Wl,-rpath,${join(build, 'src')}`]);
+      assertExit(await start([], { bin }).done, 0);
+    }
   }
 });
 
