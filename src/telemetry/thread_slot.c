@@ -32,8 +32,8 @@ static void forked(void) {
 }
 
 static void prepare(void) {
-  has_key = pthread_key_create(&at_thread_end, give_back) == 0 &&
-            pthread_atfork(NULL, NULL, forked) == 0;
+  has_key =
+      pthread_key_create(&at_thread_end, give_back) == 0 && pthread_atfork(NULL, NULL, forked) == 0;
 }
 
 static unsigned take_lowest(void) {
