@@ -60,9 +60,9 @@ static uint64_t hash_of(const struct series_key *key) {
     memcpy(&word, key->attrs + i, sizeof word);
     hash = mix(hash, word);
   }
-  for (; i < key->attr_size; i++)
-    hash = mix(hash, key->attrs[i]);
-  return hash;
+  word = 0;
+  memcpy(&word, key->attrs + i, key->attr_size - i);
+  return mix(hash, word);
 }
 
 /* Positions of the attributes that count, in the order of their keys: sets are equal in any order.

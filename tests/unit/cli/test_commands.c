@@ -378,6 +378,27 @@ static void test_a_trace_file_can_be_drawn_again(void **state) {
   unlink(path);
 }
 
+static void test_metrics_go_into_a_file(void **state) {
+  static const char *const variables[] = {"OTEL_METRICS_EXPORTER", "prometheus", NULL};
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  close(fd);
+  snprintf(line, sizeof line, "hoist pull -q --metrics-file %s faces/1", path);
+  run_line(line);
+  assert_int_equal(run.code, 0);
+  HOIST_AUTO(buf) struct buf text = buf_make(1 << 20);
+  assert_int_equal(fs_read_file(AT_FDCWD, path, &text, NULL), HOIST_OK);
+  assert_non_null(strstr(buf_str(&text), "service_name=\"hoist\""));
+  unlink(path);
+  environment = variables; /* asks for metrics, but a command has nowhere to show them */
+  run_line("hoist pull faces/1");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.err, "say --metrics-file");
+  run_line("hoist config --metrics-file m.prom");
+  assert_says(&run.out, "--metrics-file");
+}
+
 static void test_telemetry_trouble_is_a_warning_only(void **state) {
   run_line("hoist load --trace-file /nonexistent/dir/t.json faces/1");
   assert_int_equal(run.code, 0);
@@ -695,6 +716,7 @@ int main(void) {
       TEST(test_malformed_baggage_is_ignored_with_a_warning),
       TEST(test_spans_that_stay_here_are_no_parents_for_others),
       TEST(test_a_trace_file_can_be_drawn_again),
+      TEST(test_metrics_go_into_a_file),
       TEST(test_telemetry_trouble_is_a_warning_only),
       TEST(test_ls_is_a_table_with_a_total),
       TEST(test_ls_is_one_object_for_programs),

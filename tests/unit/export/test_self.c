@@ -73,9 +73,9 @@ static void test_what_arrives_is_counted_as_exported(void **state) {
   assert_int_equal(status.spans_exported, 3);
   assert_int_equal(status.exports_ok, 1);
   assert_int_equal(status.queue_bytes_max, 4 << 20);
-  assert_has(
-      telemetry, server,
-      "otel_sdk_span_started_total{otel_span_sampling_result=\"RECORD_AND_SAMPLE\"," OWN "} 3");
+  assert_has(telemetry, server,
+             "otel_sdk_span_started_total{otel_span_sampling_result=\"RECORD_AND_SAMPLE\"," OWN
+             "} 3");
   assert_has(telemetry, server, "otel_sdk_processor_span_processed_total{" BATCHING OWN "} 3");
   assert_has(telemetry, server,
              "otel_sdk_exporter_span_exported_total{" HTTP_SPANS OWN
