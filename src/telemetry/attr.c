@@ -5,29 +5,6 @@
 
 #include "text.h"
 
-/* Bytes of the character at the start of `text`, 0 where there is none. */
-static size_t character_size(const char *text, size_t size) {
-  for (size_t n = 1; n <= 4 && n <= size; n++)
-    if (utf8_valid(text, n)) return n;
-  return 0;
-}
-
-static size_t repair(const char *text, size_t size, char *out, size_t max) {
-  static const char replacement[] = "\xef\xbf\xbd";
-  size_t used = 0;
-  while (size > 0) {
-    size_t n = character_size(text, size);
-    const char *from = n > 0 ? text : replacement;
-    size_t width = n > 0 ? n : sizeof replacement - 1;
-    if (used + width > max) break;
-    memcpy(out + used, from, width);
-    used += width;
-    text += n > 0 ? n : 1;
-    size -= n > 0 ? n : 1;
-  }
-  return used;
-}
-
 struct text {
   const char *data;
   size_t size;
@@ -38,7 +15,7 @@ static struct text clean(const char *text, size_t size, size_t max, char scratch
   if (max > ATTR_TEXT_MAX) max = ATTR_TEXT_MAX;
   if (size > max) size = utf8_prefix(text, size, max);
   if (utf8_valid(text, size)) return (struct text){text, size};
-  return (struct text){scratch, repair(text, size, scratch, max)};
+  return (struct text){scratch, utf8_repair(text, size, scratch, max)};
 }
 
 uint8_t *text_put_odd(uint8_t *p, const uint8_t *end, uint8_t tag, const char *text, size_t size,

@@ -100,6 +100,9 @@ static const struct row {
     {"OTEL_METRIC_EXPORT_INTERVAL", "7", "metric_interval_ms=7\n", .bad = "never"},
     {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Delta", "temporality=1\n",
      .bad = "sometimes"},
+    {"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+     "base2_exponential_bucket_histogram", "exponential_histograms=1\n", .bad = "sparse"},
+    {"OTEL_METRICS_EXEMPLAR_FILTER", "always_off", "exemplar_filter=1\n", .bad = "sometimes"},
     {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7", "attribute_value_max=7\n", .bad = "-7"},
     {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7", "attribute_value_max=7\n", .bad = "0x7"},
     {"OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "limits=7 128 128 7 7\n", .bad = "many"},
@@ -164,7 +167,8 @@ static void show(const struct hoist_telemetry_config *c, char out[SHOWN_SIZE]) {
       "metrics_headers=%s\ntimeouts=%u %u\nca_file=%s\nmetrics_ca_file=%s\ncertificate=%s\n"
       "metrics_certificate=%s\nkey=%s\nmetrics_key=%s\nservice_name=%s\nresource_attributes=%s\n"
       "sampler=%s\nsampler_arg=%s\nbatch_delay_ms=%u\nqueue_bytes=%llu\nbatch_spans_max=%u\n"
-      "metric_interval_ms=%u\ntemporality=%d\nattribute_value_max=%u\nlimits=%u %u %u %u %u\n",
+      "metric_interval_ms=%u\ntemporality=%d\nattribute_value_max=%u\nlimits=%u %u %u %u %u\n"
+      "exponential_histograms=%d\nexemplar_filter=%d\n",
       text(c->traces_endpoint), text(c->metrics_endpoint), c->console, c->propagators,
       c->allow_forced_traces, (int)c->traces_protocol, (int)c->metrics_protocol,
       (int)c->traces_compression, (int)c->metrics_compression, text(c->headers),
@@ -175,7 +179,7 @@ static void show(const struct hoist_telemetry_config *c, char out[SHOWN_SIZE]) {
       text(c->sampler), text(c->sampler_arg), c->batch_delay_ms, (unsigned long long)c->queue_bytes,
       c->batch_spans_max, c->metric_interval_ms, (int)c->metrics_temporality,
       c->attribute_value_max, l->attributes, l->events, l->links, l->event_attributes,
-      l->link_attributes);
+      l->link_attributes, c->exponential_histograms, (int)c->exemplar_filter);
   assert_in_range(size, 1, SHOWN_SIZE - 1);
 }
 

@@ -123,19 +123,24 @@ static const struct {
 };
 
 /* The service: what it sends, as read back. */
-static void serve(struct hoist_telemetry *telemetry, const struct header *headers,
-                  struct hoist_span_context *ret_sent) {
+static void pass_on(struct hoist_telemetry *telemetry, const struct header *headers,
+                    struct sent *ret_sent) {
   struct hoist_remote_context remote;
   struct hoist_span server, client;
   struct hoist_span_context context;
-  struct sent sent = {0};
   extract(headers, &remote);
   hoist_span_start_root(telemetry, "server", HOIST_SPAN_SERVER, &remote.span, &server);
   hoist_span_start(&server, "client", HOIST_SPAN_CLIENT, &client);
   hoist_span_get_context(&client, &context);
-  hoist_context_inject(&context, set_header, &sent);
+  hoist_context_inject(&context, set_header, ret_sent);
   hoist_span_end(&client);
   hoist_span_end(&server);
+}
+
+static void serve(struct hoist_telemetry *telemetry, const struct header *headers,
+                  struct hoist_span_context *ret_sent) {
+  struct sent sent = {0};
+  pass_on(telemetry, headers, &sent);
   const char *parent = sent_value(&sent, "traceparent");
   assert_non_null(parent);
   assert_int_equal(hoist_traceparent_parse(parent, ret_sent), HOIST_OK);
@@ -312,6 +317,18 @@ static void test_a_tracestate_goes_on_or_is_dropped_without_its_traceparent(void
   }
 }
 
+static void test_spans_pass_a_tracestate_on_as_it_came(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+    struct sent sent = {0};
+    pass_on(recording_telemetry(r), states[i].headers, &sent);
+    const char *actual = sent_value(&sent, "tracestate"), *expected = states[i].state;
+    if (!actual != !expected || (actual && strcmp(actual, expected) != 0))
+      fail_msg("row %zu: %s: \"%s\"", i, states[i].name, actual ? actual : "(none)");
+  }
+  recording_stop(r);
+}
+
 /* ---- AdvancedTest, TraceContext2Test ------------------------------------------------------------- */
 
 static void serve_three(const struct header *headers, struct hoist_span_context sent[3]) {
@@ -362,6 +379,7 @@ static void test_propagates_random_flag(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_traceparent_is_continued_or_a_new_trace_begun),
+      cmocka_unit_test(test_spans_pass_a_tracestate_on_as_it_came),
       cmocka_unit_test(test_a_tracestate_goes_on_or_is_dropped_without_its_traceparent),
       cmocka_unit_test(test_multiple_requests_with_valid_traceparent),
       cmocka_unit_test(test_multiple_requests_without_traceparent),
