@@ -95,10 +95,10 @@ struct hoist_telemetry_config {
   const char *ca_file;          /**< PEM; NULL: the system's */
   const char *trace_file;       /**< OTLP-JSON lines are appended here; NULL: none */
   int console;                  /**< HOIST_CONSOLE_* bits: also shown on standard error */
-  uint64_t queue_bytes;         /**< memory for spans not yet exported. Default 4 MiB */
-  uint32_t batch_delay_ms;      /**< longest wait before a batch leaves. Default 5000 */
+  uint64_t queue_bytes;    /**< memory for spans not yet exported, 16 KiB to 1 GiB. Default 4 MiB */
+  uint32_t batch_delay_ms; /**< longest wait before a batch leaves, at least 10. Default 5000 */
   uint32_t export_timeout_ms;   /**< one batch, retries included. Default 10000; 0: no limit */
-  uint32_t metric_interval_ms;  /**< Default 60000 */
+  uint32_t metric_interval_ms;  /**< at least 10. Default 60000 */
   const char *sampler;          /**< as OTEL_TRACES_SAMPLER. Default "parentbased_always_on" */
   const char *sampler_arg;      /**< as OTEL_TRACES_SAMPLER_ARG */
   uint32_t attribute_value_max; /**< bytes per string value. Default UINT32_MAX; never over 8 KiB */
@@ -106,10 +106,11 @@ struct hoist_telemetry_config {
    *  thread, before the exporters run. Borrowed for the length of the call. */
   void (*on_spans)(void *user, const void *traces_data, size_t size);
   void *on_spans_user;
-  /** Where warnings about telemetry itself go, one line each; NULL: standard error. */
+  /** Where warnings about telemetry itself go, one line each; NULL: standard error. Called by the export
+   *  thread, and by the thread that reads the environment, opens, or first records in a forked child. */
   void (*on_warning)(void *user, const char *line);
   void *on_warning_user;
-  uint32_t batch_spans_max;           /**< spans in one export. Default 512 */
+  uint32_t batch_spans_max;           /**< spans in one export, at least 1. Default 512 */
   uint32_t metrics_export_timeout_ms; /**< as export_timeout_ms, for metrics. Default 10000 */
   const char *metrics_headers;        /**< for metrics; NULL: `headers`, "": none */
   const char *metrics_ca_file;        /**< for metrics; NULL: `ca_file`, "": system's */
@@ -133,7 +134,7 @@ struct hoist_telemetry_config {
   enum hoist_exemplar_filter exemplar_filter;
   int exponential_histograms; /**< 1: HOIST_HISTOGRAM too gets exponential buckets. Default 0 */
   /** Prometheus text is written here whenever metrics are exported, whole or not at all (for
-   *  node_exporter's textfile collector, say); NULL: none. */
+   *  node_exporter's textfile collector, say); NULL: none. A forked child leaves the file alone. */
   const char *metrics_file;
 };
 
@@ -157,12 +158,17 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_open(
     struct hoist_error *err);
 
 /** Exports what has been recorded so far; blocks until it is done or `timeout_ms` passed.
- *  Errors:  TIMEOUT · UNAVAILABLE an exporter failed (the data is dropped and counted) */
+ *  Errors:  TIMEOUT · UNAVAILABLE an exporter failed (the data is dropped and counted), or there is no
+ *           export thread · INVALID called from a callback of this telemetry */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_flush(
     struct hoist_telemetry *telemetry, uint32_t timeout_ms, struct hoist_error *err);
 
-/** Flushes for at most `timeout_ms`, stops the thread, frees everything. NULL is fine. All spans must
- *  have ended. */
+/** Flushes for at most `timeout_ms`, stops the thread, frees everything. NULL is fine, and so is a view,
+ *  which goes with the whole. All spans must have ended.
+ *
+ *  Returns at most 250 ms later than that, whatever collectors, files and standard error do: where one of
+ *  them holds the thread up, the thread is left to free everything itself. Only a callback of the program's
+ *  is waited for until it returns. From such a callback close returns at once. */
 HOIST_API void hoist_telemetry_close(struct hoist_telemetry *telemetry, uint32_t timeout_ms);
 
 /** A view of `telemetry` whose spans and metrics carry an instrumentation scope of their own (Trace API,

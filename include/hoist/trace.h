@@ -19,9 +19,9 @@ extern "C" {
 
 /* Functions that are worth having in the caller; the library exports each of them as well. */
 #if defined(__GNUC_GNU_INLINE__)
-#define HOIST_INLINE static inline
+#define HOIST_INLINE static __inline__
 #else
-#define HOIST_INLINE HOIST_API inline
+#define HOIST_INLINE HOIST_API __inline__
 #endif
 
 struct hoist_telemetry;
@@ -110,7 +110,7 @@ HOIST_API void hoist_span_put_(struct hoist_span *span, const char *key, size_t 
 HOIST_API void hoist_span_finish_(struct hoist_span *span, uint64_t end_unix_ns);
 
 /** Starts a span with no parent in this process. `remote` (may be NULL or invalid) is the parent in
- *  another process; without it a new trace begins. `name` is copied.
+ *  another process; without it a new trace begins. `name` is copied, and cut at 255 bytes.
  *  Threads: any */
 HOIST_INLINE void hoist_span_start_root(struct hoist_telemetry *telemetry, const char *name,
                                         enum hoist_span_kind kind,
@@ -150,7 +150,8 @@ HOIST_INLINE void hoist_span_start_at(const struct hoist_span *parent, const cha
 HOIST_API int hoist_span_is_recording(const struct hoist_span *span);
 
 /** Sets an attribute; the last value of a key wins. NULL strings are ignored. Long values are cut at a
- *  UTF-8 boundary; what does not fit any more is dropped and counted on the span. */
+ *  UTF-8 boundary (hoist_telemetry_config.attribute_value_max); what does not fit any more, and a key that
+ *  is empty, over 127 bytes or not UTF-8, is dropped and counted on the span. */
 HOIST_INLINE void hoist_span_set_string(struct hoist_span *span, const char *key,
                                         const char *value) {
   if (span && span->telemetry && key && value)
@@ -178,7 +179,7 @@ HOIST_INLINE void hoist_span_set_bool(struct hoist_span *span, const char *key, 
 /** Sets an attribute of any type; the way to set an array. */
 HOIST_API void hoist_span_set_attr(struct hoist_span *span, const struct hoist_attr *attr);
 
-/** Adds an event at the present time. */
+/** Adds an event at the present time. Its name is cut at 255 bytes. */
 HOIST_API void hoist_span_add_event(struct hoist_span *span, const char *name,
                                     const struct hoist_attr *attrs, size_t attr_count);
 /** As hoist_span_add_event with a time of the caller (nanoseconds since the Unix epoch; 0: now). */
@@ -192,7 +193,7 @@ HOIST_API void hoist_span_add_link(struct hoist_span *span,
                                    const struct hoist_attr *attrs, size_t attr_count);
 
 /** Sets the status: OK is final, ERROR beats UNSET, and setting UNSET does nothing (Trace API, "Set
- *  Status"). `description` counts only with ERROR; NULL: none. */
+ *  Status"). `description` counts only with ERROR, and is cut at 511 bytes; NULL: none. */
 HOIST_API void hoist_span_set_status(struct hoist_span *span, enum hoist_span_status status,
                                      const char *description);
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "envelope.h"
@@ -22,6 +23,13 @@ static bool is_out_of_time(const struct pipeline *p) {
   return clock_monotonic_ns() >= atomic_load(&p->stop_at_ns);
 }
 
+static void set_in_io(struct pipeline *p, bool is_in_io) {
+  pthread_mutex_lock(&p->lock);
+  p->is_in_io = is_in_io;
+  pthread_cond_broadcast(&p->to_waiters);
+  pthread_mutex_unlock(&p->lock);
+}
+
 void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) {
   char text[400], line[480];
   uint64_t now = clock_monotonic_ns();
@@ -36,10 +44,13 @@ void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) 
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
   snprintf(line, sizeof line, "telemetry: %s", text);
-  if (p->on_warning)
+  if (p->on_warning) {
     p->on_warning(p->on_warning_user, line);
-  else
-    fprintf(stderr, "hoist: %s\n", line);
+  } else {
+    set_in_io(p, true); /* nobody may be reading it */
+    dprintf(STDERR_FILENO, "hoist: %s\n", line);
+    set_in_io(p, false);
+  }
 }
 
 /* ---- what became of a batch ---------------------------------------------------------------------- */
@@ -88,13 +99,6 @@ static void count_exported(struct pipeline *p, uint64_t exported, uint64_t rejec
 static void count_success(struct pipeline *p) {
   pthread_mutex_lock(&p->lock);
   p->totals.exports_ok++;
-  pthread_mutex_unlock(&p->lock);
-}
-
-static void set_in_io(struct pipeline *p, bool is_in_io) {
-  pthread_mutex_lock(&p->lock);
-  p->is_in_io = is_in_io;
-  pthread_cond_broadcast(&p->to_waiters);
   pthread_mutex_unlock(&p->lock);
 }
 

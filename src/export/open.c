@@ -148,6 +148,7 @@ static enum hoist_status build(struct pipeline *p, const struct hoist_telemetry_
       .temporality = config->metrics_temporality,
       .metrics = {config->exponential_histograms != 0, config->exemplar_filter},
       .on_pressure = pipeline_on_pressure,
+      .on_reset = pipeline_on_reset,
       .on_fork = pipeline_on_fork,
       .user = p};
   enum hoist_status status =

@@ -135,12 +135,13 @@ enum hoist_status pipeline_start(struct pipeline *p, struct hoist_error *err) {
   p->message = buf_make(PIPELINE_MESSAGE_MAX);
   p->text = buf_make(PROMETHEUS_MAX);
   sigfillset(&all);
+  pthread_mutex_lock(&p->lock);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int failed = pthread_create(&p->worker, NULL, work, p);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (failed) return hoist_fail_errno(err, failed, "starting the telemetry export thread");
-  p->is_running = true;
-  return HOIST_OK;
+  p->is_running = failed == 0;
+  pthread_mutex_unlock(&p->lock);
+  return failed ? hoist_fail_errno(err, failed, "starting the telemetry export thread") : HOIST_OK;
 }
 
 void pipeline_on_pressure(void *user) {
@@ -151,8 +152,7 @@ void pipeline_on_pressure(void *user) {
   pthread_mutex_unlock(&p->lock);
 }
 
-/* The parent's worker does not exist here, and its buffers may be half-written: they are left. */
-void pipeline_on_fork(void *user) {
+void pipeline_on_reset(void *user) {
   struct pipeline *p = user;
   pipeline_init_locks(p);
   p->is_running = p->is_pressed = p->is_stopping = p->is_in_io = false;
@@ -161,6 +161,13 @@ void pipeline_on_fork(void *user) {
   p->observed = (struct recorder_counts){0};
   p->observed_lost = 0;
   p->refused_seen = 0;
+}
+
+/* The parent's worker does not exist here, and its buffers may be half-written: they are left. So is its
+ * metrics file, which two processes would take from each other. */
+void pipeline_on_fork(void *user) {
+  struct pipeline *p = user;
+  p->metrics_file = NULL;
   for (size_t i = 0; i < p->exporter_count; i++)
     if (p->exporters[i]->ops->after_fork) p->exporters[i]->ops->after_fork(p->exporters[i]);
   struct hoist_error error;
@@ -175,8 +182,7 @@ static enum hoist_status flush(struct hoist_telemetry *telemetry, uint32_t timeo
                                struct hoist_error *err) {
   struct pipeline *p = pipeline_of(telemetry);
   uint64_t until_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
-  if (!recorder_is_ours(&p->recorder))
-    return hoist_fail(err, HOIST_UNAVAILABLE, "telemetry is just starting in this forked process");
+  recorder_is_ours(&p->recorder);
   pthread_mutex_lock(&p->lock);
   if (!p->is_running || pthread_equal(p->worker, pthread_self())) {
     bool is_running = p->is_running;
@@ -219,7 +225,9 @@ static void stop(struct pipeline *p, uint32_t timeout_ms) {
   p->is_stopping = true;
   pthread_cond_signal(&p->to_worker);
   pthread_t worker = p->worker;
-  bool has_ended = wait_for_end(p, stop_at_ns + CLOSE_GRACE_NS);
+  /* From a callback of the user's it is the worker that calls: it cannot wait for itself. */
+  bool has_ended =
+      !pthread_equal(worker, pthread_self()) && wait_for_end(p, stop_at_ns + CLOSE_GRACE_NS);
   p->is_abandoned = !has_ended;
   pthread_mutex_unlock(&p->lock);
   if (has_ended) {
@@ -250,7 +258,7 @@ static void get_status(const struct hoist_telemetry *telemetry,
                        struct hoist_telemetry_status *ret_status) {
   struct pipeline *p = pipeline_of((struct hoist_telemetry *)(uintptr_t)telemetry);
   struct recorder_counts counts;
-  if (!recorder_is_ours(&p->recorder)) return;
+  recorder_is_ours(&p->recorder);
   pthread_mutex_lock(&p->lock);
   *ret_status = p->totals;
   pthread_mutex_unlock(&p->lock);
@@ -265,7 +273,9 @@ static void get_status(const struct hoist_telemetry *telemetry,
 
 static struct hoist_telemetry *view(struct hoist_telemetry *telemetry, const char *name,
                                     const char *version) {
-  return &recorder_scope(recorder_of(telemetry), name, version)->base;
+  struct recorder *recorder = recorder_of(telemetry);
+  recorder_is_ours(recorder);
+  return &recorder_scope(recorder, name, version)->base;
 }
 
 static unsigned get_propagators(const struct hoist_telemetry *telemetry) {
@@ -296,8 +306,11 @@ static enum hoist_status prometheus(struct hoist_telemetry *telemetry, char **re
   struct pipeline *p = pipeline_of(telemetry);
   HOIST_AUTO(buf) struct buf text = buf_make(PROMETHEUS_MAX);
   size_t left_out;
-  if (!recorder_is_ours(&p->recorder))
-    return hoist_fail(err, HOIST_UNAVAILABLE, "telemetry is just starting in this forked process");
+  recorder_is_ours(&p->recorder);
+  pthread_mutex_lock(&p->lock);
+  bool is_running = p->is_running;
+  pthread_mutex_unlock(&p->lock);
+  if (!is_running) return hoist_fail(err, HOIST_UNAVAILABLE, "there is no telemetry export thread");
   enum hoist_status status = pipeline_render(p, &text, &left_out, err);
   if (status != HOIST_OK) return status;
   size_t size = text.size;

@@ -76,6 +76,7 @@ void pipeline_init_locks(struct pipeline *p);
 HOIST_MUST_CHECK enum hoist_status pipeline_start(struct pipeline *p, struct hoist_error *err);
 /** recorder_config's hooks. */
 void pipeline_on_pressure(void *user);
+void pipeline_on_reset(void *user);
 void pipeline_on_fork(void *user);
 
 /** One line to the user's on_warning or standard error, unless this kind was warned about lately, or

@@ -74,16 +74,16 @@ static uint8_t *put_array(uint8_t *p, const uint8_t *end, uint8_t tag,
 uint8_t *attr_put_odd(uint8_t *p, const uint8_t *end, uint8_t tag, const struct hoist_attr *attr,
                       size_t key_size, size_t text_size, size_t text_max) {
   char scratch[ATTR_TEXT_MAX];
-  if (attr->type >= HOIST_ATTR_STRING_ARRAY && attr->type <= HOIST_ATTR_BOOL_ARRAY)
-    return put_array(p, end, tag, attr, key_size, text_max);
-  if (attr->type != HOIST_ATTR_STRING) return NULL; /* not one of ours */
+  if (!attr_has_value(attr)) return NULL;
+  if (attr->type != HOIST_ATTR_STRING) return put_array(p, end, tag, attr, key_size, text_max);
   struct text t = clean(attr->value.string, text_size, text_max, scratch);
   return attr_put_text(p, end, tag, attr->key, key_size, t.data, t.size);
 }
 
 bool attr_is_overridden(const struct hoist_attr *attrs, size_t count, size_t index) {
   for (size_t i = index + 1; i < count; i++)
-    if (attrs[i].key && attrs[index].key && strcmp(attrs[i].key, attrs[index].key) == 0)
+    if (attrs[i].key && attrs[index].key && attr_has_value(&attrs[i]) &&
+        strcmp(attrs[i].key, attrs[index].key) == 0)
       return true;
   return false;
 }

@@ -138,7 +138,13 @@ static inline uint8_t *attr_put(uint8_t *p, const uint8_t *end, uint8_t tag,
                         text_max);
 }
 
-/** Whether a later element of the list has the same key, so that this one does not count. */
+/** Whether there is a value: of a type we know, and no NULL string. */
+static inline bool attr_has_value(const struct hoist_attr *attr) {
+  return attr->type >= HOIST_ATTR_STRING && attr->type <= HOIST_ATTR_BOOL_ARRAY &&
+         (attr->type != HOIST_ATTR_STRING || attr->value.string);
+}
+
+/** Whether a later element of the list with a value has the same key, so that this one does not count. */
 bool attr_is_overridden(const struct hoist_attr *attrs, size_t count, size_t index);
 
 #endif

@@ -9,22 +9,17 @@
 #include "clock.h"
 
 atomic_uint fork_count = 1;
-static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 
 static void forked(void) {
   atomic_fetch_add_explicit(&fork_count, 1, memory_order_relaxed);
 }
 
-static void watch(void) {
+/* As early as can be: handlers run in the order they were registered in, and a program's own may record. */
+__attribute__((constructor)) static void watch(void) {
   (void)pthread_atfork(NULL, NULL, forked);
 }
 
-void fork_watch(void) {
-  (void)pthread_once(&watch_once, watch);
-}
-
 void ids_seed(struct thread_own *own) {
-  fork_watch();
   if (getentropy(own->random, sizeof own->random) != 0) {
     /* A kernel without entropy is next to impossible; ids then are unique in time and place only. */
     own->random[0] = clock_realtime_ns();

@@ -15,9 +15,6 @@ extern atomic_uint fork_count; /* ids.c's; starts at 1 */
 static inline unsigned fork_generation(void) {
   return atomic_load_explicit(&fork_count, memory_order_relaxed);
 }
-/** Starts counting; to be called before the first fork that matters. */
-void fork_watch(void);
-
 /** Seeds a thread's generator by the kernel. */
 void ids_seed(struct thread_own *own);
 

@@ -223,7 +223,11 @@ static struct chunk *pick(struct queue *q, struct queue_round *round, bool *ret_
     struct chunk *chunk = q->writers[round->next_writer++].chunk;
     if (chunk && unread(chunk) > 0) return chunk;
   }
-  return NULL;
+  if (round->is_last_turn || q->full_count == 0) return NULL;
+  round->is_last_turn = true;
+  round->full_left = q->full_count - 1;
+  *ret_is_full = true;
+  return pop_full(q);
 }
 
 bool queue_next(struct queue *q, struct queue_round *round, struct queue_piece *ret_piece) {

@@ -118,8 +118,11 @@ void queue_send(struct queue *q, unsigned slot, struct chunk *chunk, uint32_t fi
 
 /* ---- reading: one thread ------------------------------------------------------------------------- */
 
+/* First the full chunks, then what writers have begun, then those that became full meanwhile: so nothing
+ * that was there at the beginning is missed. */
 struct queue_round {
   size_t full_left, next_writer;
+  bool is_last_turn;
   struct chunk *chunk; /* to be released with the next step; NULL: none */
 };
 

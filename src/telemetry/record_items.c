@@ -100,7 +100,7 @@ static __attribute__((noinline)) void set_any(struct hoist_span *span,
   struct item earlier = {0};
   uint8_t *end = NULL;
   if (!is_writable(r)) return;
-  key_size = attr_check_key(attr->key, key_size);
+  key_size = attr_has_value(attr) ? attr_check_key(attr->key, key_size) : 0;
   if (key_size > 0 && r->keys_seen & bit_of(attr->key, key_size))
     earlier = find_item(r, SPAN_ATTRIBUTE, attr->key, key_size);
   if (key_size > 0 && (earlier.start || r->attr_count < recorder->config.limits.attributes)) {
@@ -186,7 +186,7 @@ static uint8_t *put_attrs(uint8_t *p, const uint8_t *end, const struct attr_list
     size_t key_size = attr_key_size(attr->key);
     bool is_null = attr->type == HOIST_ATTR_STRING && !attr->value.string;
     if (is_null || !attr->key || attr_is_overridden(list->attrs, list->count, i)) continue;
-    if (key_size == 0 || kept == list->limit) {
+    if (key_size == 0 || !attr_has_value(attr) || kept == list->limit) {
       dropped++;
       continue;
     }

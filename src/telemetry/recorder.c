@@ -3,15 +3,17 @@
  * the queue and the metrics. Threads: any, but for init, done and the drain. */
 #include "recorder.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
+#include "attr.h"
 #include "clock.h"
 #include "text.h"
 
 /* How old an anchor may get before a new trace measures again: bounds how long a set clock is
  * missed. */
 #define ANCHOR_AGE_MAX_NS NS_PER_S
-enum { ANCHOR_TRIES = 3, RESETTING = 0 };
+enum { ANCHOR_TRIES = 3 };
 
 /* The realtime clock read between two reads of the monotonic one; the tightest of a few. */
 static void measure_anchor(struct recorder *r) {
@@ -94,6 +96,7 @@ enum hoist_status recorder_init(struct recorder *r, const struct recorder_config
                  is_own ? config->scope_version : HOIST_VERSION))
     return hoist_fail_memory(err, "telemetry");
   r->config.scope_name = r->config.scope_version = NULL; /* were borrowed */
+  if (r->config.attribute_value_max > ATTR_TEXT_MAX) r->config.attribute_value_max = ATTR_TEXT_MAX;
   enum hoist_status status =
       queue_init(&r->queue, config->queue_bytes, config->on_pressure, config->user, err);
   if (status != HOIST_OK) {
@@ -101,8 +104,8 @@ enum hoist_status recorder_init(struct recorder *r, const struct recorder_config
     return status;
   }
   metrics_init(&r->metrics, &config->metrics);
-  fork_watch();
   atomic_store(&r->generation, fork_generation());
+  atomic_store(&r->resetting, fork_generation());
   measure_anchor(r);
   r->start_unix_ns = recorder_now(r);
   return HOIST_OK;
@@ -120,16 +123,21 @@ void recorder_done(struct recorder *r) {
 }
 
 bool recorder_take_over(struct recorder *r) {
-  unsigned current = fork_generation(), found = atomic_load(&r->generation);
-  if (found == RESETTING || found == current ||
-      !atomic_compare_exchange_strong(&r->generation, &found, RESETTING))
-    return found == current;
+  unsigned current = fork_generation(), claimed = atomic_load(&r->resetting);
+  if (claimed == current || !atomic_compare_exchange_strong(&r->resetting, &claimed, current)) {
+    /* Another thread of this process is at it, for microseconds. One that a further fork has left behind
+     * in the parent claimed another number. */
+    while (atomic_load_explicit(&r->generation, memory_order_acquire) != current)
+      sched_yield();
+    return true;
+  }
   pthread_mutex_init(&r->scopes_lock, NULL);
   queue_reset_after_fork(&r->queue);
   metrics_reset_after_fork(&r->metrics);
   r->start_unix_ns = recorder_now(r);
-  if (r->config.on_fork) r->config.on_fork(r->config.user);
+  if (r->config.on_reset) r->config.on_reset(r->config.user);
   atomic_store_explicit(&r->generation, current, memory_order_release);
+  if (r->config.on_fork) r->config.on_fork(r->config.user);
   return true;
 }
 

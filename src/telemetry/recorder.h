@@ -43,9 +43,12 @@ struct recorder_config {
   struct metrics_config metrics;
   /* The queue wants to be drained now. Any recording thread; must not block. */
   void (*on_pressure)(void *user);
-  /* This is a forked child's first use; the recorder is empty again. Exactly one thread. */
+  /* A forked child is taking the recorder over: what the parent's threads left behind, locks above all, is
+   * to be made new. Exactly one thread, while all others wait; must be quick. */
+  void (*on_reset)(void *user);
+  /* It has been taken over, and is empty. The same thread; the others go on. */
   void (*on_fork)(void *user);
-  void *user; /* of both, which may be NULL */
+  void *user; /* of these, which may be NULL */
 };
 
 struct recorder {
@@ -55,7 +58,8 @@ struct recorder {
   struct recorder_config config;
   /* Realtime minus monotonic, and when that was measured: traces take it at their root. */
   _Atomic uint64_t anchor_ns, anchored_ns;
-  atomic_uint generation; /* fork_generation() the contents belong to; 0: being reset */
+  atomic_uint generation; /* fork_generation() the contents belong to */
+  atomic_uint resetting;  /* and the one that they do, or are being emptied for */
   uint64_t start_unix_ns; /* of the cumulative metrics */
   struct queue queue;
   struct metrics metrics;
@@ -82,8 +86,8 @@ bool recorder_take_over(struct recorder *r);
  *  can be made. Any thread. */
 struct recorder_scope *recorder_scope(struct recorder *r, const char *name, const char *version);
 
-/** True when the contents belong to this process. In a forked child the first caller resets them;
- *  false for the others meanwhile, who must leave the recorder alone. */
+/** Sees to it that the contents belong to this process: in a forked child the first caller empties them, and
+ *  others wait for that. Always true. */
 static inline bool recorder_is_ours(struct recorder *r) {
   return atomic_load_explicit(&r->generation, memory_order_acquire) == fork_generation() ||
          recorder_take_over(r);

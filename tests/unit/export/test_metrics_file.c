@@ -227,6 +227,34 @@ static void test_threads_render_while_others_measure_and_export(void **state) {
              "\"} 1500\n")); /* spans started */
 }
 
+#ifndef __SANITIZE_THREAD__
+static int child_counts_too(struct hoist_telemetry *telemetry) {
+  static const struct hoist_instrument in_child = {.name = "in_child", .kind = HOIST_COUNTER};
+  hoist_metric_add(telemetry, &in_child, 1, NULL, 0);
+  if (hoist_telemetry_flush(telemetry, PLENTY_MS, NULL) != HOIST_OK) return 1;
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+  return 0;
+}
+
+static void test_a_forked_child_leaves_the_file_to_its_parent(void **state) {
+  static const struct hoist_instrument requests = {.name = "requests", .kind = HOIST_COUNTER};
+  struct fixture *f = *state;
+  struct hoist_telemetry *telemetry = opened(f, f->path);
+  int status;
+  hoist_metric_add(telemetry, &requests, 1000, NULL, 0);
+  assert_int_equal(hoist_telemetry_flush(telemetry, PLENTY_MS, NULL), HOIST_OK);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) _exit(child_counts_too(telemetry));
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  assert_non_null(strstr(contents(f->path), "requests_total"));
+  assert_null(strstr(contents(f->path), "in_child"));
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+}
+#endif
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
@@ -240,6 +268,7 @@ int main(void) {
       TEST(test_the_text_can_be_had_without_a_file),
 #ifndef __SANITIZE_THREAD__
       TEST(test_a_forked_child_has_metrics_of_its_own),
+      TEST(test_a_forked_child_leaves_the_file_to_its_parent),
 #endif
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

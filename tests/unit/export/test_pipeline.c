@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "fs.h"
 #include "otlp_read.h"
+#include "pipeline.h"
 #include "script_server.h"
 
 #define PLENTY_MS 20000
@@ -526,6 +527,87 @@ static void test_a_forked_child_exports_its_own_spans_only(void **state) {
 }
 #endif
 
+/* Runs in a process of its own, as it takes standard error away. */
+static int close_with_a_stuck_standard_error(void) {
+  struct hoist_telemetry_config config;
+  struct hoist_telemetry *telemetry;
+  int pipe_ends[2];
+  char filler[4096] = {0};
+  if (pipe(pipe_ends) != 0 || fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK) != 0) return 1;
+  while (write(pipe_ends[1], filler, sizeof filler) > 0)
+    ;
+  if (fcntl(pipe_ends[1], F_SETFL, 0) != 0 || dup2(pipe_ends[1], STDERR_FILENO) < 0) return 2;
+  hoist_telemetry_config_init(&config);
+  config.traces_endpoint = "http://127.0.0.1:9/v1/traces";
+  if (hoist_telemetry_open(&config, &telemetry, NULL) != HOIST_OK) return 3;
+  record(telemetry, 1);
+  alarm(PLENTY_MS / 1000);
+  hoist_telemetry_close(telemetry, 100); /* the warning about the collector blocks */
+  return 0;
+}
+
+static void test_close_does_not_wait_for_a_standard_error_nobody_reads(void **state) {
+  int status;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) _exit(close_with_a_stuck_standard_error());
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+struct closing {
+  struct hoist_telemetry *telemetry;
+  atomic_int closed;
+};
+
+static void close_from_within(void *user, const void *data, size_t size) {
+  struct closing *c = user;
+  if (atomic_load(&c->closed)) return; /* the last round, after close */
+  hoist_telemetry_close(c->telemetry, 100);
+  atomic_store(&c->closed, 1);
+}
+
+static void test_close_from_a_callback_returns(void **state) {
+  static struct closing c; /* looked at by a thread that nobody waits for */
+  struct hoist_telemetry_config config;
+  hoist_telemetry_config_init(&config);
+  config.on_spans = close_from_within;
+  config.on_spans_user = &c;
+  config.batch_delay_ms = 10;
+  c.telemetry = opened(&config);
+  record(c.telemetry, 1);
+  for (int i = 0; i < PLENTY_MS && !atomic_load(&c.closed); i++)
+    usleep(1000);
+  assert_int_equal(atomic_load(&c.closed), 1);
+  usleep(100000); /* for the thread to free everything */
+}
+
+/* A thread of the parent's was adding a scope when it forked. */
+static int child_asks_for_a_scope(struct hoist_telemetry *telemetry) {
+  alarm(PLENTY_MS / 1000);
+  if (!hoist_telemetry_scope(telemetry, "a new one", NULL)) return 1;
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+  return 0;
+}
+
+static void test_a_forked_child_can_ask_for_a_scope(void **state) {
+  struct listener l;
+  struct hoist_telemetry_config config = listening(&l);
+  struct hoist_telemetry *telemetry = opened(&config);
+  struct pipeline *p = telemetry->owner;
+  int status;
+  pthread_mutex_lock(&p->recorder.scopes_lock);
+  pid_t child = fork();
+  if (child == 0) _exit(child_asks_for_a_scope(telemetry));
+  pthread_mutex_unlock(&p->recorder.scopes_lock);
+  assert_true(child > 0);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+}
+
 static void flush_from_within(void *user, const void *data, size_t size) {
   struct hoist_telemetry **telemetry = user;
   struct hoist_error err;
@@ -572,6 +654,11 @@ int main(void) {
 #ifndef __SANITIZE_THREAD__ /* which cannot follow threads into a forked child */
       cmocka_unit_test(test_a_forked_child_exports_its_own_spans_only),
 #endif
+#ifndef __SANITIZE_THREAD__
+      cmocka_unit_test(test_close_does_not_wait_for_a_standard_error_nobody_reads),
+      cmocka_unit_test(test_a_forked_child_can_ask_for_a_scope),
+#endif
+      cmocka_unit_test(test_close_from_a_callback_returns),
       cmocka_unit_test(test_a_flush_from_the_callback_is_refused_and_does_not_hang),
   };
   return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -123,6 +123,28 @@ static void test_a_reset_forgets_everything(void **state) {
   queue_done(&q);
 }
 
+static void test_a_round_reads_all_that_was_there_when_it_began(void **state) {
+  struct queue q;
+  struct queue_round round;
+  struct queue_piece piece;
+  size_t before = 0, read = 0;
+  assert_int_equal(queue_init(&q, UINT64_C(1) << 20, NULL, NULL, NULL), HOIST_OK);
+  while (counts_of(&q).bytes < 2 * q.room) { /* two writers, some chunks full and some begun */
+    assert_true(put(&q, 0, 1, FRAME) && put(&q, 1, 1, FRAME));
+    before += 2;
+  }
+  queue_begin(&q, &round);
+  while (queue_next(&q, &round, &piece)) {
+    for (size_t at = 0; at < piece.size; at += FRAME)
+      read += piece.data[at] == 1;
+    for (size_t i = 0; i < q.room / FRAME + 1;
+         i++) /* the begun ones fill up under the reader's eyes */
+      if (counts_of(&q).accepted < before + 500) assert_true(put(&q, i & 1, 2, FRAME));
+  }
+  assert_int_equal(read, before);
+  queue_done(&q);
+}
+
 static void test_a_borrowed_chunk_holds_one_large_frame(void **state) {
   struct queue q;
   struct queue_round round;
@@ -293,6 +315,7 @@ int main(void) {
       cmocka_unit_test(test_the_reader_is_called_when_the_queue_is_half_full_and_after_each_round),
       cmocka_unit_test(test_sizes_outside_the_bounds_are_brought_inside),
       cmocka_unit_test(test_a_reset_forgets_everything),
+      cmocka_unit_test(test_a_round_reads_all_that_was_there_when_it_began),
       cmocka_unit_test(test_a_borrowed_chunk_holds_one_large_frame),
       cmocka_unit_test(test_nothing_is_lent_from_a_queue_that_is_small_or_half_full),
       cmocka_unit_test(test_nothing_is_lost_between_threads),

@@ -436,6 +436,98 @@ static void test_a_forked_child_drops_what_it_inherited(void **state) {
   recording_stop(r);
 }
 
+/* A child whose other threads were in the middle of things when it was forked. */
+static int grandchild_records(struct recording *r) {
+  struct hoist_span span;
+  struct queue_counts counts;
+  /* as if a thread of this process had begun to take over, and was not there any more after the next fork */
+  atomic_store(&r->recorder.resetting, fork_generation());
+  pid_t grandchild = fork();
+  if (grandchild < 0) return 3;
+  if (grandchild > 0) {
+    int status;
+    return waitpid(grandchild, &status, 0) == grandchild && WIFEXITED(status) ? WEXITSTATUS(status)
+                                                                              : 4;
+  }
+  hoist_span_start_root(recording_telemetry(r), "span", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_end(&span);
+  queue_get_counts(&r->recorder.queue, &counts);
+  _exit(counts.started == 1 && counts.accepted == 1 ? 0 : 1);
+}
+
+static void test_a_fork_within_a_take_over_is_taken_over_again(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  int status;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) _exit(grandchild_records(r));
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+  recording_stop(r);
+}
+
+#ifndef __SANITIZE_THREAD__
+enum { CHILD_THREADS = 4, CHILD_SPANS = 2000 };
+
+static void *record_some(void *arg) {
+  for (int i = 0; i < CHILD_SPANS; i++) {
+    struct hoist_span span;
+    hoist_span_start_root(arg, "span", HOIST_SPAN_INTERNAL, NULL, &span);
+    hoist_span_end(&span);
+  }
+  return NULL;
+}
+
+static int all_threads_count(struct recording *r) {
+  pthread_t threads[CHILD_THREADS];
+  struct queue_counts counts;
+  for (int i = 0; i < CHILD_THREADS; i++)
+    if (pthread_create(&threads[i], NULL, record_some, recording_telemetry(r)) != 0) return 2;
+  for (int i = 0; i < CHILD_THREADS; i++)
+    pthread_join(threads[i], NULL);
+  queue_get_counts(&r->recorder.queue, &counts);
+  uint64_t made = CHILD_THREADS * CHILD_SPANS;
+  return counts.started == made && counts.accepted + counts.refused == made ? 0 : 1;
+}
+
+static void test_no_thread_of_a_child_loses_spans_to_the_take_over(void **state) {
+  for (int i = 0; i < 10; i++) {
+    struct recording *r = recording_start(NULL, 1024);
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(all_threads_count(r));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    recording_stop(r);
+  }
+}
+#endif
+
+static void test_a_value_is_never_over_8_kib_however_large_the_queue(void **state) {
+  static const char *const ends[] = {"", "\xc3\xa9"};
+  for (int large = 0; large < 2; large++)
+    for (int i = 0; i < 2; i++) {
+      struct recorder_config config = recording_config();
+      config.queue_bytes = large ? UINT64_C(64) << 20 : UINT64_C(4) << 20;
+      config.attribute_value_max = UINT32_MAX;
+      struct recording *r = recording_start_with(&config);
+      struct hoist_span span;
+      char text[20000];
+      memset(text, 't', sizeof text);
+      memcpy(text + sizeof text - 3, ends[i], strlen(ends[i]) + 1);
+      hoist_span_start_root(recording_telemetry(r), "s", HOIST_SPAN_INTERNAL, NULL, &span);
+      hoist_span_set_string(&span, "long", text);
+      hoist_span_end(&span);
+      recording_read(r);
+      recording_open_span(r, "s");
+      assert_int_equal(strlen(recording_attr(r, "long")->text), 8192);
+      recording_stop(r);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_without_telemetry_nothing_is_touched),
@@ -456,6 +548,11 @@ int main(void) {
       cmocka_unit_test(test_times_of_the_caller_are_kept_and_never_run_backwards),
       cmocka_unit_test(test_a_child_in_another_thread_hangs_under_its_parent),
       cmocka_unit_test(test_a_forked_child_drops_what_it_inherited),
+      cmocka_unit_test(test_a_fork_within_a_take_over_is_taken_over_again),
+#ifndef __SANITIZE_THREAD__
+      cmocka_unit_test(test_no_thread_of_a_child_loses_spans_to_the_take_over),
+#endif
+      cmocka_unit_test(test_a_value_is_never_over_8_kib_however_large_the_queue),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

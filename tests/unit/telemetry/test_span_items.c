@@ -147,6 +147,32 @@ static void test_links_carry_context_attributes_and_flags(void **state) {
   recording_stop(r);
 }
 
+static void test_a_value_that_is_none_takes_no_other_with_it(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  const struct hoist_attr attrs[] = {
+      {.key = "k", .type = HOIST_ATTR_STRING, .value = {"x"}},
+      {.key = "k", .type = HOIST_ATTR_STRING, .value = {NULL}},
+      {.key = "odd", .type = (enum hoist_attr_type)77},
+  };
+  struct wire_field event, f;
+  size_t free_before = r->recorder.queue.free_count;
+  start(r, &span);
+  hoist_span_add_event(&span, "event", attrs, 3);
+  hoist_span_set_attr(&span, &attrs[2]);
+  assert_int_equal(r->recorder.queue.free_count, free_before); /* it did not look for more room */
+  hoist_span_end(&span);
+  recording_read(r);
+  struct otlp_bytes raw = recording_span(r, "s")->raw;
+  assert_true(field(raw, 11, 0, &event));
+  assert_true(field(value_of(bytes_of(&event), 3, "k"), 1, 0, &f));
+  assert_bytes(&f, "x", 1);
+  assert_true(field(bytes_of(&event), 4, 0, &f));
+  assert_int_equal(f.value, 1);
+  assert_int_equal(recording_span(r, "s")->dropped_attributes, 1);
+  recording_stop(r);
+}
+
 /* ---- limits -------------------------------------------------------------------------------------- */
 
 static struct recording *limited(struct hoist_span_limits limits) {
@@ -556,6 +582,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_arrays_of_every_type_come_back),
       cmocka_unit_test(test_links_carry_context_attributes_and_flags),
+      cmocka_unit_test(test_a_value_that_is_none_takes_no_other_with_it),
       cmocka_unit_test(test_what_is_over_a_limit_is_dropped_and_counted),
       cmocka_unit_test(test_a_limit_of_zero_keeps_nothing),
       cmocka_unit_test(test_ok_beats_error_beats_unset),
