@@ -427,6 +427,32 @@ static void test_the_trace_file_is_a_line_of_otlp_json_per_batch(void **state) {
   }
 }
 
+static void test_the_console_shows_spans_as_lines_and_metrics_as_json(void **state) {
+  struct hoist_telemetry_config config;
+  struct hoist_telemetry *telemetry;
+  const char *path = path_of("console");
+  int saved = dup(STDERR_FILENO), file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  assert_true(saved >= 0 && file >= 0);
+  hoist_telemetry_config_init(&config);
+  config.console = HOIST_CONSOLE_SPANS | HOIST_CONSOLE_METRICS;
+  enum hoist_status status = hoist_telemetry_open(&config, &telemetry, NULL);
+  assert_int_equal(status, HOIST_OK);
+  assert_true(dup2(file, STDERR_FILENO) >= 0);
+  record_one_of_everything(telemetry);
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+  assert_true(dup2(saved, STDERR_FILENO) >= 0);
+  close(saved);
+  close(file);
+  HOIST_AUTO(buf) struct buf shown = buf_make(1 << 20);
+  assert_int_equal(fs_read_file(AT_FDCWD, path, &shown, NULL), HOIST_OK);
+  assert_memory_equal(buf_str(&shown), "span na?me ", 11); /* control bytes steer no terminal */
+  assert_non_null(strstr(buf_str(&shown), " parent=0000000000000000 error: a \"quoted\" "));
+  assert_non_null(strstr(buf_str(&shown), " error.type=corrupt\n"));
+  json_t *root = line_of(path, 1);
+  check_metrics(root);
+  json_decref(root);
+}
+
 /* A reader of a pipe that reads nothing: writes to it hang once it is full. */
 static void test_close_leaves_a_worker_that_hangs_in_the_kernel(void **state) {
   struct listener l;
@@ -567,6 +593,7 @@ int main(void) {
       cmocka_unit_test(test_rejected_spans_are_counted_as_dropped),
       cmocka_unit_test(test_flush_and_close_end_in_time_when_the_collector_hangs),
       cmocka_unit_test(test_the_trace_file_is_a_line_of_otlp_json_per_batch),
+      cmocka_unit_test(test_the_console_shows_spans_as_lines_and_metrics_as_json),
       cmocka_unit_test(test_close_leaves_a_worker_that_hangs_in_the_kernel),
       cmocka_unit_test(test_threads_record_while_others_flush),
 #ifndef __SANITIZE_THREAD__ /* which cannot follow threads into a forked child */
