@@ -219,6 +219,23 @@ static void test_spans_and_metrics_reach_a_live_collector_by_close(void **state)
   script_server_stop(server);
 }
 
+static void test_metrics_leave_by_themselves_at_each_interval(void **state) {
+  static const struct hoist_instrument counter = {.name = "c", .kind = HOIST_COUNTER};
+  struct script_reply ok = {.data = OK_EMPTY};
+  struct script_server *server = script_server_replay(&ok, 1);
+  struct listener l;
+  struct hoist_telemetry_config config = listening(&l);
+  config.metrics_endpoint = script_server_url(server);
+  config.metric_interval_ms = 1;
+  struct hoist_telemetry *telemetry = opened(&config);
+  hoist_metric_add(telemetry, &counter, 1, NULL, 0);
+  for (int i = 0; i < PLENTY_MS && script_server_requests(server) < 2; i++)
+    usleep(1000);
+  assert_true(script_server_requests(server) >= 2);
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+  script_server_stop(server);
+}
+
 static void test_nothing_recorded_is_no_request(void **state) {
   struct script_reply ok = {.data = OK_EMPTY};
   struct script_server *server = script_server_replay(&ok, 1);
@@ -588,6 +605,7 @@ int main(void) {
       cmocka_unit_test(test_settings_that_make_no_sense_are_invalid),
       cmocka_unit_test(test_bad_resource_attributes_are_one_warning),
       cmocka_unit_test(test_spans_and_metrics_reach_a_live_collector_by_close),
+      cmocka_unit_test(test_metrics_leave_by_themselves_at_each_interval),
       cmocka_unit_test(test_nothing_recorded_is_no_request),
       cmocka_unit_test(test_a_failing_collector_is_one_warning_and_many_counts),
       cmocka_unit_test(test_rejected_spans_are_counted_as_dropped),
