@@ -25,8 +25,9 @@ struct hoist_instrument {
   const char *unit; /**< UCUM: "s", "By", "{load}" */
   const char *description;
   enum hoist_instrument_kind kind;
-  const double
-      *bounds; /**< histogram: ascending upper bounds, inclusive; NULL: for durations in s */
+  /** Of a histogram: ascending upper bounds, inclusive. NULL: 0.005 to 600 where the unit is "s", else
+   *  the specification's, 0 to 10000. */
+  const double *bounds;
   size_t bound_count;
 };
 

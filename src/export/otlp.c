@@ -128,23 +128,27 @@ static enum hoist_status fail(struct otlp *o, const struct http_answer *answer, 
   return status;
 }
 
-/* Half to one and a half of the nominal time, so that clients of a restarted collector spread. */
-static uint64_t jittered(uint64_t ms) {
+uint64_t otlp_back_off(uint64_t *backoff_ms, uint64_t random) {
+  uint64_t nominal_ms = *backoff_ms;
+  *backoff_ms += *backoff_ms / 2;
+  if (*backoff_ms > BACKOFF_MAX_MS) *backoff_ms = BACKOFF_MAX_MS;
+  return nominal_ms / 2 + random % (nominal_ms + 1);
+}
+
+static uint64_t random_word(void) {
   uint8_t bytes[8];
   uint64_t random;
   ids_fill(thread_own_get(), NULL, bytes);
   memcpy(&random, bytes, sizeof random);
-  return ms / 2 + random % (ms + 1);
+  return random;
 }
 
 /* Waits before the next attempt. False where the time is up, or would be by then. */
 static bool wait_for_retry(struct otlp *o, uint64_t wait_ms, uint64_t deadline_ns,
                            uint64_t *backoff_ms) {
-  uint64_t ms = wait_ms > 0 ? wait_ms : jittered(*backoff_ms);
+  uint64_t ms = wait_ms > 0 ? wait_ms : otlp_back_off(backoff_ms, random_word());
   uint64_t limit = http_post_limit(&o->post, deadline_ns), now = clock_monotonic_ns();
   if (now >= limit || ms >= (limit - now) / NS_PER_MS) return false;
-  *backoff_ms += *backoff_ms / 2;
-  if (*backoff_ms > BACKOFF_MAX_MS) *backoff_ms = BACKOFF_MAX_MS;
   return http_post_pause(&o->post, ms);
 }
 

@@ -66,6 +66,10 @@ HOIST_MUST_CHECK enum hoist_status otlp_deliver(struct exporter *exporter,
 void otlp_wake(struct exporter *exporter);
 void otlp_after_fork(struct exporter *exporter);
 
+/** How long to wait before the next attempt where the receiver does not say: half to one and a half of
+ *  `backoff_ms`, so that clients of a restarted collector spread. It then grows by half, to 5 s. */
+uint64_t otlp_back_off(uint64_t *backoff_ms, uint64_t random);
+
 /** Whether the connection failed, or broke, in a way that may pass. */
 bool otlp_connection_failed(CURLcode code);
 

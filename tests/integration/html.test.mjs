@@ -43,14 +43,16 @@ async function makePage(name, spans) {
   return page;
 }
 
-/** The document after its scripts have run, as HTML. `drive` is script that the page is made to allow. */
-function open(page, drive) {
+/** The document after its scripts have run, as HTML. `drive` is script that the page is made to allow, `before` what runs before its own. */
+function open(page, drive, before) {
   let url = page;
   if (drive) {
-    const digest = createHash('sha256').update(drive).digest('base64');
+    const scripts = [drive, before ?? ''];
+    const digests = scripts.map((script) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`);
     url = page.replace('.html', '-driven.html');
     writeFileSync(url, readFileSync(page, 'utf8')
-      .replace("script-src '", `script-src 'sha256-${digest}' '`)
+      .replace("script-src '", `script-src ${digests.join(' ')} '`)
+      .replace('<body>', () => `<body><script>${scripts[1]}</script>`)
       .replace('</body>', () => `<script>${drive}</script></body>`));
   }
   const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
@@ -96,6 +98,20 @@ test('what is folded away takes no room, and d changes light and dark', async ()
   assert.ok(height(folded) < height(before));
   const theme = (html) => /data-theme="(\w+)"/.exec(html)[1];
   assert.notEqual(theme(folded), theme(before));
+});
+
+test('+ looks closer, 0 shows all again', async () => {
+  const html = await open(await makePage('zoom', load), `
+    const looks = [], look = () => new Promise((done) => setTimeout(() => { looks.push(document.querySelector('canvas').toDataURL()); done(); }, 50));
+    (async () => {
+      await look();
+      ${press('+', '+')}
+      await look();
+      ${press('0')}
+      await look();
+      document.title = [looks[1] === looks[0], looks[2] === looks[0]].join();
+    })();`, 'window.requestAnimationFrame = (paint) => setTimeout(paint);'); // a page that nobody looks at is not painted
+  assert.match(html, /<title>false,true<\/title>/);
 });
 
 test('whatever spans say stays text', async () => {

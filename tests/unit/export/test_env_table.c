@@ -223,6 +223,22 @@ static void test_a_good_value_changes_what_it_is_for(void **state) {
   }
 }
 
+static void test_without_variables_the_defaults_of_the_specification_hold(void **state) {
+  static const char *const expected[] = {
+      "traces_endpoint=http://localhost:4318/v1/traces\n"
+      "metrics_endpoint=http://localhost:4318/v1/metrics\nconsole=0\npropagators=3\n"
+      "allow_forced_traces=0\nprotocols=0 0\ncompressions=0 0\n",
+      "\ntimeouts=10000 10000\n", "\nsampler=-\n",
+      "\nbatch_delay_ms=5000\nqueue_bytes=4194304\nbatch_spans_max=512\n"
+      "metric_interval_ms=60000\ntemporality=0\n"
+      "attribute_value_max=4294967295\nlimits=128 128 128 128 128\nexponential_histograms=0\n"
+      "exemplar_filter=0\n"};
+  char out[SHOWN_SIZE];
+  read_env(&(struct row){.name = "", .extras = {NULL}}, NULL, out);
+  for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+    if (!strstr(out, expected[i])) fail_msg("no %s in %s", expected[i], out);
+}
+
 static void test_an_empty_value_is_none(void **state) {
   char before[SHOWN_SIZE], after[SHOWN_SIZE];
   for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -384,6 +400,7 @@ static void test_the_documentation_has_the_same_variables(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_good_value_changes_what_it_is_for),
+      cmocka_unit_test(test_without_variables_the_defaults_of_the_specification_hold),
       cmocka_unit_test(test_an_empty_value_is_none),
       cmocka_unit_test(test_a_bad_value_is_warned_about_once_and_ignored),
       cmocka_unit_test(test_a_value_is_shown_in_one_line),

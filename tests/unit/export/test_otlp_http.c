@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "exporter.h"
 #include "gzip.h"
+#include "otlp.h"
 #include "script_server.h"
 
 #define OK_EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -97,6 +98,18 @@ static void test_a_request_is_what_the_specification_says(void **state) {
   script_server_stop(server);
 }
 
+static void test_a_url_without_a_path_means_the_root(void **state) {
+  struct script_reply ok = REPLY(OK_EMPTY);
+  struct script_server *server = script_server_replay(&ok, 1);
+  struct partial partial;
+  struct hoist_error err;
+  struct exporter *exporter = exporter_to(script_server_url(server), NULL, 5000, &never);
+  assert_int_equal(deliver(exporter, &partial, &err), HOIST_OK);
+  assert_non_null(strstr(script_server_request(server, 0), "POST / HTTP/1.1\r\n"));
+  exporter_free(exporter);
+  script_server_stop(server);
+}
+
 static void test_a_request_is_compressed_where_that_is_asked_for(void **state) {
   static char spans[4000]; /* compresses well */
   struct batch batch = {SIGNAL_TRACES, spans, sizeof spans, 1};
@@ -172,6 +185,16 @@ static void test_a_body_over_the_cap_is_refused(void **state) {
   struct outcome o = run(replies, 1, 5000);
   assert_int_equal(o.status, HOIST_UNAVAILABLE);
   assert_int_equal(o.requests, 1);
+}
+
+static void test_the_backoff_grows_to_a_bound_and_is_jittered(void **state) {
+  static const uint64_t nominal_ms[] = {1000, 1500, 2250, 3375, 5000, 5000};
+  uint64_t low = 1000, middle = 1000, high = 1000;
+  for (size_t i = 0; i < sizeof nominal_ms / sizeof *nominal_ms; i++) {
+    assert_int_equal(otlp_back_off(&low, 0), nominal_ms[i] / 2);
+    assert_int_equal(otlp_back_off(&high, nominal_ms[i]), nominal_ms[i] / 2 + nominal_ms[i]);
+    assert_in_range(otlp_back_off(&middle, UINT64_MAX), nominal_ms[i] / 2, 2 * nominal_ms[i]);
+  }
 }
 
 static void test_retry_after_is_waited_for_in_either_form(void **state) {
@@ -444,11 +467,13 @@ static void test_a_bad_url_or_header_list_is_invalid(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_request_is_what_the_specification_says),
+      cmocka_unit_test(test_a_url_without_a_path_means_the_root),
       cmocka_unit_test(test_a_request_is_compressed_where_that_is_asked_for),
       cmocka_unit_test(test_only_the_listed_answers_are_retried),
       cmocka_unit_test(test_a_connection_that_breaks_before_the_answer_is_retried),
       cmocka_unit_test(test_an_answer_that_is_not_http_is_final),
       cmocka_unit_test(test_a_body_over_the_cap_is_refused),
+      cmocka_unit_test(test_the_backoff_grows_to_a_bound_and_is_jittered),
       cmocka_unit_test(test_retry_after_is_waited_for_in_either_form),
       cmocka_unit_test(test_a_retry_beyond_the_deadline_is_given_up_at_once),
       cmocka_unit_test(test_a_huge_retry_after_is_never_a_short_one),

@@ -220,6 +220,23 @@ static void test_spans_and_metrics_reach_a_live_collector_by_close(void **state)
   script_server_stop(server);
 }
 
+static void test_metrics_leave_by_themselves_at_each_interval(void **state) {
+  static const struct hoist_instrument counter = {.name = "c", .kind = HOIST_COUNTER};
+  struct script_reply ok = {.data = OK_EMPTY};
+  struct script_server *server = script_server_replay(&ok, 1);
+  struct listener l;
+  struct hoist_telemetry_config config = listening(&l);
+  config.metrics_endpoint = script_server_url(server);
+  config.metric_interval_ms = 1;
+  struct hoist_telemetry *telemetry = opened(&config);
+  hoist_metric_add(telemetry, &counter, 1, NULL, 0);
+  for (int i = 0; i < PLENTY_MS && script_server_requests(server) < 2; i++)
+    usleep(1000);
+  assert_true(script_server_requests(server) >= 2);
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+  script_server_stop(server);
+}
+
 static void test_nothing_recorded_is_no_request(void **state) {
   struct script_reply ok = {.data = OK_EMPTY};
   struct script_server *server = script_server_replay(&ok, 1);
@@ -426,6 +443,32 @@ static void test_the_trace_file_is_a_line_of_otlp_json_per_batch(void **state) {
       check_metrics(root);
     json_decref(root);
   }
+}
+
+static void test_the_console_shows_spans_as_lines_and_metrics_as_json(void **state) {
+  struct hoist_telemetry_config config;
+  struct hoist_telemetry *telemetry;
+  const char *path = path_of("console");
+  int saved = dup(STDERR_FILENO), file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  assert_true(saved >= 0 && file >= 0);
+  hoist_telemetry_config_init(&config);
+  config.console = HOIST_CONSOLE_SPANS | HOIST_CONSOLE_METRICS;
+  enum hoist_status status = hoist_telemetry_open(&config, &telemetry, NULL);
+  assert_int_equal(status, HOIST_OK);
+  assert_true(dup2(file, STDERR_FILENO) >= 0);
+  record_one_of_everything(telemetry);
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+  assert_true(dup2(saved, STDERR_FILENO) >= 0);
+  close(saved);
+  close(file);
+  HOIST_AUTO(buf) struct buf shown = buf_make(1 << 20);
+  assert_int_equal(fs_read_file(AT_FDCWD, path, &shown, NULL), HOIST_OK);
+  assert_memory_equal(buf_str(&shown), "span na?me ", 11); /* control bytes steer no terminal */
+  assert_non_null(strstr(buf_str(&shown), " parent=0000000000000000 error: a \"quoted\" "));
+  assert_non_null(strstr(buf_str(&shown), " error.type=corrupt\n"));
+  json_t *root = line_of(path, 1);
+  check_metrics(root);
+  json_decref(root);
 }
 
 /* A reader of a pipe that reads nothing: writes to it hang once it is full. */
@@ -644,11 +687,13 @@ int main(void) {
       cmocka_unit_test(test_settings_that_make_no_sense_are_invalid),
       cmocka_unit_test(test_bad_resource_attributes_are_one_warning),
       cmocka_unit_test(test_spans_and_metrics_reach_a_live_collector_by_close),
+      cmocka_unit_test(test_metrics_leave_by_themselves_at_each_interval),
       cmocka_unit_test(test_nothing_recorded_is_no_request),
       cmocka_unit_test(test_a_failing_collector_is_one_warning_and_many_counts),
       cmocka_unit_test(test_rejected_spans_are_counted_as_dropped),
       cmocka_unit_test(test_flush_and_close_end_in_time_when_the_collector_hangs),
       cmocka_unit_test(test_the_trace_file_is_a_line_of_otlp_json_per_batch),
+      cmocka_unit_test(test_the_console_shows_spans_as_lines_and_metrics_as_json),
       cmocka_unit_test(test_close_leaves_a_worker_that_hangs_in_the_kernel),
       cmocka_unit_test(test_threads_record_while_others_flush),
 #ifndef __SANITIZE_THREAD__ /* which cannot follow threads into a forked child */

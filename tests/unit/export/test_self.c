@@ -89,6 +89,32 @@ static void test_what_arrives_is_counted_as_exported(void **state) {
   script_server_stop(server);
 }
 
+static void test_what_has_not_ended_is_live_and_what_has_waits_in_the_queue(void **state) {
+  static const char live[] =
+      "otel_sdk_span_live{otel_span_sampling_result=\"RECORD_AND_SAMPLE\"," OWN "} ";
+  struct hoist_telemetry *telemetry = opened(NULL);
+  struct hoist_telemetry_status status;
+  struct hoist_span open;
+  char line[300];
+  hoist_span_start_root(telemetry, "open", HOIST_SPAN_INTERNAL, NULL, &open);
+  record(telemetry, 2);
+  hoist_telemetry_get_status(telemetry, &status);
+  assert_int_equal(status.spans_started, 3);
+  assert_int_equal(status.spans_ended, 2);
+  assert_in_range(status.queue_bytes, 1, 1000);
+  snprintf(line, sizeof line, "%s1", live);
+  assert_has(telemetry, NULL, line);
+  snprintf(line, sizeof line, "hoist_telemetry_queue_size_bytes{" BATCHING OWN "} %llu",
+           (unsigned long long)status.queue_bytes);
+  assert_has(telemetry, NULL, line);
+  hoist_span_end(&open);
+  assert_int_equal(hoist_telemetry_flush(telemetry, PLENTY_MS, NULL), HOIST_OK);
+  snprintf(line, sizeof line, "%s0", live);
+  assert_has(telemetry, NULL, line);
+  assert_has(telemetry, NULL, "hoist_telemetry_queue_size_bytes{" BATCHING OWN "} 0");
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+}
+
 static void test_what_is_refused_has_its_reason(void **state) {
   struct script_reply no = {.data = "HTTP/1.1 400 X\r\nContent-Length: 0\r\n\r\n"};
   struct script_server *server = script_server_replay(&no, 1);
@@ -100,6 +126,8 @@ static void test_what_is_refused_has_its_reason(void **state) {
   assert_int_equal(status.dropped.export_failed, 2);
   assert_int_equal(status.spans_dropped, 2);
   assert_int_equal(status.exports_ok, 0);
+  assert_int_equal(status.exports_failed, 1);
+  assert_non_null(strstr(status.last_error, "HTTP status 400"));
   assert_has(telemetry, server, "otel_sdk_processor_span_processed_total{" BATCHING OWN "} 2");
   assert_has(telemetry, server,
              "otel_sdk_exporter_span_exported_total{error_type=\"400\"," HTTP_SPANS OWN
@@ -182,6 +210,7 @@ static void test_no_room_for_an_instrument_is_counted(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_arrives_is_counted_as_exported),
+      cmocka_unit_test(test_what_has_not_ended_is_live_and_what_has_waits_in_the_queue),
       cmocka_unit_test(test_what_is_refused_has_its_reason),
       cmocka_unit_test(test_rejected_spans_are_failed_ones_beside_those_taken),
       cmocka_unit_test(test_a_full_queue_is_counted_as_the_conventions_say),

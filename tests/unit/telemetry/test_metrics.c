@@ -22,7 +22,8 @@ static const struct hoist_instrument gauge = {.name = "test.level", .kind = HOIS
 static const double bounds[] = {1, 10};
 static const struct hoist_instrument histogram = {
     .name = "test.size", .kind = HOIST_HISTOGRAM, .bounds = bounds, .bound_count = 2};
-static const struct hoist_instrument duration = {.name = "test.time", .kind = HOIST_HISTOGRAM};
+static const struct hoist_instrument duration = {
+    .name = "test.time", .unit = "s", .kind = HOIST_HISTOGRAM};
 
 static void add_in_scope(struct metrics *m, unsigned scope,
                          const struct hoist_instrument *instrument, double value) {
@@ -229,18 +230,43 @@ static void test_histogram_bounds_are_inclusive_above(void **state) {
   buf_done(&e.bytes);
 }
 
+static void assert_bounds(struct wire_field point, const double *expected, size_t count) {
+  struct wire_field edges = field(point, 7);
+  assert_int_equal(edges.size, count * sizeof *expected);
+  for (size_t i = 0; i < count; i++) {
+    uint64_t bits;
+    memcpy(&bits, edges.data + i * sizeof bits, sizeof bits);
+    assert_true(wire_as_double(wire_le64(bits)) == expected[i]);
+  }
+}
+
 static void test_durations_have_bounds_up_to_ten_minutes(void **state) {
+  static const double expected[] = {.005, .01, .025, .05, .075, .1, .25, .5,  .75, 1,
+                                    2.5,  5,   7.5,  10,  30,   60, 120, 300, 600};
   struct encoded e = {.bytes = buf_make(1 << 20)};
   add(*state, &duration, 0.3, NULL, 0);
   encode(*state, &e);
   struct wire_field point = field(field(metric_named(&e, "test.time"), 9), 1);
-  struct wire_field edges = field(point, 7);
-  double first, last;
-  memcpy(&first, edges.data, 8);
-  memcpy(&last, edges.data + edges.size - 8, 8);
-  assert_int_equal(edges.size, 19 * 8);
-  assert_true(first == 0.005 && last == 600);
+  assert_bounds(point, expected, sizeof expected / sizeof *expected);
   assert_int_equal(bucket(point, 7), 1); /* (0.25, 0.5] */
+  buf_done(&e.bytes);
+}
+
+static void test_what_is_not_in_seconds_has_the_bounds_of_the_specification(void **state) {
+  static const double expected[] = {0,   5,   10,   25,   50,   75,   100,  250,
+                                    500, 750, 1000, 2500, 5000, 7500, 10000};
+  static const struct hoist_instrument others[] = {
+      {.name = "test.unitless", .kind = HOIST_HISTOGRAM},
+      {.name = "test.ms", .unit = "ms", .kind = HOIST_HISTOGRAM}};
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    add(*state, &others[i], 5, NULL, 0);
+  encode(*state, &e);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    struct wire_field point = field(field(metric_named(&e, others[i].name), 9), 1);
+    assert_bounds(point, expected, sizeof expected / sizeof *expected);
+    assert_int_equal(bucket(point, 1), 1); /* (0, 5] */
+  }
   buf_done(&e.bytes);
 }
 
@@ -442,6 +468,7 @@ int main(void) {
       TEST(test_an_up_down_counter_falls_and_a_counter_does_not),
       TEST(test_histogram_bounds_are_inclusive_above),
       TEST(test_durations_have_bounds_up_to_ten_minutes),
+      TEST(test_what_is_not_in_seconds_has_the_bounds_of_the_specification),
       TEST(test_attribute_sets_are_equal_in_any_order_and_the_last_value_wins),
       TEST(test_beyond_the_cap_values_go_to_the_overflow_point),
       TEST(test_nothing_measured_is_nothing_encoded),

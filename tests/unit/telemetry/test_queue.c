@@ -308,6 +308,27 @@ static void test_ids_differ_between_calls_and_threads(void **state) {
   }
 }
 
+static void test_a_forked_child_draws_ids_of_its_own(void **state) {
+  uint8_t mine[24], its[24];
+  int pipe_ends[2], status;
+  ids_fill(thread_own_get(), mine, mine + 16); /* seeded from here on */
+  assert_int_equal(pipe(pipe_ends), 0);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    ids_fill(thread_own_get(), its, its + 16);
+    _exit(write(pipe_ends[1], its, sizeof its) == (ssize_t)sizeof its ? 0 : 1);
+  }
+  ids_fill(thread_own_get(), mine, mine + 16);
+  assert_int_equal(read(pipe_ends[0], its, sizeof its), sizeof its);
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_memory_not_equal(mine, its, 16);
+  assert_memory_not_equal(mine + 16, its + 16, 8);
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_a_thread_writes_comes_out_in_order),
@@ -322,6 +343,7 @@ int main(void) {
       cmocka_unit_test(test_living_threads_have_different_slots_and_give_them_back),
       cmocka_unit_test(test_a_forked_child_has_the_slots_of_the_threads_it_lost),
       cmocka_unit_test(test_ids_differ_between_calls_and_threads),
+      cmocka_unit_test(test_a_forked_child_draws_ids_of_its_own),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,8 @@ static void test_every_sampler_decides_for_roots_and_children(void **state) {
 }
 
 static void test_the_ratio_compares_the_low_63_bits_shifted_by_one(void **state) {
-  struct sampler half = parsed("traceidratio", "0.5"), all = parsed("traceidratio", "1");
+  struct sampler half = parsed("traceidratio", "0.5"), all = parsed("traceidratio", "1"),
+                 by_default = parsed("traceidratio", NULL);
   static const struct {
     uint8_t id[16];
     bool sampled;
@@ -51,6 +52,7 @@ static void test_the_ratio_compares_the_low_63_bits_shifted_by_one(void **state)
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     assert_int_equal(sampler_decide(&half, cases[i].id, false, false), cases[i].sampled);
     assert_true(sampler_decide(&all, cases[i].id, false, false));
+    assert_true(sampler_decide(&by_default, cases[i].id, false, false));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "recording.h"
 
 /* With a queue too small to lend chunks: spans stay in their own storage. */
@@ -376,6 +377,30 @@ static void test_times_of_the_caller_are_kept_and_never_run_backwards(void **sta
   recording_stop(r);
 }
 
+/* The clock goes back an hour while the trace runs: as the next anchor shows, a new trace sees it. */
+static void test_a_clock_that_is_set_tears_no_trace(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span root, child, later;
+  hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_INTERNAL, NULL, &root);
+  atomic_fetch_sub(&r->recorder.anchor_ns, 3600 * NS_PER_S);
+  atomic_store(&r->recorder.anchored_ns, clock_monotonic_ns());
+  hoist_span_start(&root, "child", HOIST_SPAN_INTERNAL, &child);
+  hoist_span_add_event(&child, "event", NULL, 0);
+  hoist_span_end(&child);
+  hoist_span_end(&root);
+  hoist_span_start_root(recording_telemetry(r), "later", HOIST_SPAN_INTERNAL, NULL, &later);
+  hoist_span_end(&later);
+  recording_read(r);
+  recording_open_span(r, "child");
+  const struct otlp_span *a = recording_span(r, "root"), *b = recording_span(r, "child");
+  assert_true(a->start_unix_ns <= b->start_unix_ns);
+  assert_true(b->start_unix_ns <= r->events[0].time_unix_ns);
+  assert_true(r->events[0].time_unix_ns <= b->end_unix_ns);
+  assert_true(b->end_unix_ns <= a->end_unix_ns);
+  assert_true(recording_span(r, "later")->start_unix_ns < a->start_unix_ns);
+  recording_stop(r);
+}
+
 static void *start_and_end_child(void *arg) {
   struct hoist_span child;
   hoist_span_start(arg, "in another thread", HOIST_SPAN_INTERNAL, &child);
@@ -400,6 +425,28 @@ static void test_a_child_in_another_thread_hangs_under_its_parent(void **state) 
   assert_int_equal(r->count, 5);
   for (size_t i = 0; i < r->count; i++)
     if (r->spans[i].name.size != 4) assert_memory_equal(r->spans[i].parent_id, context.span_id, 8);
+  recording_stop(r);
+}
+
+static void *end_span(void *arg) {
+  hoist_span_set_int(arg, "key", 2);
+  hoist_span_end(arg);
+  return NULL;
+}
+
+static void test_a_span_may_end_in_another_thread(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span span;
+  pthread_t thread;
+  hoist_span_start_root(recording_telemetry(r), "handed over", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_set_int(&span, "key", 1);
+  assert_int_equal(pthread_create(&thread, NULL, end_span, &span), 0);
+  pthread_join(thread, NULL);
+  hoist_span_end(&span); /* it has ended */
+  recording_read(r);
+  assert_int_equal(r->count, 1);
+  recording_open_span(r, "handed over");
+  assert_int_equal(recording_attr(r, "key")->integer, 2);
   recording_stop(r);
 }
 
@@ -546,7 +593,9 @@ int main(void) {
       cmocka_unit_test(test_an_ok_error_record_changes_nothing),
       cmocka_unit_test(test_event_attributes_are_unique_too),
       cmocka_unit_test(test_times_of_the_caller_are_kept_and_never_run_backwards),
+      cmocka_unit_test(test_a_clock_that_is_set_tears_no_trace),
       cmocka_unit_test(test_a_child_in_another_thread_hangs_under_its_parent),
+      cmocka_unit_test(test_a_span_may_end_in_another_thread),
       cmocka_unit_test(test_a_forked_child_drops_what_it_inherited),
       cmocka_unit_test(test_a_fork_within_a_take_over_is_taken_over_again),
 #ifndef __SANITIZE_THREAD__

@@ -236,6 +236,11 @@ static void test_a_limit_of_zero_keeps_nothing(void **state) {
   recording_open_span(r, "s");
   assert_int_equal(r->attr_count + r->event_count, 0);
   assert_int_equal(recording_span(r, "s")->dropped_attributes, 1);
+  struct otlp_bytes raw = recording_span(r, "s")->raw;
+  struct wire_field f;
+  assert_true(field(raw, 12, 0, &f) && f.value == 1); /* dropped events */
+  assert_false(field(raw, 13, 0, &f));
+  assert_true(field(raw, 14, 0, &f) && f.value == 1); /* dropped links */
   recording_stop(r);
 }
 
@@ -299,6 +304,49 @@ static void test_recording_is_from_start_to_end_and_where_sampled(void **state) 
   assert_false(hoist_span_is_recording(NULL));
   recording_stop(on);
   recording_stop(off);
+}
+
+/* ---- sampling ------------------------------------------------------------------------------------ */
+
+/* Whether a span below no parent, remote ones and local ones is recorded. Sampled always means recorded,
+ * also below a parent that is sampled, and ids and the rest of the context go on either way. */
+static void test_parent_based_samplers_have_five_branches(void **state) {
+  static const struct {
+    const char *sampler;
+    bool root, under_sampled, under_unsampled;
+  } cases[] = {
+      {"parentbased_always_on", true, true, false},
+      {"parentbased_always_off", false, true, false},
+      {"always_on", true, true, true},
+      {"always_off", false, false, false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (int flags = -1; flags <= 1; flags++) {
+      struct recording *r = recording_start(cases[i].sampler, 1024);
+      struct hoist_span root, child;
+      struct hoist_span_context parent = remote(NULL), of_root, of_child;
+      parent.flags = (uint8_t)(flags & 1);
+      hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_INTERNAL,
+                            flags < 0 ? NULL : &parent, &root);
+      hoist_span_start(&root, "child", HOIST_SPAN_INTERNAL, &child); /* the parent is a local one */
+      bool expected = flags < 0    ? cases[i].root
+                      : flags == 1 ? cases[i].under_sampled
+                                   : cases[i].under_unsampled;
+      hoist_span_get_context(&root, &of_root);
+      hoist_span_get_context(&child, &of_child);
+      assert_int_equal(hoist_span_is_recording(&root), expected);
+      assert_int_equal(of_root.flags & 1, expected);
+      assert_int_equal(hoist_span_is_recording(&child),
+                       expected ? cases[i].under_sampled : cases[i].under_unsampled);
+      assert_int_equal(of_child.flags & 1, hoist_span_is_recording(&child));
+      assert_memory_equal(of_child.trace_id, of_root.trace_id, 16);
+      if (flags >= 0) assert_memory_equal(of_root.trace_id, parent.trace_id, 16);
+      assert_memory_not_equal(of_root.span_id, parent.span_id, 8);
+      assert_memory_not_equal(of_child.span_id, of_root.span_id, 8);
+      hoist_span_end(&child);
+      hoist_span_end(&root);
+      recording_stop(r);
+    }
 }
 
 /* ---- trace state and forced traces --------------------------------------------------------------- */
@@ -588,6 +636,7 @@ int main(void) {
       cmocka_unit_test(test_ok_beats_error_beats_unset),
       cmocka_unit_test(test_a_span_can_be_renamed),
       cmocka_unit_test(test_recording_is_from_start_to_end_and_where_sampled),
+      cmocka_unit_test(test_parent_based_samplers_have_five_branches),
       cmocka_unit_test(test_the_tracestate_is_exported_and_inherited),
       cmocka_unit_test(test_an_unsampled_span_passes_the_tracestate_on_too),
       cmocka_unit_test(test_a_forced_trace_is_recorded_only_where_that_is_allowed),
