@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "envelope.h"
+#include "fs.h"
 #include "metrics_file.h"
 #include "pipeline.h"
 #include "self.h"
@@ -30,6 +31,17 @@ static void set_in_io(struct pipeline *p, bool is_in_io) {
   pthread_mutex_unlock(&p->lock);
 }
 
+/* Nobody may be reading standard error: a stream would make the program's exit wait as well. */
+static void write_warning(struct pipeline *p, const char *line) {
+  char text[500];
+  int size = snprintf(text, sizeof text, "hoist: %s\n", line);
+  set_in_io(p, true);
+  enum hoist_status ignored =
+      fs_write_all(STDERR_FILENO, text, (size_t)size, "standard error", NULL);
+  (void)ignored;
+  set_in_io(p, false);
+}
+
 void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) {
   char text[400], line[480];
   uint64_t now = clock_monotonic_ns();
@@ -47,9 +59,7 @@ void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) 
   if (p->on_warning) {
     p->on_warning(p->on_warning_user, line);
   } else {
-    set_in_io(p, true); /* nobody may be reading it */
-    dprintf(STDERR_FILENO, "hoist: %s\n", line);
-    set_in_io(p, false);
+    write_warning(p, line);
   }
 }
 
