@@ -570,6 +570,7 @@ static void test_a_forked_child_exports_its_own_spans_only(void **state) {
 }
 #endif
 
+#ifndef __SANITIZE_THREAD__
 /* Runs in a process of its own, as it takes standard error away. */
 static int close_with_a_stuck_standard_error(void) {
   struct hoist_telemetry_config config;
@@ -598,6 +599,7 @@ static void test_close_does_not_wait_for_a_standard_error_nobody_reads(void **st
   assert_true(WIFEXITED(status));
   assert_int_equal(WEXITSTATUS(status), 0);
 }
+#endif
 
 struct closing {
   struct hoist_telemetry *telemetry;
@@ -626,6 +628,7 @@ static void test_close_from_a_callback_returns(void **state) {
   usleep(100000); /* for the thread to free everything */
 }
 
+#ifndef __SANITIZE_THREAD__
 /* A thread of the parent's was adding a scope when it forked. */
 static int child_asks_for_a_scope(struct hoist_telemetry *telemetry) {
   alarm(PLENTY_MS / 1000);
@@ -650,6 +653,7 @@ static void test_a_forked_child_can_ask_for_a_scope(void **state) {
   assert_int_equal(WEXITSTATUS(status), 0);
   hoist_telemetry_close(telemetry, PLENTY_MS);
 }
+#endif
 
 static void flush_from_within(void *user, const void *data, size_t size) {
   struct hoist_telemetry **telemetry = user;
