@@ -603,12 +603,14 @@ static void test_close_does_not_wait_for_a_standard_error_nobody_reads(void **st
 
 struct closing {
   struct hoist_telemetry *telemetry;
-  atomic_int closed;
+  atomic_int all_ended, closed;
 };
 
 static void close_from_within(void *user, const void *data, size_t size) {
   struct closing *c = user;
   if (atomic_load(&c->closed)) return; /* the last round, after close */
+  while (!atomic_load(&c->all_ended))
+    usleep(1000);
   hoist_telemetry_close(c->telemetry, 100);
   atomic_store(&c->closed, 1);
 }
@@ -622,6 +624,7 @@ static void test_close_from_a_callback_returns(void **state) {
   config.batch_delay_ms = 10;
   c.telemetry = opened(&config);
   record(c.telemetry, 1);
+  atomic_store(&c.all_ended, 1);
   for (int i = 0; i < PLENTY_MS && !atomic_load(&c.closed); i++)
     usleep(1000);
   assert_int_equal(atomic_load(&c.closed), 1);
