@@ -220,6 +220,7 @@ void series_read(const struct series *s, bool with_before, union any_value *ret_
     return;
   }
   value_copy(&ret_value->value, &s->value, shape);
+  ret_value->value.sum = value_finite(ret_value->value.sum);
   if (with_before && s->before) value_merge(&ret_value->value, s->before, shape);
 }
 

@@ -3,6 +3,7 @@
  * works on values that nobody else touches. */
 #include "value.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -51,10 +52,17 @@ void value_copy(struct value *to, const struct value *from, const struct shape *
   memcpy(to, from, value_size(shape));
 }
 
+double value_finite(double sum) {
+  if (isnan(sum)) return 0;
+  return fmin(fmax(sum, -DBL_MAX), DBL_MAX);
+}
+
+/* A sum may be ahead of its count, and is merged without; a distribution without a measurement has no
+ * minimum and maximum of this time. */
 void value_merge(struct value *into, const struct value *from, const struct shape *shape) {
-  if (shape->kind == SHAPE_LAST) return;
+  if (shape->kind == SHAPE_LAST || (shape->kind != SHAPE_SUM && from->count == 0)) return;
   into->count += from->count;
-  into->sum += from->sum;
+  into->sum = value_finite(into->sum + from->sum);
   into->min = fmin(into->min, from->min);
   into->max = fmax(into->max, from->max);
   if (shape->kind == SHAPE_BUCKETS)
@@ -66,7 +74,7 @@ void value_merge(struct value *into, const struct value *from, const struct shap
 
 void value_subtract(struct value *from, const struct value *earlier, const struct shape *shape) {
   from->count -= earlier->count;
-  from->sum -= earlier->sum;
+  from->sum = value_finite(value_finite(from->sum) - value_finite(earlier->sum));
   if (shape->kind == SHAPE_BUCKETS)
     for (size_t i = 0; i <= shape->bound_count; i++)
       from->buckets[i] -= earlier->buckets[i];
