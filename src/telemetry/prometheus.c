@@ -12,8 +12,14 @@
 #include "attr.h"
 #include "prometheus_name.h"
 #include "series.h"
+#include "text.h"
 
-enum { HELP_MAX = 1023, LABELS_MAX = 160, NUMBER_SIZE = 40, LABELS_TEXT_MAX = 512 << 10 };
+enum {
+  HELP_MAX = 1023,
+  LABELS_MAX = 160,
+  NUMBER_SIZE = TEXT_DOUBLE_SIZE,
+  LABELS_TEXT_MAX = 512 << 10
+};
 
 /* The first failure sticks; later output is dropped. */
 struct writer {
@@ -49,12 +55,7 @@ static void format_number(double value, char out[NUMBER_SIZE]) {
     snprintf(out, NUMBER_SIZE, "%s", isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
     return;
   }
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(out, NUMBER_SIZE, "%.*g", digits, value);
-    if (strtod(out, NULL) == value) break;
-  }
-  for (char *p = out; *p; p++)
-    if (!strchr("0123456789+-e", *p)) *p = '.';
+  text_double(value, out);
 }
 
 /* ---- labels -------------------------------------------------------------------------------------- */
