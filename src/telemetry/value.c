@@ -11,11 +11,18 @@
 static const double duration_bounds[] = {.005, .01, .025, .05, .075, .1, .25, .5,  .75, 1,
                                          2.5,  5,   7.5,  10,  30,   60, 120, 300, 600};
 
+/* The specification's for anything else. */
+static const double general_bounds[] = {0,   5,   10,   25,   50,   75,   100,  250,
+                                        500, 750, 1000, 2500, 5000, 7500, 10000};
+
 static struct shape explicit_buckets(const struct hoist_instrument *instrument) {
   size_t count = instrument->bound_count;
-  if (!instrument->bounds)
+  if (!instrument->bounds && instrument->unit && strcmp(instrument->unit, "s") == 0)
     return (struct shape){SHAPE_BUCKETS, duration_bounds,
                           sizeof duration_bounds / sizeof duration_bounds[0]};
+  if (!instrument->bounds)
+    return (struct shape){SHAPE_BUCKETS, general_bounds,
+                          sizeof general_bounds / sizeof general_bounds[0]};
   return (struct shape){SHAPE_BUCKETS, instrument->bounds,
                         count < VALUE_BOUNDS_MAX ? count : VALUE_BOUNDS_MAX};
 }

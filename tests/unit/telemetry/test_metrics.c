@@ -22,7 +22,8 @@ static const struct hoist_instrument gauge = {.name = "test.level", .kind = HOIS
 static const double bounds[] = {1, 10};
 static const struct hoist_instrument histogram = {
     .name = "test.size", .kind = HOIST_HISTOGRAM, .bounds = bounds, .bound_count = 2};
-static const struct hoist_instrument duration = {.name = "test.time", .kind = HOIST_HISTOGRAM};
+static const struct hoist_instrument duration = {
+    .name = "test.time", .unit = "s", .kind = HOIST_HISTOGRAM};
 
 static void add_in_scope(struct metrics *m, unsigned scope,
                          const struct hoist_instrument *instrument, double value) {
@@ -244,6 +245,18 @@ static void test_durations_have_bounds_up_to_ten_minutes(void **state) {
   buf_done(&e.bytes);
 }
 
+static void test_other_units_have_the_bounds_of_the_specification(void **state) {
+  static const double expected[] = {0,   5,   10,   25,   50,   75,   100,  250,
+                                    500, 750, 1000, 2500, 5000, 7500, 10000};
+  static const char *const units[] = {"By", "ms", "", NULL};
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    const struct hoist_instrument size = {.unit = units[i], .kind = HOIST_HISTOGRAM};
+    struct shape shape = shape_of(&size, false);
+    assert_int_equal(shape.bound_count, sizeof expected / sizeof *expected);
+    assert_memory_equal(shape.bounds, expected, sizeof expected);
+  }
+}
+
 static void test_attribute_sets_are_equal_in_any_order_and_the_last_value_wins(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
   struct hoist_attr one[] = {{.key = "a", .type = HOIST_ATTR_STRING, .value = {.string = "1"}},
@@ -441,6 +454,7 @@ int main(void) {
       TEST(test_a_delta_that_could_not_be_encoded_is_not_lost),
       TEST(test_an_up_down_counter_falls_and_a_counter_does_not),
       TEST(test_histogram_bounds_are_inclusive_above),
+      TEST(test_other_units_have_the_bounds_of_the_specification),
       TEST(test_durations_have_bounds_up_to_ten_minutes),
       TEST(test_attribute_sets_are_equal_in_any_order_and_the_last_value_wins),
       TEST(test_beyond_the_cap_values_go_to_the_overflow_point),
