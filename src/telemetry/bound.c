@@ -258,14 +258,7 @@ static void record_last(struct hoist_bound *base, double measured) {
 
 /* ---- binding ------------------------------------------------------------------------------------- */
 
-static bool has_key(const struct bound *b, const struct series_key *key) {
-  return b->key.hash == key->hash && b->key.instrument == key->instrument &&
-         b->key.scope == key->scope && b->key.attr_size == key->attr_size &&
-         memcmp(b->key.attrs, key->attrs, key->attr_size) == 0;
-}
-
-static struct bound *make_bound(struct recorder *r, const struct series_key *key,
-                                struct series *s) {
+static struct bound *make_bound(struct recorder *r, struct series *s) {
   struct bound *b = calloc(1, sizeof *b);
   if (!b) return NULL;
   b->shape = s->metric->shape;
@@ -274,9 +267,9 @@ static struct bound *make_bound(struct recorder *r, const struct series_key *key
                                                  : record_distribution;
   b->recorder = r;
   b->takes_all_exemplars = r->config.metrics.exemplar_filter == HOIST_EXEMPLARS_ALL;
-  b->least = key->instrument->kind == HOIST_COUNTER ? 0 : -DBL_MAX;
+  b->least = s->metric->instrument->kind == HOIST_COUNTER ? 0 : -DBL_MAX;
   b->series = s;
-  b->key = *key;
+  series_key_of(s, &b->key);
   return b;
 }
 
@@ -287,12 +280,10 @@ struct hoist_bound *bound_get(struct recorder *r, unsigned scope,
   struct series_key key;
   series_key_make(m, &key, scope, instrument, attrs, attr_count);
   pthread_mutex_lock(&m->lock);
-  struct bound *b = m->bounds;
-  while (b && !has_key(b, &key))
-    b = b->next;
-  struct series *s = b ? NULL : series_get(m, &key);
-  if (s) b = make_bound(r, &key, s);
-  if (b && s) {
+  struct series *s = series_get(m, &key);
+  struct bound *b = s ? s->bound : NULL;
+  if (s && !b && (b = make_bound(r, s))) {
+    s->bound = b;
     b->next = m->bounds;
     __atomic_store_n(&m->bounds, b, __ATOMIC_RELEASE); /* a fork at any moment sees a whole list */
   }
@@ -315,6 +306,7 @@ void bounds_free(struct bound *first) {
 void bounds_reset_after_fork(struct metrics *m) {
   for (struct bound *b = m->bounds; b; b = b->next) {
     b->series = series_get(m, &b->key);
+    if (b->series && !b->series->bound) b->series->bound = b;
     for (unsigned slot = 0; slot < THREAD_SLOTS; slot++) {
       struct cell *cell = atomic_load(&b->cells[slot]);
       if (cell) clear_cell(cell, &b->shape);

@@ -193,7 +193,8 @@ static struct series *overflow_of(struct metrics *m, struct metric *metric) {
   if (!metric->overflow) {
     struct series_key key;
     series_key_make(m, &key, metric->scope, metric->instrument, &overflow, 1);
-    metric->overflow = add_series(m, metric, &key);
+    metric->overflow = find(m, &key); /* bound instruments find theirs again after a fork */
+    if (!metric->overflow) metric->overflow = add_series(m, metric, &key);
   }
   return metric->overflow;
 }
@@ -205,6 +206,14 @@ struct series *series_get(struct metrics *m, const struct series_key *key) {
   if (!metric) return NULL;
   return metric->count < METRICS_POINTS_MAX - 1 ? add_series(m, metric, key)
                                                 : overflow_of(m, metric);
+}
+
+void series_key_of(const struct series *s, struct series_key *ret_key) {
+  ret_key->instrument = s->metric->instrument;
+  ret_key->scope = s->metric->scope;
+  ret_key->hash = s->hash;
+  ret_key->attr_size = s->attr_size;
+  memcpy(ret_key->attrs, s->attrs, s->attr_size);
 }
 
 void series_offer(struct series *s, double measured, const struct exemplar *exemplar) {
@@ -249,8 +258,5 @@ void metrics_add(struct metrics *m, unsigned scope, const struct measurement *me
 }
 
 uint64_t metrics_lost(struct metrics *m) {
-  pthread_mutex_lock(&m->lock);
-  uint64_t lost = m->lost;
-  pthread_mutex_unlock(&m->lock);
-  return lost;
+  return atomic_load_explicit(&m->lost, memory_order_relaxed);
 }

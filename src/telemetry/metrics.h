@@ -9,6 +9,7 @@
 
 #include <hoist/telemetry.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,7 +53,8 @@ struct metrics {
   struct metric metrics[METRICS_INSTRUMENTS_MAX];
   size_t metric_count;
   uint64_t delta_unix_ns[METRICS_SCOPES_MAX]; /* when deltas were last encoded; 0: never */
-  uint64_t lost; /* measurements refused for want of memory or of an instrument slot */
+  /* Measurements refused for want of memory or of an instrument slot; read without the lock. */
+  _Atomic uint64_t lost;
   struct bound *bounds;
 };
 
@@ -65,7 +67,7 @@ void metrics_reset_after_fork(struct metrics *m);
 /** @param scope  below METRICS_SCOPES_MAX */
 void metrics_add(struct metrics *m, unsigned scope, const struct measurement *measurement);
 
-/** Measurements refused so far. */
+/** Measurements refused so far. Waits for nobody. */
 uint64_t metrics_lost(struct metrics *m);
 
 struct metrics_window {

@@ -372,6 +372,29 @@ static void test_beyond_the_instruments_there_is_room_for_nothing_is_bound(void 
   assert_int_equal(metrics_lost(&f->recording->recorder.metrics), 1);
 }
 
+static void test_beyond_the_attribute_sets_all_share_one_bound(void **state) {
+  struct fixture *f = *state;
+  struct hoist_bound *last = NULL;
+  for (int i = 0; i < METRICS_POINTS_MAX + 10; i++) {
+    const struct hoist_attr id = {.key = "id", .type = HOIST_ATTR_INT, .value = {.integer = i}};
+    struct hoist_bound *b = hoist_metric_bind(f->telemetry, &counter, &id, 1);
+    assert_non_null(b);
+    assert_int_equal(b == last, i > METRICS_POINTS_MAX - 1);
+    assert_ptr_equal(hoist_metric_bind(f->telemetry, &counter, &id, 1), b);
+    hoist_bound_add(b, 1);
+    last = b;
+  }
+  const struct hoist_attr overflow = {
+      .key = "otel.metric.overflow", .type = HOIST_ATTR_BOOL, .value = {.integer = 1}};
+  assert_ptr_equal(hoist_metric_bind(f->telemetry, &counter, &overflow, 1), last);
+  metrics_reset_after_fork(&f->recording->recorder.metrics);
+  hoist_bound_add(last, 2);
+  const struct hoist_attr more = {.key = "more", .type = HOIST_ATTR_INT, .value = {.integer = 1}};
+  hoist_metric_add(f->telemetry, &counter, 3, &more, 1);
+  encode(f, HOIST_TEMPORALITY_CUMULATIVE);
+  assert_true(number_in(point_of(f, "count", 7), 4) == 5);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
@@ -389,6 +412,7 @@ int main(void) {
       TEST(test_threads_that_come_and_go_use_cells_again),
       TEST(test_more_threads_than_slots_count_all_the_same),
       TEST(test_after_a_fork_bound_instruments_go_on_from_zero),
+      TEST(test_beyond_the_attribute_sets_all_share_one_bound),
       TEST(test_beyond_the_instruments_there_is_room_for_nothing_is_bound),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
