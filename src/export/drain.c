@@ -261,8 +261,9 @@ static enum hoist_status write_metrics_file(struct pipeline *p, struct hoist_err
   set_in_io(p, false);
   if (left_out > 0)
     pipeline_warn(p, WARN_METRIC_NAMES,
-                  "%zu metrics are not in %s: their names or types clash with others'", left_out,
-                  p->metrics_file);
+                  "%zu metrics or attribute sets are not in %s: their names, types or labels clash "
+                  "with others', or there are too many",
+                  left_out, p->metrics_file);
   return status;
 }
 
