@@ -162,7 +162,8 @@ static struct metric *metric_of(struct metrics *m, unsigned scope,
   *metric = (struct metric){.instrument = instrument,
                             .scope = scope,
                             .shape = shape_of(instrument, m->config.exponential_histograms),
-                            .last = &metric->first};
+                            .last = &metric->first,
+                            .delta_unix_ns = m->delta_unix_ns[scope]};
   return metric;
 }
 
