@@ -25,8 +25,9 @@ struct hoist_instrument {
   const char *unit; /**< UCUM: "s", "By", "{load}" */
   const char *description;
   enum hoist_instrument_kind kind;
-  /** Of a histogram: ascending upper bounds, inclusive. NULL: 0.005 to 600 where the unit is "s", else
-   *  the specification's, 0 to 10000. */
+  /** Histogram: ascending upper bounds, inclusive, at most 128. NULL: for unit "s" .005 .01 .025 .05 .075
+   *  .1 .25 .5 .75 1 2.5 5 7.5 10 30 60 120 300 600, for any other the specification's 0 5 10 25 50 75 100
+   *  250 500 750 1000 2500 5000 7500 10000. */
   const double *bounds;
   size_t bound_count;
 };

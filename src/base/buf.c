@@ -31,6 +31,11 @@ static enum hoist_status reserve(struct buf *b, size_t more, struct hoist_error 
   return HOIST_OK;
 }
 
+void buf_cut(struct buf *b, size_t size) {
+  b->size = size;
+  if (b->data) b->data[size] = '\0';
+}
+
 enum hoist_status buf_append(struct buf *b, const void *data, size_t size,
                              struct hoist_error *err) {
   enum hoist_status status = reserve(b, size, err);

@@ -28,6 +28,9 @@ static inline void buf_cleanup(struct buf *b) {
 /** Forgets the contents, keeps the memory. */
 void buf_clear(struct buf *b);
 
+/** Forgets what is behind the first `size` bytes, of which there are at least as many. */
+void buf_cut(struct buf *b, size_t size);
+
 /** Errors: CORRUPT over the cap (nothing appended), NO_MEMORY. */
 HOIST_MUST_CHECK enum hoist_status buf_append(struct buf *b, const void *data, size_t size,
                                               struct hoist_error *err);

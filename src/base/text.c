@@ -169,3 +169,20 @@ size_t utf8_repair(const char *text, size_t size, char *out, size_t max) {
   }
   return used;
 }
+
+/* The decimal separator of a locale may be any text. */
+static void put_decimal_point(char *number) {
+  char *at = number + strspn(number, "0123456789+-e");
+  char *end = at + strcspn(at, "0123456789+-e");
+  if (at == end) return;
+  *at = '.';
+  memmove(at + 1, end, strlen(end) + 1);
+}
+
+void text_double(double value, char out[TEXT_DOUBLE_SIZE]) {
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(out, TEXT_DOUBLE_SIZE, "%.*g", digits, value);
+    if (strtod(out, NULL) == value) break;
+  }
+  put_decimal_point(out);
+}

@@ -41,4 +41,8 @@ bool utf8_valid(const char *text, size_t size);
  *  fit `max` bytes; 3*size are always enough. Adds no NUL. Returns the bytes written. */
 size_t utf8_repair(const char *text, size_t size, char *out, size_t max);
 
+#define TEXT_DOUBLE_SIZE 40
+/** The shortest text that reads back as the same finite number; with a decimal point in any locale. */
+void text_double(double value, char out[TEXT_DOUBLE_SIZE]);
+
 #endif

@@ -275,8 +275,9 @@ static enum hoist_status write_metrics_file(struct pipeline *p, struct hoist_err
   set_in_io(p, false);
   if (left_out > 0)
     pipeline_warn(p, WARN_METRIC_NAMES,
-                  "%zu metrics are not in %s: their names or types clash with others'", left_out,
-                  p->metrics_file);
+                  "%zu metrics or attribute sets are not in %s: their names, types or labels clash "
+                  "with others', or there are too many",
+                  left_out, p->metrics_file);
   return status;
 }
 
@@ -293,33 +294,52 @@ static enum hoist_status export_to_file(struct pipeline *p, struct hoist_error *
   return status;
 }
 
-static enum hoist_status encode_metrics(struct pipeline *p, size_t *points,
-                                        struct hoist_error *err) {
-  unsigned scopes = atomic_load_explicit(&p->recorder.scope_count, memory_order_acquire);
-  enum hoist_status status = HOIST_OK;
-  for (unsigned i = 0; status == HOIST_OK && i < scopes; i++) {
-    size_t count = 0;
-    status = recorder_encode_metrics(&p->recorder, i, &p->items[i], &count, err);
-    *points += count;
+/* A message's worth of metrics into p->items, from *scope on, which is then where to go on. */
+static enum hoist_status encode_metrics(struct pipeline *p, unsigned scopes, unsigned *scope,
+                                        size_t *ret_points, struct hoist_error *err) {
+  size_t size = 0;
+  clear_items(p);
+  *ret_points = 0;
+  for (; *scope < scopes; ++*scope) {
+    struct buf *items = &p->items[*scope];
+    size_t points = 0;
+    items->max = ITEMS_MAX - size;
+    enum hoist_status status = recorder_encode_metrics(&p->recorder, *scope, items, &points, err);
+    items->max = PIPELINE_MESSAGE_MAX;
+    if (status == HOIST_CORRUPT && size > 0) return HOIST_OK; /* the next message has room */
+    if (status != HOIST_OK) return status;
+    *ret_points += points;
+    size += items->size;
+    if (metrics_has_more(&p->recorder.metrics, *scope)) return HOIST_OK;
   }
-  return status;
+  return HOIST_OK;
+}
+
+static enum hoist_status export_message(struct pipeline *p, size_t points,
+                                        struct hoist_error *err) {
+  struct batch batch;
+  uint64_t rejected;
+  enum hoist_status status = wrap(p, SIGNAL_METRICS, points, &batch, err);
+  return status == HOIST_OK ? deliver(p, &batch, &rejected, err) : status;
 }
 
 static enum hoist_status export_encoded(struct pipeline *p, struct hoist_error *err) {
-  struct batch batch;
-  uint64_t rejected;
-  size_t points = 0;
+  enum hoist_status result = HOIST_OK;
   if (!wants_metrics(p) || is_out_of_time(p)) return HOIST_OK;
   self_observe(p);
-  clear_items(p);
-  enum hoist_status status = encode_metrics(p, &points, err);
-  if (status != HOIST_OK) {
-    note_failure(p, WARN_METRICS, 0, err);
-    return status;
+  unsigned scopes = atomic_load_explicit(&p->recorder.scope_count, memory_order_acquire);
+  for (unsigned scope = 0; scope < scopes && !is_out_of_time(p);) {
+    struct hoist_error error = {0};
+    size_t points;
+    enum hoist_status status = encode_metrics(p, scopes, &scope, &points, &error);
+    bool is_encoded = status == HOIST_OK;
+    if (!is_encoded) note_failure(p, WARN_METRICS, 0, &error);
+    if (is_encoded && points > 0) status = export_message(p, points, &error);
+    if (result == HOIST_OK && status != HOIST_OK && err) *err = error;
+    if (result == HOIST_OK) result = status;
+    if (!is_encoded) break;
   }
-  if (points == 0) return HOIST_OK;
-  status = wrap(p, SIGNAL_METRICS, points, &batch, err);
-  return status == HOIST_OK ? deliver(p, &batch, &rejected, err) : status;
+  return result;
 }
 
 /* The file first: nobody can hold it up. */

@@ -12,7 +12,8 @@
 
 #define GRPC_FRAME_HEAD 5
 #define GRPC_FRAME_COMPRESSED 1
-#define GRPC_MESSAGE_SIZE 256
+/* More than is ever shown, so that what is hidden in a text is there whole. */
+#define GRPC_MESSAGE_SIZE 4096
 /* Details beyond this are not read; servers keep all trailers together under 8 KiB. */
 #define GRPC_DETAILS_MAX 8192
 #define GRPC_RETRY_MAX_S (24 * 60 * 60)

@@ -16,7 +16,7 @@
 #include "text.h"
 #include "wire.h"
 
-enum { BACKOFF_MAX_MS = 5000, SILENT_ENDS_MAX = 3, EXPLANATION_SIZE = 400 };
+enum { BACKOFF_MAX_MS = 5000, SILENT_ENDS_MAX = 3, EXPLANATION_SIZE = 400, TEXT_MAX = 4096 };
 
 bool otlp_connection_failed(CURLcode code) {
   switch ((int)code) {
@@ -41,12 +41,17 @@ static bool is_set(const char *text) {
 
 /* ---- reading what the receiver says -------------------------------------------------------------- */
 
+/* Secrets are hidden while they are whole, and only then is the text cut. */
 void otlp_copy_text(const struct otlp *o, const void *text, size_t size, char *out,
                     size_t out_size) {
-  size = utf8_prefix(text, size, out_size - 1);
-  memcpy(out, text, size);
+  char whole[TEXT_MAX + 1];
+  size = utf8_prefix(text, size, TEXT_MAX);
+  memcpy(whole, text, size);
+  whole[size] = '\0';
+  secrets_hide(&o->secrets, whole);
+  size = utf8_prefix(whole, strlen(whole), out_size - 1);
+  memcpy(out, whole, size);
   out[size] = '\0';
-  secrets_hide(&o->secrets, out);
 }
 
 /* Export…PartialSuccess: {1: rejected count, 2: message}. */
@@ -107,6 +112,8 @@ static void explain_connection(struct otlp *o, const struct http_answer *answer,
                                size_t out_size) {
   bool is_guess = may_want_certificate(o, answer);
   secrets_hide(&o->secrets, o->post.curl_error);
+  if (strlen(o->post.curl_error) == sizeof o->post.curl_error - 1) /* libcurl cut it */
+    secrets_hide_cut(&o->secrets, o->post.curl_error);
   snprintf(out, out_size, "%s%s",
            is_guess ? "the TLS connection is refused, does the receiver want a client certificate "
                       "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)? "

@@ -154,19 +154,13 @@ static void put_hex(struct writer *w, const uint8_t *data, size_t size) {
   put_str(w, "\"");
 }
 
-/* Shortest form that reads back as the same number; a decimal point in any locale. */
 static void put_double(struct writer *w, double value) {
-  char text[32];
+  char text[TEXT_DOUBLE_SIZE];
   if (!isfinite(value)) {
     put_str(w, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
     return;
   }
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-    if (strtod(text, NULL) == value) break;
-  }
-  for (char *p = text; *p; p++)
-    if (!strchr("0123456789+-e", *p)) *p = '.';
+  text_double(value, text);
   put_str(w, text);
 }
 

@@ -31,6 +31,17 @@ static void hide(char *text, const char *secret) {
     memset(at, '*', size);
 }
 
+/* The longest beginning of the secret that ends the text. */
+static void hide_end(char *text, const char *secret) {
+  size_t text_size = strlen(text), size = strlen(secret);
+  if (size > text_size) size = text_size;
+  for (; size >= SHORTEST; size--)
+    if (memcmp(text + text_size - size, secret, size) == 0) {
+      memset(text + text_size - size, '*', size);
+      return;
+    }
+}
+
 void secrets_hide(const struct secrets *s, char *text) {
   for (size_t i = 0; i < s->count; i++) {
     const char *scheme_end = strrchr(s->values[i], ' ');
@@ -39,4 +50,12 @@ void secrets_hide(const struct secrets *s, char *text) {
   }
   for (char *p = text; *p; p++)
     if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
+}
+
+void secrets_hide_cut(const struct secrets *s, char *text) {
+  for (size_t i = 0; i < s->count; i++) {
+    const char *scheme_end = strrchr(s->values[i], ' ');
+    hide_end(text, s->values[i]);
+    if (scheme_end) hide_end(text, scheme_end + 1);
+  }
 }

@@ -24,4 +24,7 @@ void secrets_done(struct secrets *s);
  *  Control bytes become '?'. */
 void secrets_hide(const struct secrets *s, char *text);
 
+/** The same for the beginning of a value at the end of `text`, which was cut there. */
+void secrets_hide_cut(const struct secrets *s, char *text);
+
 #endif

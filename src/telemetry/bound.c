@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bound instruments. A thread with a slot (thread_slot.h) adds to its own cell: no lock, and no write that
- * another thread waits for. Whoever exports copies the cells under the lock of the metrics, a sequence
- * number telling whether a copy is whole, and adds to the series what came since the copy before; cells
- * only grow, so nothing is ever taken from under a writer. Threads without a slot lock and use the series
- * itself. A gauge has one value, which is stored where everybody stores it. */
+ * another thread waits for. A cell has two values. Whoever exports asks, under the lock of the metrics, for
+ * a new window; the thread goes over to the other value with its next measurement and never comes back
+ * unasked, so what it left is at rest and whole. Where it does not measure, a sequence number tells that a
+ * copy of the value it is at is whole. Windows begin at zero: no difference of large totals is ever taken.
+ * Threads without a slot lock and use the series itself. A gauge has one value, which is stored where
+ * everybody stores it. */
 #include "bound.h"
 
 #include <float.h>
@@ -17,15 +19,17 @@
 #include "shared_word.h"
 #include "thread_slot.h"
 
-/* A writer is inside a cell for nanoseconds; one that lost its processor there is asked again later. */
+/* A writer is inside a cell for nanoseconds, and goes over to the other value with its next measurement; one
+ * that lost its processor there is asked again later. */
 enum { READ_TRIES = 1000, CACHE_LINE = 64 };
 
 struct cell {
-  uint64_t sequence;   /* odd while the value is being written; sums, being one word, have none */
-  uint64_t harvests;   /* the exporter's: how often it was here */
-  uint64_t window;     /* the writer's: `harvests` when it began its minimum and maximum */
-  struct value *taken; /* the exporter's: the value when it was last here */
-  struct value value;
+  uint64_t sequence; /* odd while a value is being written; sums, being one word, have none */
+  uint64_t window;   /* the writer's: it is at values[window & 1] */
+  uint64_t wanted;   /* the exporter's: the window the writer shall go to, at most one ahead */
+  uint64_t reading;  /* the exporter's: the window that `taken` was taken of */
+  struct value *values[2]; /* behind the cell, in lines of their own, like the next */
+  struct value *taken;     /* the exporter's: what of that window is in the series */
 };
 
 struct bound {
@@ -42,24 +46,26 @@ struct bound {
 
 /* ---- cells --------------------------------------------------------------------------------------- */
 
-static size_t cell_size(const struct shape *shape) {
-  size_t size = offsetof(struct cell, value) + value_size(shape);
+static size_t whole_lines(size_t size) {
   return (size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
 static void clear_cell(struct cell *cell, const struct shape *shape) {
-  cell->sequence = cell->harvests = cell->window = 0;
-  value_clear(&cell->value, shape);
+  cell->sequence = cell->window = cell->wanted = cell->reading = 0;
+  value_clear(cell->values[0], shape);
+  value_clear(cell->values[1], shape);
   value_clear(cell->taken, shape);
 }
 
-/* The copy of the exporter's stands behind the cell, in lines that no writer touches. */
 static struct cell *make_cell(struct bound *b, unsigned slot) {
   void *memory;
-  size_t size = cell_size(&b->shape);
-  if (posix_memalign(&memory, CACHE_LINE, size + value_size(&b->shape)) != 0) return NULL;
+  size_t head = whole_lines(sizeof(struct cell)), size = whole_lines(value_size(&b->shape));
+  if (posix_memalign(&memory, CACHE_LINE, head + 3 * size) != 0) return NULL;
   struct cell *cell = memory;
-  cell->taken = (struct value *)(void *)((char *)memory + size);
+  char *values = (char *)memory + head;
+  cell->values[0] = (struct value *)(void *)values;
+  cell->values[1] = (struct value *)(void *)(values + size);
+  cell->taken = (struct value *)(void *)(values + 2 * size);
   clear_cell(cell, &b->shape);
   atomic_store_explicit(&b->cells[slot], cell, memory_order_release);
   return cell;
@@ -85,34 +91,56 @@ static struct cell *cell_of(struct bound *b) {
 
 typedef uint64_t __attribute__((may_alias)) any_word;
 
-/* False where the cell could not be caught at rest. */
-static bool copy_cell(const struct cell *cell, const struct shape *shape,
-                      union any_value *ret_copy) {
-  const any_word *from = (const any_word *)(const void *)&cell->value;
+static void copy_words(const struct value *from, const struct shape *shape,
+                       union any_value *ret_copy) {
+  const any_word *words = (const any_word *)(const void *)from;
   any_word *to = (any_word *)(void *)ret_copy;
-  size_t words = value_size(shape) / sizeof(any_word);
-  for (int i = 0; i < READ_TRIES; i++) {
-    uint64_t sequence = word_get(&cell->sequence);
-    if (sequence & 1) {
-      sched_yield();
-      continue;
-    }
-    for (size_t j = 0; j < words; j++)
-      to[j] = __atomic_load_n(&from[j], __ATOMIC_ACQUIRE);
-    if (word_get(&cell->sequence) == sequence) return true;
-  }
-  return false;
+  for (size_t i = 0; i < value_size(shape) / sizeof(any_word); i++)
+    to[i] = __atomic_load_n(&words[i], __ATOMIC_ACQUIRE);
 }
 
-static void harvest_cell(struct cell *cell, struct series *s) {
+/* The value of the window being read: whole where the writer has left it, or did not write meanwhile. */
+static bool try_copy(const struct cell *cell, const struct shape *shape,
+                     union any_value *ret_copy) {
+  const struct value *from = cell->values[cell->reading & 1];
+  bool was_left = word_get(&cell->window) != cell->reading;
+  uint64_t sequence = word_get(&cell->sequence);
+  if (!was_left && sequence & 1) return false;
+  copy_words(from, shape, ret_copy);
+  return was_left || word_get(&cell->sequence) == sequence;
+}
+
+/* Adds to the series what the window being read has gained. False where it could not be caught at rest. */
+static bool take(struct cell *cell, struct series *s) {
   const struct shape *shape = &s->metric->shape;
   union any_value copy, since;
-  if (!copy_cell(cell, shape, &copy)) return;
+  bool is_whole = false;
+  for (int i = 0; i < READ_TRIES && !(is_whole = try_copy(cell, shape, &copy)); i++)
+    sched_yield();
+  if (!is_whole) return false;
   value_copy(&since.value, &copy.value, shape);
   value_subtract(&since.value, cell->taken, shape);
   value_copy(cell->taken, &copy.value, shape);
   value_merge(&s->value, &since.value, shape);
-  word_put(&cell->harvests, cell->harvests + 1);
+  return true;
+}
+
+/* Goes on to the window the writer is at, where it has left the one being read. */
+static bool follow(struct cell *cell, struct series *s) {
+  uint64_t window = word_get(&cell->window);
+  if (window == cell->reading) return false;
+  take(cell, s); /* the rest: it is at rest */
+  cell->reading = window;
+  value_clear(cell->taken, &s->metric->shape);
+  return true;
+}
+
+static void harvest_cell(struct cell *cell, struct series *s) {
+  follow(cell, s);
+  /* Seen by the writer before its value is read: a few measurements may still come behind the copy, and
+   * are the rest that `follow` takes. */
+  __atomic_exchange_n(&cell->wanted, cell->reading + 1, __ATOMIC_SEQ_CST);
+  take(cell, s);
 }
 
 void metrics_harvest(struct metrics *m) {
@@ -146,19 +174,26 @@ static inline bool is_in_range(const struct bound *b, double measured) {
   return measured >= b->least && measured <= DBL_MAX;
 }
 
-static void add_to_sum(const struct bound *b, struct cell *cell, double measured) {
-  value_record_sum(&cell->value, measured);
+static __attribute__((noinline)) void begin_window(struct cell *cell, const struct shape *shape) {
+  uint64_t wanted = word_get(&cell->wanted);
+  value_clear(cell->values[wanted & 1], shape); /* the exporter has done with it */
+  word_put(&cell->window, wanted);
 }
 
-static void add_to_distribution(const struct bound *b, struct cell *cell, double measured) {
+/* Where the thread measures: in the window that is wanted. */
+static inline struct value *value_of(const struct bound *b, struct cell *cell) {
+  if (__builtin_expect(word_get(&cell->wanted) != cell->window, 0)) begin_window(cell, &b->shape);
+  return cell->values[cell->window & 1];
+}
+
+static inline void add_to_sum(const struct bound *b, struct cell *cell, double measured) {
+  value_record_sum(value_of(b, cell), measured);
+}
+
+static inline void add_to_distribution(const struct bound *b, struct cell *cell, double measured) {
+  struct value *v = value_of(b, cell);
   word_put(&cell->sequence, cell->sequence + 1);
-  uint64_t harvests = word_get(&cell->harvests);
-  if (cell->window != harvests) {
-    cell->window = harvests;
-    word_put_double(&cell->value.min, INFINITY);
-    word_put_double(&cell->value.max, -INFINITY);
-  }
-  value_record(&cell->value, &b->shape, measured);
+  value_record(v, &b->shape, measured);
   word_put(&cell->sequence, cell->sequence + 1);
 }
 
@@ -223,14 +258,7 @@ static void record_last(struct hoist_bound *base, double measured) {
 
 /* ---- binding ------------------------------------------------------------------------------------- */
 
-static bool has_key(const struct bound *b, const struct series_key *key) {
-  return b->key.hash == key->hash && b->key.instrument == key->instrument &&
-         b->key.scope == key->scope && b->key.attr_size == key->attr_size &&
-         memcmp(b->key.attrs, key->attrs, key->attr_size) == 0;
-}
-
-static struct bound *make_bound(struct recorder *r, const struct series_key *key,
-                                struct series *s) {
+static struct bound *make_bound(struct recorder *r, struct series *s) {
   struct bound *b = calloc(1, sizeof *b);
   if (!b) return NULL;
   b->shape = s->metric->shape;
@@ -239,9 +267,9 @@ static struct bound *make_bound(struct recorder *r, const struct series_key *key
                                                  : record_distribution;
   b->recorder = r;
   b->takes_all_exemplars = r->config.metrics.exemplar_filter == HOIST_EXEMPLARS_ALL;
-  b->least = key->instrument->kind == HOIST_COUNTER ? 0 : -DBL_MAX;
+  b->least = s->metric->instrument->kind == HOIST_COUNTER ? 0 : -DBL_MAX;
   b->series = s;
-  b->key = *key;
+  series_key_of(s, &b->key);
   return b;
 }
 
@@ -252,12 +280,10 @@ struct hoist_bound *bound_get(struct recorder *r, unsigned scope,
   struct series_key key;
   series_key_make(m, &key, scope, instrument, attrs, attr_count);
   pthread_mutex_lock(&m->lock);
-  struct bound *b = m->bounds;
-  while (b && !has_key(b, &key))
-    b = b->next;
-  struct series *s = b ? NULL : series_get(m, &key);
-  if (s) b = make_bound(r, &key, s);
-  if (b && s) {
+  struct series *s = series_get(m, &key);
+  struct bound *b = s ? s->bound : NULL;
+  if (s && !b && (b = make_bound(r, s))) {
+    s->bound = b;
     b->next = m->bounds;
     __atomic_store_n(&m->bounds, b, __ATOMIC_RELEASE); /* a fork at any moment sees a whole list */
   }
@@ -280,6 +306,7 @@ void bounds_free(struct bound *first) {
 void bounds_reset_after_fork(struct metrics *m) {
   for (struct bound *b = m->bounds; b; b = b->next) {
     b->series = series_get(m, &b->key);
+    if (b->series && !b->series->bound) b->series->bound = b;
     for (unsigned slot = 0; slot < THREAD_SLOTS; slot++) {
       struct cell *cell = atomic_load(&b->cells[slot]);
       if (cell) clear_cell(cell, &b->shape);

@@ -162,7 +162,8 @@ static struct metric *metric_of(struct metrics *m, unsigned scope,
   *metric = (struct metric){.instrument = instrument,
                             .scope = scope,
                             .shape = shape_of(instrument, m->config.exponential_histograms),
-                            .last = &metric->first};
+                            .last = &metric->first,
+                            .delta_unix_ns = m->delta_unix_ns[scope]};
   return metric;
 }
 
@@ -193,7 +194,8 @@ static struct series *overflow_of(struct metrics *m, struct metric *metric) {
   if (!metric->overflow) {
     struct series_key key;
     series_key_make(m, &key, metric->scope, metric->instrument, &overflow, 1);
-    metric->overflow = add_series(m, metric, &key);
+    metric->overflow = find(m, &key); /* bound instruments find theirs again after a fork */
+    if (!metric->overflow) metric->overflow = add_series(m, metric, &key);
   }
   return metric->overflow;
 }
@@ -205,6 +207,14 @@ struct series *series_get(struct metrics *m, const struct series_key *key) {
   if (!metric) return NULL;
   return metric->count < METRICS_POINTS_MAX - 1 ? add_series(m, metric, key)
                                                 : overflow_of(m, metric);
+}
+
+void series_key_of(const struct series *s, struct series_key *ret_key) {
+  ret_key->instrument = s->metric->instrument;
+  ret_key->scope = s->metric->scope;
+  ret_key->hash = s->hash;
+  ret_key->attr_size = s->attr_size;
+  memcpy(ret_key->attrs, s->attrs, s->attr_size);
 }
 
 void series_offer(struct series *s, double measured, const struct exemplar *exemplar) {
@@ -220,6 +230,7 @@ void series_read(const struct series *s, bool with_before, union any_value *ret_
     return;
   }
   value_copy(&ret_value->value, &s->value, shape);
+  ret_value->value.sum = value_finite(ret_value->value.sum);
   if (with_before && s->before) value_merge(&ret_value->value, s->before, shape);
 }
 
@@ -248,8 +259,5 @@ void metrics_add(struct metrics *m, unsigned scope, const struct measurement *me
 }
 
 uint64_t metrics_lost(struct metrics *m) {
-  pthread_mutex_lock(&m->lock);
-  uint64_t lost = m->lost;
-  pthread_mutex_unlock(&m->lock);
-  return lost;
+  return atomic_load_explicit(&m->lost, memory_order_relaxed);
 }

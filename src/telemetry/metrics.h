@@ -9,6 +9,7 @@
 
 #include <hoist/telemetry.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,7 @@ struct metric {
   struct series *first, **last;
   struct series *overflow;
   size_t count;
+  uint64_t delta_unix_ns; /* when its deltas were last encoded; 0: never */
 };
 
 struct metrics {
@@ -51,8 +53,10 @@ struct metrics {
   size_t bucket_count, series_count;
   struct metric metrics[METRICS_INSTRUMENTS_MAX];
   size_t metric_count;
-  uint64_t delta_unix_ns[METRICS_SCOPES_MAX]; /* when deltas were last encoded; 0: never */
-  uint64_t lost; /* measurements refused for want of memory or of an instrument slot */
+  uint64_t delta_unix_ns[METRICS_SCOPES_MAX]; /* the same of the whole scope, for metrics to come */
+  size_t next_metric[METRICS_SCOPES_MAX];     /* where encoding goes on; 0: from the first */
+  /* Measurements refused for want of memory or of an instrument slot; read without the lock. */
+  _Atomic uint64_t lost;
   struct bound *bounds;
 };
 
@@ -65,7 +69,7 @@ void metrics_reset_after_fork(struct metrics *m);
 /** @param scope  below METRICS_SCOPES_MAX */
 void metrics_add(struct metrics *m, unsigned scope, const struct measurement *measurement);
 
-/** Measurements refused so far. */
+/** Measurements refused so far. Waits for nobody. */
 uint64_t metrics_lost(struct metrics *m);
 
 struct metrics_window {
@@ -73,12 +77,15 @@ struct metrics_window {
   uint64_t start_unix_ns, now_unix_ns; /* of cumulative values */
 };
 
-/** Appends every metric of one scope as a field 2 of ScopeMetrics. Appends nothing where nothing was
- *  measured. With delta temporality, counters and histograms begin anew, and those without a measurement
- *  since are left out; a failure begins nothing anew.
- *  @param ret_points  how many data points that is */
+/** Appends the metrics of one scope, each as a field 2 of ScopeMetrics, as far as there is room in `out`:
+ *  where metrics_has_more then, the next call goes on behind them. Appends nothing where nothing was
+ *  measured. With delta temporality, counters and histograms that were appended begin anew, and those
+ *  without a measurement since are left out; a failure appends and begins nothing anew.
+ *  @param ret_points  how many data points that is
+ *  Errors: CORRUPT no room for even one metric · NO_MEMORY. Threads: one at a time */
 HOIST_MUST_CHECK enum hoist_status metrics_encode(struct metrics *m, unsigned scope,
                                                   const struct metrics_window *window,
                                                   struct buf *out, size_t *ret_points,
                                                   struct hoist_error *err);
+bool metrics_has_more(const struct metrics *m, unsigned scope);
 #endif

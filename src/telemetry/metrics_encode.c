@@ -56,17 +56,16 @@ enum {
   TEXT_MAX = 1023
 };
 
-/* What the values of one export span. */
-struct window {
-  uint64_t start_unix_ns, delta_start_unix_ns, now_unix_ns;
-  enum hoist_temporality temporality;
-};
-
 /* Up-down counters stay cumulative: what they measure is a level, and gauges have no temporality. */
-static bool is_delta(const struct metric *metric, const struct window *window) {
+static bool is_delta(const struct metric *metric, const struct metrics_window *window) {
   enum hoist_instrument_kind kind = metric->instrument->kind;
   return window->temporality == HOIST_TEMPORALITY_DELTA && kind != HOIST_UP_DOWN_COUNTER &&
          kind != HOIST_GAUGE;
+}
+
+static uint64_t start_of(const struct metric *metric, const struct metrics_window *window) {
+  return is_delta(metric, window) && metric->delta_unix_ns ? metric->delta_unix_ns
+                                                           : window->start_unix_ns;
 }
 
 /* ---- data points --------------------------------------------------------------------------------- */
@@ -167,12 +166,10 @@ static uint8_t *put_value(uint8_t *p, const struct value *v, const struct shape 
 }
 
 static enum hoist_status append_point(struct buf *out, const struct series *s,
-                                      const struct value *v, const struct window *window,
+                                      const struct value *v, const struct metrics_window *window,
                                       struct hoist_error *err) {
   uint8_t point[POINT_MAX], head[16];
-  uint8_t *p = wire_put_fixed64(point, POINT_START,
-                                is_delta(s->metric, window) ? window->delta_start_unix_ns
-                                                            : window->start_unix_ns);
+  uint8_t *p = wire_put_fixed64(point, POINT_START, start_of(s->metric, window));
   p = wire_put_fixed64(p, POINT_TIME, window->now_unix_ns);
   p = wire_put_raw(p, s->attrs, s->attr_size);
   p = put_value(p, v, &s->metric->shape);
@@ -187,7 +184,7 @@ static enum hoist_status append_point(struct buf *out, const struct series *s,
 
 /* Gauge, Sum or one of the histograms: its points, and how they are to be read. */
 static enum hoist_status append_data(struct buf *out, const struct metric *metric,
-                                     const struct window *window, size_t *ret_points,
+                                     const struct metrics_window *window, size_t *ret_points,
                                      struct hoist_error *err) {
   enum hoist_instrument_kind kind = metric->instrument->kind;
   bool delta = is_delta(metric, window);
@@ -240,21 +237,23 @@ static uint8_t data_tag(enum shape_kind kind) {
   return METRIC_GAUGE;
 }
 
-/* Adds to `points`. */
+/* Whole or not at all; adds to `points`. Errors: CORRUPT there is no room */
 static enum hoist_status append_metric(struct buf *out, const struct metric *metric,
-                                       const struct window *window, size_t *points,
+                                       const struct metrics_window *window, size_t *points,
                                        struct hoist_error *err) {
   size_t own_points = 0;
   HOIST_AUTO(buf) struct buf data = buf_make(out->max);
   enum hoist_status status = append_data(&data, metric, window, &own_points, err);
   if (status != HOIST_OK || own_points == 0) return status;
-  *points += own_points;
   uint8_t names[3 * (TEXT_MAX + 4)], head[16], data_head[16];
   size_t names_size = put_names(names, names + sizeof names, metric->instrument);
   size_t data_head_size =
       (size_t)(wire_put_head(data_head, data_tag(metric->shape.kind), data.size) - data_head);
   size_t body = names_size + data_head_size + data.size;
   size_t head_size = (size_t)(wire_put_head(head, SCOPE_METRICS_METRIC, body) - head);
+  if (head_size + body > out->max - out->size)
+    return hoist_fail(err, HOIST_CORRUPT, "metrics are larger than the %zu bytes allowed here",
+                      out->max);
   const struct {
     const void *data;
     size_t size;
@@ -264,6 +263,7 @@ static enum hoist_status append_metric(struct buf *out, const struct metric *met
     status = buf_append(out, parts[i].data, parts[i].size, err);
     if (status != HOIST_OK) return status;
   }
+  *points += own_points;
   return HOIST_OK;
 }
 
@@ -278,7 +278,7 @@ static enum hoist_status prepare_series(struct series *s, struct hoist_error *er
   return HOIST_OK;
 }
 
-static enum hoist_status prepare(const struct metric *metric, const struct window *window,
+static enum hoist_status prepare(const struct metric *metric, const struct metrics_window *window,
                                  struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
   if (!is_delta(metric, window)) return HOIST_OK;
@@ -287,8 +287,8 @@ static enum hoist_status prepare(const struct metric *metric, const struct windo
   return status;
 }
 
-/* After everything was encoded. */
-static void begin_anew(const struct metric *metric, const struct window *window) {
+/* After it was encoded. */
+static void begin_anew(struct metric *metric, const struct metrics_window *window) {
   bool delta = is_delta(metric, window);
   for (struct series *s = metric->first; s; s = s->next_in_metric) {
     if (s->exemplars) reservoir_begin(s->exemplars, delta);
@@ -297,6 +297,7 @@ static void begin_anew(const struct metric *metric, const struct window *window)
     value_merge(s->before, &s->value, &metric->shape);
     value_clear(&s->value, &metric->shape);
   }
+  if (delta) metric->delta_unix_ns = window->now_unix_ns;
 }
 
 /* The next metric of a scope from `at` on; NULL: there is none. */
@@ -306,20 +307,54 @@ static struct metric *next_of(struct metrics *m, unsigned scope, size_t *at) {
   return *at < m->metric_count ? &m->metrics[(*at)++] : NULL;
 }
 
-static enum hoist_status encode(struct metrics *m, unsigned scope, const struct window *window,
-                                struct buf *out, size_t *ret_points, struct hoist_error *err) {
+static enum hoist_status encode_metric(const struct metric *metric,
+                                       const struct metrics_window *window, struct buf *out,
+                                       size_t *points, struct hoist_error *err) {
+  enum hoist_status status = prepare(metric, window, err);
+  return status == HOIST_OK ? append_metric(out, metric, window, points, err) : status;
+}
+
+/* From *at on, as far as there is room; *at is then where to go on. */
+static enum hoist_status encode_some(struct metrics *m, unsigned scope,
+                                     const struct metrics_window *window, struct buf *out,
+                                     size_t *at, size_t *points, struct hoist_error *err) {
+  size_t size_before = out->size, behind = *at;
   const struct metric *metric;
-  enum hoist_status status = HOIST_OK;
-  metrics_harvest(m);
-  for (size_t at = 0; status == HOIST_OK && (metric = next_of(m, scope, &at));) {
-    status = prepare(metric, window, err);
-    if (status == HOIST_OK) status = append_metric(out, metric, window, ret_points, err);
+  while ((metric = next_of(m, scope, &behind)) != NULL) {
+    struct hoist_error error = {.status = HOIST_OK};
+    enum hoist_status status = encode_metric(metric, window, out, points, &error);
+    if (status == HOIST_CORRUPT && out->size > size_before) return HOIST_OK;
+    if (status != HOIST_OK) {
+      buf_cut(out, size_before);
+      if (err) *err = error;
+      return status;
+    }
+    *at = behind;
   }
-  if (status != HOIST_OK) return status;
-  for (size_t at = 0; (metric = next_of(m, scope, &at));)
-    begin_anew(metric, window);
-  if (window->temporality == HOIST_TEMPORALITY_DELTA) m->delta_unix_ns[scope] = window->now_unix_ns;
+  *at = behind;
   return HOIST_OK;
+}
+
+static enum hoist_status encode(struct metrics *m, unsigned scope,
+                                const struct metrics_window *window, struct buf *out,
+                                size_t *points, struct hoist_error *err) {
+  size_t first = m->next_metric[scope], end = first;
+  struct metric *metric;
+  metrics_harvest(m);
+  m->next_metric[scope] = 0;
+  enum hoist_status status = encode_some(m, scope, window, out, &end, points, err);
+  if (status != HOIST_OK) return status;
+  for (size_t at = first; (metric = next_of(m, scope, &at)) != NULL && at <= end;)
+    begin_anew(metric, window);
+  if (end < m->metric_count)
+    m->next_metric[scope] = end;
+  else if (window->temporality == HOIST_TEMPORALITY_DELTA)
+    m->delta_unix_ns[scope] = window->now_unix_ns;
+  return HOIST_OK;
+}
+
+bool metrics_has_more(const struct metrics *m, unsigned scope) {
+  return m->next_metric[scope] > 0;
 }
 
 enum hoist_status metrics_encode(struct metrics *m, unsigned scope,
@@ -327,13 +362,7 @@ enum hoist_status metrics_encode(struct metrics *m, unsigned scope,
                                  size_t *ret_points, struct hoist_error *err) {
   size_t points = 0;
   pthread_mutex_lock(&m->lock);
-  uint64_t delta_start = m->delta_unix_ns[scope];
-  const struct window whole = {.start_unix_ns = window->start_unix_ns,
-                               .delta_start_unix_ns =
-                                   delta_start ? delta_start : window->start_unix_ns,
-                               .now_unix_ns = window->now_unix_ns,
-                               .temporality = window->temporality};
-  enum hoist_status status = encode(m, scope, &whole, out, &points, err);
+  enum hoist_status status = encode(m, scope, window, out, &points, err);
   pthread_mutex_unlock(&m->lock);
   if (status == HOIST_OK) *ret_points = points;
   return status;

@@ -21,8 +21,10 @@ struct prometheus_source {
 };
 
 /** Appends all metrics, cumulative. Left out are instruments whose name or type would clash with an
- *  earlier one's.
- *  @param ret_left_out  how many */
+ *  earlier one's, attribute sets whose labels come to those of an earlier one, and, from the first that
+ *  `out` has no room for, all attribute sets.
+ *  @param ret_left_out  how many
+ *  Errors: NO_MEMORY. Threads: any */
 HOIST_MUST_CHECK enum hoist_status prometheus_render(const struct prometheus_source *source,
                                                      struct buf *out, size_t *ret_left_out,
                                                      struct hoist_error *err);

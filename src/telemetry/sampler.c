@@ -4,7 +4,7 @@
  */
 #include "sampler.h"
 
-#include <math.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -21,10 +21,15 @@ static const struct {
     {"parentbased_traceidratio", true, true, 1},
 };
 
+/* The same in every locale; decimal, and nothing around it. */
 static bool parse_ratio(const char *text, double *ret_ratio) {
   char *end;
-  double ratio = strtod(text, &end);
-  if (end == text || *end || isnan(ratio) || ratio < 0 || ratio > 1) return false;
+  locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (!plain) return false;
+  double ratio = strtod_l(text, &end, plain);
+  freelocale(plain);
+  bool is_decimal = end != text && text[strspn(text, "0123456789.eE+-")] == '\0';
+  if (!is_decimal || *end || ratio < 0 || ratio > 1) return false;
   *ret_ratio = ratio;
   return true;
 }

@@ -24,6 +24,7 @@ struct series {
   const uint8_t *attrs;        /* behind the value, in the same allocation */
   struct value *before;        /* until deltas were last encoded; NULL: that has not happened yet */
   struct reservoir *exemplars; /* NULL: none was offered yet */
+  struct bound *bound;         /* that feeds it, if one was made */
   struct value value;          /* since then */
 };
 
@@ -42,6 +43,9 @@ void series_key_make(const struct metrics *m, struct series_key *ret_key, unsign
 
 /** The series of a key, or the overflow of its metric; made where it is new. NULL: no room, no memory. */
 struct series *series_get(struct metrics *m, const struct series_key *key);
+
+/** The key of a series. */
+void series_key_of(const struct series *s, struct series_key *ret_key);
 
 /** Whether an instrument takes a measurement: only finite ones, counters only positive ones. No lock. */
 bool series_accepts(const struct hoist_instrument *instrument, double measured);

@@ -3,6 +3,7 @@
  * works on values that nobody else touches. */
 #include "value.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -10,9 +11,9 @@
 static const double duration_bounds[] = {.005, .01, .025, .05, .075, .1, .25, .5,  .75, 1,
                                          2.5,  5,   7.5,  10,  30,   60, 120, 300, 600};
 
-/* The specification's, for anything else. */
-static const double plain_bounds[] = {0,   5,   10,   25,   50,   75,   100,  250,
-                                      500, 750, 1000, 2500, 5000, 7500, 10000};
+/* The specification's for anything else. */
+static const double general_bounds[] = {0,   5,   10,   25,   50,   75,   100,  250,
+                                        500, 750, 1000, 2500, 5000, 7500, 10000};
 
 static struct shape explicit_buckets(const struct hoist_instrument *instrument) {
   size_t count = instrument->bound_count;
@@ -20,8 +21,8 @@ static struct shape explicit_buckets(const struct hoist_instrument *instrument) 
     return (struct shape){SHAPE_BUCKETS, duration_bounds,
                           sizeof duration_bounds / sizeof duration_bounds[0]};
   if (!instrument->bounds)
-    return (struct shape){SHAPE_BUCKETS, plain_bounds,
-                          sizeof plain_bounds / sizeof plain_bounds[0]};
+    return (struct shape){SHAPE_BUCKETS, general_bounds,
+                          sizeof general_bounds / sizeof general_bounds[0]};
   return (struct shape){SHAPE_BUCKETS, instrument->bounds,
                         count < VALUE_BOUNDS_MAX ? count : VALUE_BOUNDS_MAX};
 }
@@ -58,10 +59,17 @@ void value_copy(struct value *to, const struct value *from, const struct shape *
   memcpy(to, from, value_size(shape));
 }
 
+double value_finite(double sum) {
+  if (isnan(sum)) return 0;
+  return fmin(fmax(sum, -DBL_MAX), DBL_MAX);
+}
+
+/* A sum may be ahead of its count, and is merged without; a distribution without a measurement has no
+ * minimum and maximum of this time. */
 void value_merge(struct value *into, const struct value *from, const struct shape *shape) {
-  if (shape->kind == SHAPE_LAST) return;
+  if (shape->kind == SHAPE_LAST || (shape->kind != SHAPE_SUM && from->count == 0)) return;
   into->count += from->count;
-  into->sum += from->sum;
+  into->sum = value_finite(into->sum + from->sum);
   into->min = fmin(into->min, from->min);
   into->max = fmax(into->max, from->max);
   if (shape->kind == SHAPE_BUCKETS)
@@ -73,7 +81,7 @@ void value_merge(struct value *into, const struct value *from, const struct shap
 
 void value_subtract(struct value *from, const struct value *earlier, const struct shape *shape) {
   from->count -= earlier->count;
-  from->sum -= earlier->sum;
+  from->sum = value_finite(value_finite(from->sum) - value_finite(earlier->sum));
   if (shape->kind == SHAPE_BUCKETS)
     for (size_t i = 0; i <= shape->bound_count; i++)
       from->buckets[i] -= earlier->buckets[i];

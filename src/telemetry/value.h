@@ -44,6 +44,9 @@ size_t value_size(const struct shape *shape);
 /** As if nothing had been measured. */
 void value_clear(struct value *v, const struct shape *shape);
 void value_copy(struct value *to, const struct value *from, const struct shape *shape);
+/** What sums come to that grew beyond all numbers: the largest there is, rather than infinity, from which
+ *  nothing could be told any more. */
+double value_finite(double sum);
 /** Adds the measurements of `from`; nothing for SHAPE_LAST. */
 void value_merge(struct value *into, const struct value *from, const struct shape *shape);
 /** Takes away the measurements of `earlier`, an earlier copy of the same; min and max stay. */

@@ -11,6 +11,7 @@
 
 #include "grpc_response.h"
 #include "gzip.h"
+#include "otlp.h"
 
 static struct grpc_response read_lines(const char *const lines[]) {
   struct grpc_response response = {0};
@@ -79,13 +80,53 @@ static void test_the_message_is_decoded(void **state) {
 }
 
 static void test_a_long_message_is_cut_at_a_character(void **state) {
-  char line[1200] = "grpc-message: a";
-  while (strlen(line) < 1100)
-    strcat(line, "%C3%A9");
+  char line[4 * GRPC_MESSAGE_SIZE] = "grpc-message: a";
+  for (size_t size = strlen(line); size + 6 < sizeof line; size += 6)
+    memcpy(line + size, "%C3%A9", 7);
   struct grpc_response response = read_lines(LINES(line));
   size_t size = strlen(response.message);
   assert_true(size >= GRPC_MESSAGE_SIZE - 4 && size < GRPC_MESSAGE_SIZE);
   assert_null(strchr(response.message, '?'));
+}
+
+#define KEY "sk-SECRETSECRETSECRET-0123456789"
+
+/* Wherever a text is cut, a secret must not be there in part. */
+static void test_a_secret_is_hidden_wherever_a_message_is_cut(void **state) {
+  struct otlp o = {.secrets = {.count = 0}};
+  struct hoist_error err;
+  assert_int_equal(secrets_add(&o.secrets, KEY, &err), HOIST_OK);
+  for (size_t before = 0; before < GRPC_MESSAGE_SIZE; before += before < 300 ? 1 : 97) {
+    char line[2 * GRPC_MESSAGE_SIZE] = "grpc-message: ", shown[256];
+    size_t head = strlen(line);
+    memset(line + head, '.', before);
+    memcpy(line + head + before, KEY " is bad", sizeof KEY " is bad");
+    struct grpc_response response = read_lines(LINES(line));
+    otlp_copy_text(&o, response.message, strlen(response.message), shown, sizeof shown);
+    assert_null(strstr(shown, "sk-"));
+    assert_null(strchr(shown, 'S'));
+  }
+  secrets_done(&o.secrets);
+}
+
+static void test_a_secret_that_was_cut_already_is_hidden(void **state) {
+  static const struct {
+    const char *text, *shown;
+  } cases[] = {{"bad key sk-SEC", "bad key ******"},
+               {"bad key Bearer sk-SEC", "bad key *************"},
+               {"bad key sk-", "bad key sk-"}, /* too short to be told from a word */
+               {"sk-SEC is bad", "sk-SEC is bad"},
+               {"", ""}};
+  struct secrets secrets = {.count = 0};
+  struct hoist_error err;
+  assert_int_equal(secrets_add(&secrets, "Bearer " KEY, &err), HOIST_OK);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[64];
+    snprintf(text, sizeof text, "%s", cases[i].text);
+    secrets_hide_cut(&secrets, text);
+    assert_string_equal(text, cases[i].shown);
+  }
+  secrets_done(&secrets);
 }
 
 /* google.rpc.Status {14, "busy", [the type, {its delay}]} in base64. */
@@ -205,6 +246,8 @@ int main(void) {
       cmocka_unit_test(test_a_new_status_line_begins_anew),
       cmocka_unit_test(test_the_message_is_decoded),
       cmocka_unit_test(test_a_long_message_is_cut_at_a_character),
+      cmocka_unit_test(test_a_secret_is_hidden_wherever_a_message_is_cut),
+      cmocka_unit_test(test_a_secret_that_was_cut_already_is_hidden),
       cmocka_unit_test(test_retry_info_is_found_in_the_details),
       cmocka_unit_test(test_only_the_listed_codes_are_retried),
       cmocka_unit_test(test_without_a_status_http_tells),

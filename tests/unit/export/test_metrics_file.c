@@ -153,7 +153,7 @@ static void test_clashing_names_are_one_warning(void **state) {
   assert_int_equal(hoist_telemetry_flush(telemetry, PLENTY_MS, NULL), HOIST_OK);
   hoist_telemetry_close(telemetry, PLENTY_MS);
   assert_int_equal(f->warnings, 1);
-  assert_non_null(strstr(f->last_warning, "1 metrics are not in "));
+  assert_non_null(strstr(f->last_warning, "1 metrics or attribute sets are not in "));
 }
 
 static void test_the_text_can_be_had_without_a_file(void **state) {

@@ -385,6 +385,21 @@ static void test_an_odd_body_of_a_success_is_ignored(void **state) {
   assert_int_equal(o.partial.rejected, 0);
 }
 
+/* The receiver repeats our secret where its text is cut to what is shown. */
+static void test_a_secret_is_not_shown_in_part(void **state) {
+  enum { BEFORE = 192, MESSAGE = BEFORE + 8 };
+  char reply[400];
+  int head = snprintf(reply, sizeof reply, "HTTP/1.1 401 X\r\nContent-Length: %d\r\n\r\n\x12%c%c",
+                      MESSAGE + 3, (MESSAGE & 0x7f) | 0x80, MESSAGE >> 7);
+  memset(reply + head, '.', BEFORE);
+  memcpy(reply + head + BEFORE, "hunter22", 8);
+  struct script_reply replies[] = {{.data = reply, .size = (size_t)head + MESSAGE}};
+  struct outcome o = run(replies, 1, 5000);
+  assert_int_equal(o.status, HOIST_UNAVAILABLE);
+  assert_non_null(strstr(o.err.message, "HTTP status 401: ...."));
+  assert_null(strstr(o.err.message, "hunter"));
+}
+
 static void test_an_error_shows_what_the_receiver_said_without_secrets(void **state) {
   struct script_reply replies[] = {REPLY("HTTP/1.1 401 X\r\nContent-Length: 21\r\n\r\n"
                                          "\x08\x10\x12\x11"
@@ -488,6 +503,7 @@ int main(void) {
       cmocka_unit_test(test_retries_end_at_the_deadline),
       cmocka_unit_test(test_a_partial_success_is_counted_and_never_retried),
       cmocka_unit_test(test_an_odd_body_of_a_success_is_ignored),
+      cmocka_unit_test(test_a_secret_is_not_shown_in_part),
       cmocka_unit_test(test_an_error_shows_what_the_receiver_said_without_secrets),
       cmocka_unit_test(test_a_refused_connection_is_retried_until_the_deadline),
       cmocka_unit_test(test_a_collector_that_hangs_is_left_at_the_deadline_or_the_stop),

@@ -12,6 +12,7 @@
 #include <hoist/telemetry.h>
 
 #include "script_server.h"
+#include "self.h"
 
 #define PLENTY_MS 20000
 #define OWN "otel_scope_name=\"hoist\",otel_scope_version=\"" HOIST_VERSION "\""
@@ -207,6 +208,16 @@ static void test_no_room_for_an_instrument_is_counted(void **state) {
   hoist_telemetry_close(telemetry, PLENTY_MS);
 }
 
+/* A scrape that holds the metrics up must not hold up those who end spans. */
+static void test_counting_what_is_lost_waits_for_no_metrics(void **state) {
+  struct hoist_telemetry *telemetry = opened(NULL);
+  struct pipeline *p = (struct pipeline *)telemetry;
+  pthread_mutex_lock(&p->recorder.metrics.lock);
+  self_observe(p); /* would wait for ever: a test that ends has passed */
+  pthread_mutex_unlock(&p->recorder.metrics.lock);
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_what_arrives_is_counted_as_exported),
@@ -214,6 +225,7 @@ int main(void) {
       cmocka_unit_test(test_what_is_refused_has_its_reason),
       cmocka_unit_test(test_rejected_spans_are_failed_ones_beside_those_taken),
       cmocka_unit_test(test_a_full_queue_is_counted_as_the_conventions_say),
+      cmocka_unit_test(test_counting_what_is_lost_waits_for_no_metrics),
       cmocka_unit_test(test_no_room_for_an_instrument_is_counted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bound instruments: what threads add through their own cells comes together in the series. */
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -148,6 +149,52 @@ static void test_deltas_of_bound_instruments_begin_anew(void **state) {
   assert_int_equal(field(point_of(f, "spread", 10), 4).value, 6);
 }
 
+static void test_a_window_has_only_its_own_minimum_and_maximum(void **state) {
+  struct fixture *f = *state;
+  struct hoist_bound *h = bind(f, &histogram), *e = bind(f, &spread);
+  static const double first[] = {1, 100};
+  for (size_t i = 0; i < 2; i++) {
+    hoist_bound_add(h, first[i]);
+    hoist_bound_add(e, first[i]);
+  }
+  for (int round = 0; round < 3; round++)
+    encode(f, HOIST_TEMPORALITY_DELTA);
+  hoist_bound_add(h, 50);
+  hoist_bound_add(e, 50);
+  encode(f, HOIST_TEMPORALITY_DELTA);
+  struct wire_field point = point_of(f, "size", 9);
+  assert_true(number_in(point, 11) == 50 && number_in(point, 12) == 50);
+  point = point_of(f, "spread", 10);
+  assert_true(number_in(point, 12) == 50 && number_in(point, 13) == 50);
+}
+
+static void test_small_amounts_count_beside_large_totals(void **state) {
+  struct fixture *f = *state;
+  struct hoist_bound *c = bind(f, &counter);
+  hoist_bound_add(c, 1e18);
+  encode(f, HOIST_TEMPORALITY_DELTA);
+  for (int round = 0; round < 3; round++) {
+    hoist_bound_add(c, 1);
+    encode(f, HOIST_TEMPORALITY_DELTA);
+    assert_true(number_in(point_of(f, "count", 7), 4) == 1);
+  }
+}
+
+static void test_sums_beyond_all_numbers_stay_at_the_largest(void **state) {
+  struct fixture *f = *state;
+  struct hoist_bound *c = bind(f, &counter);
+  hoist_bound_add(c, DBL_MAX);
+  hoist_bound_add(c, DBL_MAX);
+  encode(f, HOIST_TEMPORALITY_DELTA);
+  assert_true(number_in(point_of(f, "count", 7), 4) == DBL_MAX);
+  hoist_bound_add(c, 1);
+  encode(f, HOIST_TEMPORALITY_DELTA);
+  assert_true(number_in(point_of(f, "count", 7), 4) == 1);
+  hoist_metric_add(f->telemetry, &counter, DBL_MAX, NULL, 0);
+  hoist_metric_add(f->telemetry, &counter, DBL_MAX, NULL, 0);
+  assert_true(total(f, "count") == DBL_MAX);
+}
+
 /* ---- threads ------------------------------------------------------------------------------------- */
 
 enum { ADDS = 20000, THREADS = 4 };
@@ -203,6 +250,38 @@ static void test_threads_lose_nothing_while_deltas_are_taken(void **state) {
   assert_true(summed == (double)ADDS * THREADS);
   assert_int_equal(counted, ADDS * THREADS);
   assert_int_equal(spread_counted, ADDS * THREADS);
+}
+
+struct hammer {
+  struct hoist_bound *bound;
+  atomic_bool stop;
+};
+
+static void *hammer(void *arg) {
+  struct hammer *job = arg;
+  while (!atomic_load_explicit(&job->stop, memory_order_relaxed))
+    hoist_bound_add(job->bound, 1.5);
+  return NULL;
+}
+
+/* The thread never rests for as long as a copy takes, and is read all the same: a fixed number of looks
+ * that each see more would not end otherwise. */
+static void test_a_thread_that_never_rests_is_read(void **state) {
+  struct fixture *f = *state;
+  struct hammer job = {.bound = bind(f, &spread)};
+  pthread_t thread;
+  uint64_t seen = 0;
+  assert_int_equal(pthread_create(&thread, NULL, hammer, &job), 0);
+  for (int gains = 0; gains < 100;) {
+    encode(f, HOIST_TEMPORALITY_CUMULATIVE);
+    if (f->encoded.size == 0) continue;
+    uint64_t count = field(point_of(f, "spread", 10), 4).value;
+    assert_true(count >= seen);
+    gains += count > seen;
+    seen = count;
+  }
+  atomic_store(&job.stop, true);
+  pthread_join(thread, NULL);
 }
 
 static void *add_one_and_end(void *arg) {
@@ -293,6 +372,29 @@ static void test_beyond_the_instruments_there_is_room_for_nothing_is_bound(void 
   assert_int_equal(metrics_lost(&f->recording->recorder.metrics), 1);
 }
 
+static void test_beyond_the_attribute_sets_all_share_one_bound(void **state) {
+  struct fixture *f = *state;
+  struct hoist_bound *last = NULL;
+  for (int i = 0; i < METRICS_POINTS_MAX + 10; i++) {
+    const struct hoist_attr id = {.key = "id", .type = HOIST_ATTR_INT, .value = {.integer = i}};
+    struct hoist_bound *b = hoist_metric_bind(f->telemetry, &counter, &id, 1);
+    assert_non_null(b);
+    assert_int_equal(b == last, i > METRICS_POINTS_MAX - 1);
+    assert_ptr_equal(hoist_metric_bind(f->telemetry, &counter, &id, 1), b);
+    hoist_bound_add(b, 1);
+    last = b;
+  }
+  const struct hoist_attr overflow = {
+      .key = "otel.metric.overflow", .type = HOIST_ATTR_BOOL, .value = {.integer = 1}};
+  assert_ptr_equal(hoist_metric_bind(f->telemetry, &counter, &overflow, 1), last);
+  metrics_reset_after_fork(&f->recording->recorder.metrics);
+  hoist_bound_add(last, 2);
+  const struct hoist_attr more = {.key = "more", .type = HOIST_ATTR_INT, .value = {.integer = 1}};
+  hoist_metric_add(f->telemetry, &counter, 3, &more, 1);
+  encode(f, HOIST_TEMPORALITY_CUMULATIVE);
+  assert_true(number_in(point_of(f, "count", 7), 4) == 5);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
@@ -302,10 +404,15 @@ int main(void) {
       TEST(test_adding_to_nothing_does_nothing),
       TEST(test_a_bound_gauge_is_what_was_set_last),
       TEST(test_deltas_of_bound_instruments_begin_anew),
+      TEST(test_a_window_has_only_its_own_minimum_and_maximum),
+      TEST(test_small_amounts_count_beside_large_totals),
+      TEST(test_sums_beyond_all_numbers_stay_at_the_largest),
       TEST(test_threads_lose_nothing_while_deltas_are_taken),
+      TEST(test_a_thread_that_never_rests_is_read),
       TEST(test_threads_that_come_and_go_use_cells_again),
       TEST(test_more_threads_than_slots_count_all_the_same),
       TEST(test_after_a_fork_bound_instruments_go_on_from_zero),
+      TEST(test_beyond_the_attribute_sets_all_share_one_bound),
       TEST(test_beyond_the_instruments_there_is_room_for_nothing_is_bound),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

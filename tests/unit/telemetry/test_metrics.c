@@ -187,6 +187,50 @@ static void test_a_delta_that_could_not_be_encoded_is_not_lost(void **state) {
   buf_done(&e.bytes);
 }
 
+/* Sums up test.count's deltas of one call; their points must begin where the ones before ended. */
+static double delta_sum(const struct encoded *e, const char *name, uint64_t start) {
+  struct wire_field all = {.data = (const uint8_t *)e->bytes.data, .size = e->bytes.size}, metric;
+  for (size_t i = 0; find_field(all, 2, i, &metric); i++)
+    if (is_text(field(metric, 1), name)) {
+      struct wire_field point = point_with(field(metric, 7), 7, NULL, NULL);
+      assert_int_equal(field(point, 2).value, start);
+      return number_in(point, 4);
+    }
+  return 0;
+}
+
+static void test_what_does_not_fit_comes_with_the_next_call_and_nothing_is_lost(void **state) {
+  static const struct hoist_instrument all[] = {{.name = "a", .kind = HOIST_COUNTER},
+                                                {.name = "b", .kind = HOIST_COUNTER},
+                                                {.name = "c", .kind = HOIST_COUNTER},
+                                                {.name = "d", .kind = HOIST_COUNTER}};
+  struct encoded e = {.bytes = buf_make(90)}; /* two metrics of about forty bytes */
+  double sums[4] = {0};
+  uint64_t now = NOW, starts[4] = {START, START, START, START};
+  for (int round = 0; round < 3; round++) {
+    size_t points = 0, calls = 0;
+    for (int i = 0; i < 4; i++)
+      add(*state, &all[i], 1, NULL, 0);
+    do {
+      encode_delta(*state, ++now, &e);
+      for (int i = 0; i < 4; i++) {
+        double sum = delta_sum(&e, all[i].name, starts[i]);
+        if (sum > 0) starts[i] = now;
+        sums[i] += sum;
+      }
+      add(*state, &all[0], 1, NULL, 0); /* meanwhile */
+      points += e.points;
+      calls++;
+    } while (metrics_has_more(*state, 0));
+    assert_int_equal(calls, 2);
+    assert_int_equal(points, 4);
+  }
+  assert_true(sums[0] == 7); /* what was measured behind the last call of a round is to come */
+  for (int i = 1; i < 4; i++)
+    assert_true(sums[i] == 3);
+  buf_done(&e.bytes);
+}
+
 static void test_an_up_down_counter_falls_and_a_counter_does_not(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
   add(*state, &gauge, 2, NULL, 0);
@@ -465,6 +509,7 @@ int main(void) {
       TEST(test_a_gauge_is_its_last_value),
       TEST(test_deltas_begin_anew_with_each_export),
       TEST(test_a_delta_that_could_not_be_encoded_is_not_lost),
+      TEST(test_what_does_not_fit_comes_with_the_next_call_and_nothing_is_lost),
       TEST(test_an_up_down_counter_falls_and_a_counter_does_not),
       TEST(test_histogram_bounds_are_inclusive_above),
       TEST(test_durations_have_bounds_up_to_ten_minutes),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prometheus text of hand-made metrics. That Prometheus reads it is shown with promtool by
  * tests/integration/metrics_file.test.mjs. */
-#include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "attr.h"
+#include "numeric_locale.h"
 #include "prometheus.h"
 #include "prometheus_name.h"
 #include "reading.h"
@@ -136,20 +137,21 @@ static void test_histograms_are_cumulative_over_their_buckets(void **state) {
 
 static void test_exponential_histograms_have_powers_of_two_for_bounds(void **state) {
   static const struct hoist_instrument h = {.name = "t", .kind = HOIST_EXPONENTIAL_HISTOGRAM};
-  static const double values[] = {0, 0.75, 1, 3, 5, -2, -3};
-  for (size_t i = 0; i < 7; i++)
+  static const double values[] = {0, 0.75, 1, 3, 5, -2, -3, -1};
+  for (size_t i = 0; i < 8; i++)
     add(*state, 0, &h, values[i], NULL, 0);
   assert_string_equal(render(*state), "# TYPE t histogram\n"
-                                      "t_bucket{" OWN ",le=\"-2\"} 1\n"
-                                      "t_bucket{" OWN ",le=\"-1\"} 2\n"
-                                      "t_bucket{" OWN ",le=\"0\"} 3\n"
-                                      "t_bucket{" OWN ",le=\"1\"} 5\n"
-                                      "t_bucket{" OWN ",le=\"2\"} 5\n"
-                                      "t_bucket{" OWN ",le=\"4\"} 6\n"
-                                      "t_bucket{" OWN ",le=\"8\"} 7\n"
-                                      "t_bucket{" OWN ",le=\"+Inf\"} 7\n"
-                                      "t_sum{" OWN "} 4.75\n"
-                                      "t_count{" OWN "} 7\n");
+                                      "t_bucket{" OWN ",le=\"-2.0000000000000004\"} 1\n"
+                                      "t_bucket{" OWN ",le=\"-1.0000000000000002\"} 2\n"
+                                      "t_bucket{" OWN ",le=\"-0.5000000000000001\"} 3\n"
+                                      "t_bucket{" OWN ",le=\"0\"} 4\n"
+                                      "t_bucket{" OWN ",le=\"1\"} 6\n"
+                                      "t_bucket{" OWN ",le=\"2\"} 6\n"
+                                      "t_bucket{" OWN ",le=\"4\"} 7\n"
+                                      "t_bucket{" OWN ",le=\"8\"} 8\n"
+                                      "t_bucket{" OWN ",le=\"+Inf\"} 8\n"
+                                      "t_sum{" OWN "} 3.75\n"
+                                      "t_count{" OWN "} 8\n");
 }
 
 static void test_bounds_beyond_numbers_are_left_to_infinity(void **state) {
@@ -262,25 +264,84 @@ static void test_the_resource_is_target_info(void **state) {
 static void test_numbers_read_back_as_the_same_in_any_locale(void **state) {
   static const struct hoist_instrument gauge = {.name = "g", .kind = HOIST_GAUGE};
   static const double values[] = {0.1, 1.0 / 3, 1e300, -0.5, 123456789012345, 5e-324};
-  const char *locale = setlocale(LC_NUMERIC, "de_DE.UTF-8");
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    char *end;
     add(*state, 0, &gauge, values[i], NULL, 0);
+    numeric_locale_begin();
     const char *text = strstr(render(*state), "} ");
-    assert_null(strchr(text, ','));
     setlocale(LC_NUMERIC, "C");
-    assert_true(strtod(text + 2, NULL) == values[i]);
-    if (locale) setlocale(LC_NUMERIC, "de_DE.UTF-8");
+    assert_true(strtod(text + 2, &end) == values[i]);
+    assert_int_equal(*end, '\n');
   }
-  setlocale(LC_NUMERIC, "C");
 }
 
-static void test_text_that_does_not_fit_is_an_error(void **state) {
+static void test_what_does_not_fit_is_left_out_whole_and_counted(void **state) {
   static const struct hoist_instrument gauge = {.name = "g", .kind = HOIST_GAUGE};
-  struct buf text = buf_make(20);
-  const struct prometheus_source source = {.metrics = *state, .scopes = scopes, .scope_count = 2};
+  static const struct hoist_instrument h = {.name = "h", .kind = HOIST_HISTOGRAM};
+  const struct prometheus_source source = {.metrics = *state};
   add(*state, 0, &gauge, 1, NULL, 0);
-  assert_int_equal(prometheus_render(&source, &text, &left_out, NULL), HOIST_CORRUPT);
-  buf_done(&text);
+  add(*state, 0, &h, 1, NULL, 0);
+  add(*state, 0, &h, 1, &(struct hoist_attr){.key = "a", .type = HOIST_ATTR_BOOL}, 1);
+  static const struct {
+    size_t max, left_out;
+    const char *text;
+  } cases[] = {
+      {0, 3, ""}, {18, 3, ""}, {19, 2, "# TYPE g gauge\ng 1\n"}, {300, 2, "# TYPE g gauge\ng 1\n"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct buf text = buf_make(cases[i].max);
+    assert_int_equal(prometheus_render(&source, &text, &left_out, NULL), HOIST_OK);
+    assert_string_equal(buf_str(&text), cases[i].text);
+    assert_int_equal(left_out, cases[i].left_out);
+    buf_done(&text);
+  }
+}
+
+static void test_no_sample_is_there_twice(void **state) {
+  static const struct hoist_instrument count = {.name = "c", .kind = HOIST_COUNTER};
+  const struct hoist_attr attrs[] = {
+      {.key = "a.b", .type = HOIST_ATTR_STRING, .value = {.string = "1"}},
+      {.key = "a_b", .type = HOIST_ATTR_STRING, .value = {.string = "1"}},
+      {.key = "a_b", .type = HOIST_ATTR_INT, .value = {.integer = 1}},
+      {.key = "a_b", .type = HOIST_ATTR_INT, .value = {.integer = 2}}};
+  for (size_t i = 0; i < 4; i++)
+    add(*state, 0, &count, (double)(i + 1), &attrs[i], 1);
+  assert_string_equal(render(*state), "# TYPE c_total counter\n"
+                                      "c_total{a_b=\"1\"," OWN "} 1\n"
+                                      "c_total{a_b=\"2\"," OWN "} 4\n");
+  assert_int_equal(left_out, 2);
+}
+
+/* Enough of them that sets of labels grow and values are copied in several goes. */
+static void test_every_attribute_set_is_there_once(void **state) {
+  static const struct hoist_instrument count = {.name = "c", .kind = HOIST_COUNTER};
+  size_t lines = 0;
+  for (int i = 0; i < 1500; i++)
+    add(*state, 0, &count, 1,
+        &(struct hoist_attr){.key = "n", .type = HOIST_ATTR_INT, .value = {.integer = i}}, 1);
+  const char *text = render(*state);
+  for (const char *p = text; (p = strstr(p, "\nc_total{n=")); p++)
+    lines++;
+  assert_int_equal(lines, 1500);
+  assert_int_equal(left_out, 0);
+}
+
+static void *add_series(void *metrics) {
+  static const struct hoist_instrument h = {.name = "h", .kind = HOIST_EXPONENTIAL_HISTOGRAM};
+  for (int i = 0; i < 1000; i++)
+    add(metrics, 0, &h, i,
+        &(struct hoist_attr){.key = "n", .type = HOIST_ATTR_INT, .value = {.integer = i % 200}}, 1);
+  return NULL;
+}
+
+static void test_series_may_appear_while_text_is_written(void **state) {
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, add_series, *state), 0);
+  for (int i = 0; i < 20; i++)
+    render(*state);
+  pthread_join(thread, NULL);
+  const char *text = render(*state);
+  assert_non_null(strstr(text, "h_count{n=\"199\"," OWN "} 5\n"));
+  assert_int_equal(left_out, 0);
 }
 
 int main(void) {
@@ -298,7 +359,10 @@ int main(void) {
       TEST(test_it_is_cumulative_whatever_exporters_get),
       TEST(test_the_resource_is_target_info),
       TEST(test_numbers_read_back_as_the_same_in_any_locale),
-      TEST(test_text_that_does_not_fit_is_an_error),
+      TEST(test_what_does_not_fit_is_left_out_whole_and_counted),
+      TEST(test_no_sample_is_there_twice),
+      TEST(test_every_attribute_set_is_there_once),
+      TEST(test_series_may_appear_while_text_is_written),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "numeric_locale.h"
 #include "sampler.h"
 
 static struct sampler parsed(const char *name, const char *arg) {
@@ -59,11 +60,14 @@ static void test_the_ratio_compares_the_low_63_bits_shifted_by_one(void **state)
 static void test_an_unknown_name_or_a_bad_ratio_is_invalid(void **state) {
   static const struct {
     const char *name, *arg;
-  } cases[] = {{"sometimes", NULL},      {"", NULL},
-               {"always on", NULL},      {"traceidratio", "1.1"},
-               {"traceidratio", "-0.1"}, {"traceidratio", "nan"},
-               {"traceidratio", "half"}, {"parentbased_traceidratio", "0.5x"},
-               {"traceidratio", ""},     {"parentbased_jaeger_remote", NULL}};
+  } cases[] = {{"sometimes", NULL},        {"", NULL},
+               {"always on", NULL},        {"traceidratio", "1.1"},
+               {"traceidratio", "-0.1"},   {"traceidratio", "nan"},
+               {"traceidratio", "half"},   {"parentbased_traceidratio", "0.5x"},
+               {"traceidratio", ""},       {"parentbased_jaeger_remote", NULL},
+               {"traceidratio", "0x1p-1"}, {"traceidratio", " 0.5"},
+               {"traceidratio", "0,5"},    {"traceidratio", "inf"},
+               {"traceidratio", "."}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct sampler sampler;
     struct hoist_error err;
@@ -72,10 +76,22 @@ static void test_an_unknown_name_or_a_bad_ratio_is_invalid(void **state) {
   }
 }
 
+/* In a locale whose decimal separator is not a point, if there is one. */
+static void test_the_ratio_is_read_alike_in_any_locale(void **state) {
+  uint64_t expected = parsed("traceidratio", "0.001").threshold;
+  numeric_locale_begin();
+  uint64_t threshold = parsed("traceidratio", "0.001").threshold;
+  setlocale(LC_NUMERIC, "C");
+  assert_int_equal(threshold, expected);
+  assert_true(expected == (uint64_t)(0.001 * 0x1p63));
+  assert_int_equal(parsed("traceidratio", "1e-3").threshold, expected);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_sampler_decides_for_roots_and_children),
       cmocka_unit_test(test_the_ratio_compares_the_low_63_bits_shifted_by_one),
+      cmocka_unit_test(test_the_ratio_is_read_alike_in_any_locale),
       cmocka_unit_test(test_an_unknown_name_or_a_bad_ratio_is_invalid),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
