@@ -182,7 +182,7 @@ static enum hoist_status flush(struct hoist_telemetry *telemetry, uint32_t timeo
                                struct hoist_error *err) {
   struct pipeline *p = pipeline_of(telemetry);
   uint64_t until_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
-  recorder_is_ours(&p->recorder);
+  recorder_settle(&p->recorder);
   pthread_mutex_lock(&p->lock);
   if (!p->is_running || pthread_equal(p->worker, pthread_self())) {
     bool is_running = p->is_running;
@@ -243,7 +243,8 @@ static void close_pipeline(struct hoist_telemetry *telemetry, uint32_t timeout_m
   if (telemetry != &p->recorder.scopes[0].base) return; /* a view: it goes with the whole */
   /* In a forked child that recorded nothing there is nothing to flush and no worker to stop, but this
    * starts one: it then stops at once, and everything is freed in one way only. */
-  if (recorder_is_ours(&p->recorder) && p->is_running)
+  recorder_settle(&p->recorder);
+  if (p->is_running)
     stop(p, timeout_ms);
   else
     pipeline_free(p);
@@ -258,7 +259,7 @@ static void get_status(const struct hoist_telemetry *telemetry,
                        struct hoist_telemetry_status *ret_status) {
   struct pipeline *p = pipeline_of((struct hoist_telemetry *)(uintptr_t)telemetry);
   struct recorder_counts counts;
-  recorder_is_ours(&p->recorder);
+  recorder_settle(&p->recorder);
   pthread_mutex_lock(&p->lock);
   *ret_status = p->totals;
   pthread_mutex_unlock(&p->lock);
@@ -274,7 +275,7 @@ static void get_status(const struct hoist_telemetry *telemetry,
 static struct hoist_telemetry *view(struct hoist_telemetry *telemetry, const char *name,
                                     const char *version) {
   struct recorder *recorder = recorder_of(telemetry);
-  recorder_is_ours(recorder);
+  recorder_settle(recorder);
   return &recorder_scope(recorder, name, version)->base;
 }
 
@@ -306,7 +307,7 @@ static enum hoist_status prometheus(struct hoist_telemetry *telemetry, char **re
   struct pipeline *p = pipeline_of(telemetry);
   HOIST_AUTO(buf) struct buf text = buf_make(PROMETHEUS_MAX);
   size_t left_out;
-  recorder_is_ours(&p->recorder);
+  recorder_settle(&p->recorder);
   pthread_mutex_lock(&p->lock);
   bool is_running = p->is_running;
   pthread_mutex_unlock(&p->lock);

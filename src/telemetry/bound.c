@@ -209,7 +209,7 @@ static void add_locked(struct bound *b, double measured) {
 
 /* A thread's first measurement, one after a fork, and those of threads without a slot. */
 static RARE void record_first(struct bound *b, double measured) {
-  if (!recorder_is_ours(b->recorder)) return;
+  recorder_settle(b->recorder);
   struct cell *cell = b->shape.kind == SHAPE_LAST ? NULL : cell_of(b);
   if (!cell)
     add_locked(b, measured);

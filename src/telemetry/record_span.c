@@ -118,13 +118,15 @@ static void span_start(struct hoist_telemetry *telemetry, const struct hoist_spa
   r->scope = scope_of(telemetry)->index;
   r->parent_is_remote = remote != NULL && ancestry.parent_id != NULL;
   begin_message(r, &ancestry, name, kind);
-  if (recorder_is_ours(recorder)) queue_count_started(&recorder->queue, thread_slot_of(own));
+  recorder_settle(recorder);
+  queue_count_started(&recorder->queue, thread_slot_of(own));
 }
 
 /* ---- while it runs ------------------------------------------------------------------------------- */
 
 bool record_move(struct recorder *recorder, struct record *r) {
-  if (r->chunk || !recorder_is_ours(recorder) || r->generation != fork_generation()) return false;
+  recorder_settle(recorder);
+  if (r->chunk || r->generation != fork_generation()) return false;
   struct chunk *chunk = queue_borrow(&recorder->queue);
   if (!chunk) return false;
   uint8_t *message = chunk->data + FRAME_HEAD_MAX;
@@ -221,8 +223,8 @@ static __attribute__((noinline)) void end_record(struct recorder *recorder, stru
                                                  uint64_t end_unix_ns) {
   if (end_unix_ns == 0) end_unix_ns = clock_monotonic_ns() + r->anchor_ns;
   if (end_unix_ns < r->start_unix_ns) end_unix_ns = r->start_unix_ns;
-  /* A span that began before a fork is the parent process's to report. */
-  if (!recorder_is_ours(recorder) || r->generation != fork_generation()) return;
+  recorder_settle(recorder);
+  if (r->generation != fork_generation()) return; /* begun before a fork: the parent's to report */
   if (r->chunk)
     enqueue_moved(&recorder->queue, r, end_unix_ns);
   else
@@ -238,14 +240,15 @@ static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
 
 static void metric_add(struct hoist_telemetry *telemetry, const struct measurement *m) {
   struct recorder *recorder = recorder_of(telemetry);
-  if (recorder_is_ours(recorder)) metrics_add(&recorder->metrics, scope_of(telemetry)->index, m);
+  recorder_settle(recorder);
+  metrics_add(&recorder->metrics, scope_of(telemetry)->index, m);
 }
 
 static struct hoist_bound *bind_metric(struct hoist_telemetry *telemetry,
                                        const struct hoist_instrument *instrument,
                                        const struct hoist_attr *attrs, size_t attr_count) {
   struct recorder *recorder = recorder_of(telemetry);
-  if (!recorder_is_ours(recorder)) return NULL;
+  recorder_settle(recorder);
   return bound_get(recorder, scope_of(telemetry)->index, instrument, attrs, attr_count);
 }
 

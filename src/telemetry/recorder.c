@@ -122,14 +122,14 @@ void recorder_done(struct recorder *r) {
   metrics_done(&r->metrics);
 }
 
-bool recorder_take_over(struct recorder *r) {
+void recorder_take_over(struct recorder *r) {
   unsigned current = fork_generation(), claimed = atomic_load(&r->resetting);
   if (claimed == current || !atomic_compare_exchange_strong(&r->resetting, &claimed, current)) {
     /* Another thread of this process is at it, for microseconds. One that a further fork has left behind
      * in the parent claimed another number. */
     while (atomic_load_explicit(&r->generation, memory_order_acquire) != current)
       sched_yield();
-    return true;
+    return;
   }
   pthread_mutex_init(&r->scopes_lock, NULL);
   queue_reset_after_fork(&r->queue);
@@ -138,7 +138,6 @@ bool recorder_take_over(struct recorder *r) {
   if (r->config.on_reset) r->config.on_reset(r->config.user);
   atomic_store_explicit(&r->generation, current, memory_order_release);
   if (r->config.on_fork) r->config.on_fork(r->config.user);
-  return true;
 }
 
 void recorder_counts(struct recorder *r, struct recorder_counts *ret_counts) {

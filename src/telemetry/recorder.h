@@ -79,18 +79,19 @@ HOIST_MUST_CHECK enum hoist_status recorder_init(struct recorder *r,
                                                  struct hoist_error *err);
 void recorder_done(struct recorder *r);
 
-/** recorder_is_ours for a process that was forked since. */
-bool recorder_take_over(struct recorder *r);
+/** recorder_settle for a process that was forked since. */
+void recorder_take_over(struct recorder *r);
 
 /** The view of that name and version (NULL: none), made where there is none yet; scope 0 where no more
  *  can be made. Any thread. */
 struct recorder_scope *recorder_scope(struct recorder *r, const char *name, const char *version);
 
 /** Sees to it that the contents belong to this process: in a forked child the first caller empties them, and
- *  others wait for that. Always true. */
-static inline bool recorder_is_ours(struct recorder *r) {
-  return atomic_load_explicit(&r->generation, memory_order_acquire) == fork_generation() ||
-         recorder_take_over(r);
+ *  others wait for that. To be called before whatever touches queue, metrics, scopes or locks. */
+static inline void recorder_settle(struct recorder *r) {
+  if (__builtin_expect(
+          atomic_load_explicit(&r->generation, memory_order_acquire) != fork_generation(), 0))
+    recorder_take_over(r);
 }
 
 /** As metrics_encode, of the recorder's time and temporality. The draining thread only. */
