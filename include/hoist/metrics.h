@@ -19,6 +19,11 @@ enum hoist_instrument_kind {
       5 /**< base-2 exponential buckets, at most 160 on each side of zero */
 };
 
+/* What there is room for: 256 instruments, those of the loader and of the telemetry itself among them
+ * (measurements of others are counted as lost); 2000 attribute sets per instrument (others count in one
+ * more, with otel.metric.overflow=true); 16 attributes and 1024 encoded bytes per set (in the order of
+ * their keys; what is beyond is left off, and counted); 128 bounds (the others are left off). */
+
 /** An instrument: static, constant data of the program; identified by its address. */
 struct hoist_instrument {
   const char *name;
@@ -59,7 +64,10 @@ HOIST_API struct hoist_bound *hoist_metric_bind(struct hoist_telemetry *telemetr
 /* Behind the inline function below; not called directly. */
 HOIST_API void hoist_bound_record_(struct hoist_bound *bound, double value);
 
-/** As hoist_metric_add. Threads do not meet here: each has its own cell, summed when exported.
+/** As hoist_metric_add. The first 64 threads that live at a time do not meet here: each has a cell of its
+ *  own, summed when exported; those beyond lock. A gauge is one word that all of them set. Within a span
+ *  that exemplars may be of, the first 16 measurements between two exports, of each bucket of an explicit
+ *  histogram, and then every 16th try for a lock to offer one; they do not wait for it.
  *  Threads: any */
 HOIST_INLINE void hoist_bound_add(struct hoist_bound *bound, double value) {
   if (bound) hoist_bound_record_(bound, value);

@@ -182,7 +182,9 @@ HOIST_API struct hoist_telemetry *hoist_telemetry_scope(struct hoist_telemetry *
 
 /** Every metric as Prometheus text (exposition format 0.0.4), cumulative whatever the exporters get.
  *  @param ret_text  on OK: NUL-terminated, release with free()
- *  Errors:  UNSUPPORTED a host's tracer keeps its own metrics · NO_MEMORY
+ *  Errors:  UNSUPPORTED a host's tracer keeps its own metrics, or `telemetry` is NULL · UNAVAILABLE another
+ *           thread is just taking over in a forked process · NO_MEMORY. Text beyond 64 MiB is no error:
+ *           it ends with the last attribute set that has room
  *  Threads: any */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_prometheus(
     struct hoist_telemetry *telemetry, char **ret_text, size_t *ret_size, struct hoist_error *err);

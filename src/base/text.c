@@ -180,9 +180,11 @@ static void put_decimal_point(char *number) {
 }
 
 void text_double(double value, char out[TEXT_DOUBLE_SIZE]) {
+  char text[TEXT_DOUBLE_SIZE];
   for (int digits = 15; digits <= 17; digits++) {
-    snprintf(out, TEXT_DOUBLE_SIZE, "%.*g", digits, value);
-    if (strtod(out, NULL) == value) break;
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) break;
   }
-  put_decimal_point(out);
+  put_decimal_point(text);
+  memcpy(out, text, sizeof text);
 }

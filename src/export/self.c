@@ -68,6 +68,13 @@ static const struct hoist_instrument measurements_lost = {
     .kind = HOIST_COUNTER,
 };
 
+static const struct hoist_instrument attributes_lost = {
+    .name = "hoist.telemetry.attributes.lost",
+    .unit = "{attribute}",
+    .description = "Attributes left off of measurements because they are too many or too large",
+    .kind = HOIST_COUNTER,
+};
+
 struct attrs {
   struct hoist_attr list[8];
   size_t count;
@@ -142,6 +149,8 @@ void self_observe(struct pipeline *p) {
   p->observed_lost = lost;
   pthread_mutex_unlock(&p->lock);
   advance_all(p, &now, &before);
+  uint64_t left_off = metrics_take_left_off(&p->recorder.metrics);
+  if (left_off > 0) measure(p, &attributes_lost, (double)left_off, &(struct attrs){.count = 0});
   if (lost > lost_before) hoist_bound_add(p->measurements_lost, (double)(lost - lost_before));
 }
 

@@ -21,7 +21,7 @@
 
 /* A writer is inside a cell for nanoseconds, and goes over to the other value with its next measurement; one
  * that lost its processor there is asked again later. */
-enum { READ_TRIES = 1000, CACHE_LINE = 64 };
+enum { READ_TRIES = 1000, CACHE_LINE = 64, OFFER_EVERY = 16 };
 
 struct cell {
   uint64_t sequence; /* odd while a value is being written; sums, being one word, have none */
@@ -155,19 +155,29 @@ void metrics_harvest(struct metrics *m) {
 
 #define RARE __attribute__((noinline, cold))
 
+/* Where very much is measured not every one asks for the lock: the first ones of a window do, and then one
+ * in OFFER_EVERY; of each bucket, as those that are rare are the ones worth looking at. */
+static bool is_offered(const struct value *v, const struct shape *shape, double measured) {
+  if (!v) return true;
+  uint64_t count =
+      shape->kind == SHAPE_BUCKETS ? v->buckets[value_bucket(shape, measured)] : v->count;
+  return count <= OFFER_EVERY || count % OFFER_EVERY == 0;
+}
+
 /* An exemplar is not worth waiting for: where somebody else holds the lock there is none. */
-static RARE void offer_exemplar(struct bound *b, const struct hoist_span *span, double measured) {
+static RARE void offer_exemplar(struct bound *b, const struct value *v, double measured) {
   struct metrics *m = &b->recorder->metrics;
   struct exemplar exemplar;
-  if (!exemplar_wanted(m->config.exemplar_filter, span, &exemplar)) return;
+  if (!is_offered(v, &b->shape, measured)) return;
+  if (!exemplar_wanted(m->config.exemplar_filter, current_span, &exemplar)) return;
   if (pthread_mutex_trylock(&m->lock) != 0) return;
   if (b->series) series_offer(b->series, measured, &exemplar);
   pthread_mutex_unlock(&m->lock);
 }
 
-static inline void consider_exemplar(struct bound *b, double measured) {
-  if (__builtin_expect(current_span || b->takes_all_exemplars, 0))
-    offer_exemplar(b, current_span, measured);
+/* @param v  the thread's own, which has the measurement; NULL: it has none */
+static inline void consider_exemplar(struct bound *b, const struct value *v, double measured) {
+  if (__builtin_expect(current_span || b->takes_all_exemplars, 0)) offer_exemplar(b, v, measured);
 }
 
 static inline bool is_in_range(const struct bound *b, double measured) {
@@ -186,15 +196,21 @@ static inline struct value *value_of(const struct bound *b, struct cell *cell) {
   return cell->values[cell->window & 1];
 }
 
-static inline void add_to_sum(const struct bound *b, struct cell *cell, double measured) {
-  value_record_sum(value_of(b, cell), measured);
+/* They return what has the measurement now. */
+static inline const struct value *add_to_sum(const struct bound *b, struct cell *cell,
+                                             double measured) {
+  struct value *v = value_of(b, cell);
+  value_record_sum(v, measured);
+  return v;
 }
 
-static inline void add_to_distribution(const struct bound *b, struct cell *cell, double measured) {
+static inline const struct value *add_to_distribution(const struct bound *b, struct cell *cell,
+                                                      double measured) {
   struct value *v = value_of(b, cell);
   word_put(&cell->sequence, cell->sequence + 1);
   value_record(v, &b->shape, measured);
   word_put(&cell->sequence, cell->sequence + 1);
+  return v;
 }
 
 static void add_locked(struct bound *b, double measured) {
@@ -211,13 +227,14 @@ static void add_locked(struct bound *b, double measured) {
 static RARE void record_first(struct bound *b, double measured) {
   recorder_settle(b->recorder);
   struct cell *cell = b->shape.kind == SHAPE_LAST ? NULL : cell_of(b);
+  const struct value *v = NULL;
   if (!cell)
     add_locked(b, measured);
   else if (b->shape.kind == SHAPE_SUM)
-    add_to_sum(b, cell, measured);
+    v = add_to_sum(b, cell, measured);
   else
-    add_to_distribution(b, cell, measured);
-  consider_exemplar(b, measured);
+    v = add_to_distribution(b, cell, measured);
+  consider_exemplar(b, v, measured);
 }
 
 static void record_sum(struct hoist_bound *base, double measured) {
@@ -228,8 +245,7 @@ static void record_sum(struct hoist_bound *base, double measured) {
     record_first(b, measured);
     return;
   }
-  add_to_sum(b, cell, measured);
-  consider_exemplar(b, measured);
+  consider_exemplar(b, add_to_sum(b, cell, measured), measured);
 }
 
 static void record_distribution(struct hoist_bound *base, double measured) {
@@ -240,8 +256,7 @@ static void record_distribution(struct hoist_bound *base, double measured) {
     record_first(b, measured);
     return;
   }
-  add_to_distribution(b, cell, measured);
-  consider_exemplar(b, measured);
+  consider_exemplar(b, add_to_distribution(b, cell, measured), measured);
 }
 
 static void record_last(struct hoist_bound *base, double measured) {
@@ -253,7 +268,7 @@ static void record_last(struct hoist_bound *base, double measured) {
     return;
   }
   value_record_last(&b->series->value, measured);
-  consider_exemplar(b, measured);
+  consider_exemplar(b, NULL, measured);
 }
 
 /* ---- binding ------------------------------------------------------------------------------------- */

@@ -65,18 +65,33 @@ static uint64_t hash_of(const struct series_key *key) {
   return mix(hash, word);
 }
 
-/* Positions of the attributes that count, in the order of their keys: sets are equal in any order.
- */
-static size_t sorted(const struct hoist_attr *attrs, size_t count, uint8_t order[]) {
-  size_t used = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (attr_key_size(attrs[i].key) == 0 || attr_is_overridden(attrs, count, i)) continue;
-    size_t at = used++;
-    for (; at > 0 && strcmp(attrs[order[at - 1]].key, attrs[i].key) > 0; at--)
-      order[at] = order[at - 1];
-    order[at] = (uint8_t)i;
+/* The attributes that count, in the order of their keys, so that sets are equal in any order, and the first
+ * METRICS_ATTRS_MAX of those, so that which ones these are does not depend on it either. */
+struct ordered {
+  const struct hoist_attr *list[METRICS_ATTRS_MAX];
+  size_t count, left_off;
+};
+
+static bool comes_behind(const struct hoist_attr *a, const struct hoist_attr *b) {
+  return strcmp(a->key, b->key) > 0;
+}
+
+static void insert(struct ordered *o, const struct hoist_attr *attr) {
+  if (o->count == METRICS_ATTRS_MAX) {
+    o->left_off++;
+    if (comes_behind(attr, o->list[--o->count])) attr = o->list[o->count];
   }
-  return used;
+  size_t at = o->count++;
+  for (; at > 0 && comes_behind(o->list[at - 1], attr); at--)
+    o->list[at] = o->list[at - 1];
+  o->list[at] = attr;
+}
+
+static void order(struct ordered *o, const struct hoist_attr *attrs, size_t count) {
+  o->count = o->left_off = 0;
+  for (size_t i = 0; i < count; i++)
+    if (attr_key_size(attrs[i].key) > 0 && !attr_is_overridden(attrs, count, i))
+      insert(o, &attrs[i]);
 }
 
 static uint8_t attributes_tag(enum shape_kind kind) {
@@ -93,20 +108,24 @@ static uint8_t attributes_tag(enum shape_kind kind) {
 }
 
 /* Attributes beyond the caps are left off: the values still count, in a coarser series. */
-void series_key_make(const struct metrics *m, struct series_key *ret_key, unsigned scope,
+void series_key_make(struct metrics *m, struct series_key *ret_key, unsigned scope,
                      const struct hoist_instrument *instrument, const struct hoist_attr *attrs,
                      size_t attr_count) {
-  uint8_t order[METRICS_ATTRS_MAX];
-  if (attr_count > METRICS_ATTRS_MAX) attr_count = METRICS_ATTRS_MAX;
+  struct ordered ordered;
   uint8_t tag = attributes_tag(shape_of(instrument, m->config.exponential_histograms).kind);
   uint8_t *p = ret_key->attrs;
-  size_t count = sorted(attrs, attr_count, order);
-  for (size_t i = 0; i < count; i++) {
-    const struct hoist_attr *attr = &attrs[order[i]];
+  order(&ordered, attrs, attr_count);
+  for (size_t i = 0; i < ordered.count; i++) {
+    const struct hoist_attr *attr = ordered.list[i];
     uint8_t *after = attr_put(p, ret_key->attrs + sizeof ret_key->attrs, tag, attr,
                               attr_key_size(attr->key), sizeof ret_key->attrs);
-    if (after) p = after;
+    if (after)
+      p = after;
+    else
+      ordered.left_off++;
   }
+  if (ordered.left_off > 0)
+    atomic_fetch_add_explicit(&m->left_off, ordered.left_off, memory_order_relaxed);
   ret_key->instrument = instrument;
   ret_key->scope = scope;
   ret_key->attr_size = (size_t)(p - ret_key->attrs);
@@ -256,6 +275,10 @@ void metrics_add(struct metrics *m, unsigned scope, const struct measurement *me
     m->lost++;
   }
   pthread_mutex_unlock(&m->lock);
+}
+
+uint64_t metrics_take_left_off(struct metrics *m) {
+  return atomic_exchange_explicit(&m->left_off, 0, memory_order_relaxed);
 }
 
 uint64_t metrics_lost(struct metrics *m) {

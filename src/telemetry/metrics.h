@@ -57,6 +57,7 @@ struct metrics {
   size_t next_metric[METRICS_SCOPES_MAX];     /* where encoding goes on; 0: from the first */
   /* Measurements refused for want of memory or of an instrument slot; read without the lock. */
   _Atomic uint64_t lost;
+  _Atomic uint64_t left_off; /* attributes beyond the caps, since they were last asked for */
   struct bound *bounds;
 };
 
@@ -71,6 +72,9 @@ void metrics_add(struct metrics *m, unsigned scope, const struct measurement *me
 
 /** Measurements refused so far. Waits for nobody. */
 uint64_t metrics_lost(struct metrics *m);
+
+/** Attributes left off of measurements and bound instruments since the last call. Waits for nobody. */
+uint64_t metrics_take_left_off(struct metrics *m);
 
 struct metrics_window {
   enum hoist_temporality temporality;

@@ -37,7 +37,7 @@ struct series_key {
   uint8_t attrs[METRICS_ATTR_BYTES_MAX];
 };
 
-void series_key_make(const struct metrics *m, struct series_key *ret_key, unsigned scope,
+void series_key_make(struct metrics *m, struct series_key *ret_key, unsigned scope,
                      const struct hoist_instrument *instrument, const struct hoist_attr *attrs,
                      size_t attr_count);
 

@@ -366,8 +366,30 @@ static void test_a_cancelled_call_does_not_sleep(void **state) {
   assert_int_equal(call_sleep(&call, 3600 * NS_PER_S, "waiting", NULL), HOIST_CANCELLED);
 }
 
+static void test_numbers_are_written_as_short_as_they_read_back(void **state) {
+  static const struct {
+    double value;
+    const char *text;
+  } cases[] = {{0, "0"},
+               {-0.5, "-0.5"},
+               {0.1, "0.1"},
+               {1e300, "1e+300"},
+               {5e-324, "4.94065645841247e-324"},
+               {1.0 / 3, "0.3333333333333333"},
+               {0.1 + 0.2, "0.30000000000000004"},
+               {123456789012345, "123456789012345"},
+               {-1.5e-7, "-1.5e-07"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[TEXT_DOUBLE_SIZE];
+    text_double(cases[i].value, text);
+    assert_string_equal(text, cases[i].text);
+    assert_true(strtod(text, NULL) == cases[i].value);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_numbers_are_written_as_short_as_they_read_back),
       cmocka_unit_test(test_a_failure_fills_the_record_and_returns_its_status),
       cmocka_unit_test(test_failing_with_ok_is_a_defect),
       cmocka_unit_test(test_control_bytes_cannot_start_a_second_line),

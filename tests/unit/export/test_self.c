@@ -208,6 +208,18 @@ static void test_no_room_for_an_instrument_is_counted(void **state) {
   hoist_telemetry_close(telemetry, PLENTY_MS);
 }
 
+static void test_attributes_left_off_are_counted(void **state) {
+  static const struct hoist_instrument c = {.name = "c", .kind = HOIST_COUNTER};
+  static char text[4096];
+  struct hoist_telemetry *telemetry = opened(NULL);
+  memset(text, 'x', sizeof text - 1);
+  const struct hoist_attr attr = {.key = "a", .type = HOIST_ATTR_STRING, .value = {.string = text}};
+  for (int i = 0; i < 3; i++)
+    hoist_metric_add(telemetry, &c, 1, &attr, 1);
+  assert_has(telemetry, NULL, "hoist_telemetry_attributes_lost_total{" OWN "} 3");
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+}
+
 /* A scrape that holds the metrics up must not hold up those who end spans. */
 static void test_counting_what_is_lost_waits_for_no_metrics(void **state) {
   struct hoist_telemetry *telemetry = opened(NULL);
@@ -225,6 +237,7 @@ int main(void) {
       cmocka_unit_test(test_what_is_refused_has_its_reason),
       cmocka_unit_test(test_rejected_spans_are_failed_ones_beside_those_taken),
       cmocka_unit_test(test_a_full_queue_is_counted_as_the_conventions_say),
+      cmocka_unit_test(test_attributes_left_off_are_counted),
       cmocka_unit_test(test_counting_what_is_lost_waits_for_no_metrics),
       cmocka_unit_test(test_no_room_for_an_instrument_is_counted),
   };

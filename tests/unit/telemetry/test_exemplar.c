@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "exemplar.h"
 #include "reading.h"
+#include "series.h"
 
 static const struct hoist_instrument counter = {.name = "count", .kind = HOIST_COUNTER};
 static const struct hoist_instrument gauge = {.name = "gauge", .kind = HOIST_GAUGE};
@@ -112,6 +113,21 @@ static void test_the_current_span_is_the_one_where_none_is_named(void **state) {
   check_span(f, second);
 }
 
+/* Each offer needs the lock of the metrics. */
+static void test_of_very_many_measurements_only_some_are_offered(void **state) {
+  struct fixture *f = *state;
+  struct hoist_scope scope;
+  struct hoist_bound *bound = hoist_metric_bind(f->telemetry, &histogram, NULL, 0);
+  const struct series *s = f->recording->recorder.metrics.metrics[0].first;
+  hoist_scope_enter(&scope, &f->span);
+  for (int i = 0; i < 1600; i++)
+    hoist_bound_add(bound, 0.5);
+  hoist_bound_add(bound, 50); /* a rare one is */
+  hoist_scope_leave(&scope);
+  assert_int_equal(s->exemplars->places[0].seen, 16 + 99);
+  assert_int_equal(s->exemplars->places[2].seen, 1);
+}
+
 static void test_outside_of_spans_there_are_none(void **state) {
   struct fixture *f = *state;
   hoist_metric_add(f->telemetry, &counter, 1, NULL, 0);
@@ -196,6 +212,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_a_measurement_in_a_sampled_span_leads_to_it),
       TEST(test_the_current_span_is_the_one_where_none_is_named),
+      TEST(test_of_very_many_measurements_only_some_are_offered),
       TEST(test_outside_of_spans_there_are_none),
       cmocka_unit_test_setup_teardown(test_an_unsampled_span_makes_none, set_up_unsampled,
                                       tear_down),

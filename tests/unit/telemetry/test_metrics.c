@@ -231,6 +231,46 @@ static void test_what_does_not_fit_comes_with_the_next_call_and_nothing_is_lost(
   buf_done(&e.bytes);
 }
 
+static void test_of_many_attributes_the_same_stay_in_any_order(void **state) {
+  enum { MANY = METRICS_ATTRS_MAX + 4 };
+  static char keys[MANY][4];
+  struct hoist_attr up[MANY], down[MANY];
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  for (int i = 0; i < MANY; i++) {
+    snprintf(keys[i], sizeof keys[i], "%02d", i);
+    up[i] = (struct hoist_attr){.key = keys[i], .type = HOIST_ATTR_BOOL};
+    down[MANY - 1 - i] = up[i];
+  }
+  add(*state, &counter, 1, up, MANY);
+  add(*state, &counter, 2, down, MANY);
+  add(*state, &counter, 4, up, METRICS_ATTRS_MAX);
+  encode(*state, &e);
+  assert_int_equal(e.points, 1);
+  struct wire_field point = field(field(metric_named(&e, "test.count"), 7), 1), last;
+  assert_true(number_in(point, 4) == 7);
+  assert_int_equal(count_fields(point, 7), METRICS_ATTRS_MAX);
+  assert_true(find_field(point, 7, METRICS_ATTRS_MAX - 1, &last));
+  assert_true(is_text(field(last, 1), "15"));
+  assert_int_equal(metrics_take_left_off(*state), 8);
+  assert_int_equal(metrics_take_left_off(*state), 0);
+  buf_done(&e.bytes);
+}
+
+static void test_an_attribute_that_is_too_large_is_left_off_and_counted(void **state) {
+  static char text[METRICS_ATTR_BYTES_MAX + 1];
+  memset(text, 'x', sizeof text - 1);
+  const struct hoist_attr attrs[] = {
+      {.key = "a", .type = HOIST_ATTR_STRING, .value = {.string = text}},
+      {.key = "b", .type = HOIST_ATTR_STRING, .value = {.string = "small"}}};
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  add(*state, &counter, 1, attrs, 2);
+  encode(*state, &e);
+  struct wire_field point = point_with(field(metric_named(&e, "test.count"), 7), 7, "b", "small");
+  assert_int_equal(count_fields(point, 7), 1);
+  assert_int_equal(metrics_take_left_off(*state), 1);
+  buf_done(&e.bytes);
+}
+
 static void test_an_up_down_counter_falls_and_a_counter_does_not(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
   add(*state, &gauge, 2, NULL, 0);
@@ -510,6 +550,8 @@ int main(void) {
       TEST(test_deltas_begin_anew_with_each_export),
       TEST(test_a_delta_that_could_not_be_encoded_is_not_lost),
       TEST(test_what_does_not_fit_comes_with_the_next_call_and_nothing_is_lost),
+      TEST(test_of_many_attributes_the_same_stay_in_any_order),
+      TEST(test_an_attribute_that_is_too_large_is_left_off_and_counted),
       TEST(test_an_up_down_counter_falls_and_a_counter_does_not),
       TEST(test_histogram_bounds_are_inclusive_above),
       TEST(test_durations_have_bounds_up_to_ten_minutes),
