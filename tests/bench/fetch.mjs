@@ -153,7 +153,7 @@ function cell(race, who) {
   if (race?.failed[who]) return 'failed';
   const figures = race?.results[who];
   if (!figures) return '–';
-  const ratio = who === 'hoist' || limitNames.includes(who) ? '' : ` · **${number(figures.wall / race.results.hoist.wall)}×**`;
+  const ratio = who === 'hoist' ? '' : ` · **${number(figures.wall / race.results.hoist.wall)}×**`;
   return `${secondsText(figures.wall)}${figures.runs < runs ? '¹' : ''}${ratio} · ${number(figures.wall / slowestLimit(race))} · ${secondsText(figures.cpu)} · ${number(figures.rssKib / 1024)}`;
 }
 
@@ -165,7 +165,7 @@ function versionOf({ version }) {
 
 function printTable(races) {
   const distribution = readFileSync('/etc/os-release', 'utf8').match(/^PRETTY_NAME="([^"]+)"/m)?.[1] ?? process.platform;
-  console.log(`Medians of ${runs} runs each (¹ of one, which took over ${HOPELESS} times hoist's): wall seconds · **times hoist's** · times the slowest limit of the column · CPU seconds · peak MiB of the largest process. ${distribution}, ${cpus().length} × ${cpus()[0].model.trim()}.`);
+  console.log(`Medians of ${runs} runs each (¹ of one, which took over ${HOPELESS} times hoist's): wall seconds · **times hoist's** · times the slowest limit there · CPU seconds · peak MiB of the largest process. ${distribution}, ${cpus().length} × ${cpus()[0].model.trim()}.`);
   const columns = [...new Set(races.map(({ where }) => where))];
   console.log(`\n| | ${columns.join(' | ')} |\n|---|${columns.map(() => '---|').join('')}`);
   for (const what of new Set(races.map((one) => one.what))) {

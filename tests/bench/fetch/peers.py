@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contestants of the fetch benchmark that are Python libraries.
 
-peers.py requests DIR LIST                      LIST has lines of "URL name"; each body is whole in memory, then written
-peers.py boto3 DIR ENDPOINT BUCKET PREFIX       every object under PREFIX, 16 at a time, each in up to 10 parts at a time
+peers.py requests DIR LIST                      LIST has lines of "URL name"; whole bodies in memory
+peers.py boto3 DIR ENDPOINT BUCKET PREFIX       every object under PREFIX, 16 at a time
 """
 import os
 import sys
