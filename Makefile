@@ -23,7 +23,7 @@ install: all ## install below PREFIX (default /usr/local)
 	meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
 	meson install -C $(BUILD)
 
-bench: all ## measure loads, and telemetry beside other SDKs; results go to docs/performance.md by hand
+bench: all ## measure loads, telemetry and fetches beside their peers; results go to docs/performance.md by hand
 	tools/bench
 
 lint: ## formatting, clang-tidy, layering, banned functions, exported names

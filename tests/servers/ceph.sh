@@ -11,6 +11,7 @@
 #   MON_PORT (PORT+1)                   the monitor's port
 #   TLS_PEM, TLS_PORT (PORT+2)          certificate and key in one file, absolute: serves https too
 #   STS=true                            real session tokens (other error codes than AWS's then)
+#   ALSO_ON=ADDRESS                     answers on PORT of this address too
 #   STORE=bluestore                     keeps objects in a file instead of memory
 
 set -euo pipefail
@@ -29,7 +30,8 @@ stop() {
 }
 
 write_config() {
-    local fsid=$1 tls=
+    local fsid=$1 tls='' also=''
+    [[ -z ${ALSO_ON:-} ]] || also=" endpoint=$ALSO_ON:$port"
     [[ -z ${TLS_PEM:-} ]] || tls=" ssl_endpoint=127.0.0.1:${TLS_PORT:-$((port + 2))} ssl_certificate=$TLS_PEM"
     cat >"$dir/ceph.conf" <<EOF
 [global]
@@ -77,7 +79,7 @@ osd class default list = *
 osd max object size = 128M
 [client.rgw]
 pid file = $dir/radosgw.pid
-rgw frontends = beast endpoint=127.0.0.1:$port$tls
+rgw frontends = beast endpoint=127.0.0.1:$port$also$tls
 rgw dns name = s3.localtest
 rgw sts key = abcdefghijklmnop
 rgw s3 auth use sts = ${STS:-false}

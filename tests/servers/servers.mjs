@@ -128,8 +128,9 @@ async function start(script, { ports, env, ...about }) {
   return new S3Server({ ...about, url: `http://127.0.0.1:${first}`, stop });
 }
 
-export function startCeph({ accessKey = 'testkey', secret = 'testsecretkey0123456789' } = {}) {
-  return start('ceph.sh', { name: 'ceph', ports: 2, accessKey, secret, region: 'us-east-1', env: { ACCESS_KEY: accessKey, SECRET_KEY: secret } });
+export function startCeph({ accessKey = 'testkey', secret = 'testsecretkey0123456789', alsoOn } = {}) {
+  const env = { ACCESS_KEY: accessKey, SECRET_KEY: secret, ...(alsoOn ? { ALSO_ON: alsoOn } : {}) };
+  return start('ceph.sh', { name: 'ceph', ports: 2, accessKey, secret, region: 'us-east-1', env });
 }
 
 export function startSwift() {
