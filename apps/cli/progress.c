@@ -102,6 +102,7 @@ static void note(struct progress *p, const struct hoist_progress *e) {
     p->in_flight = 0;
     break;
   case HOIST_PROGRESS_RETRY:
+  case HOIST_PROGRESS_WARNING:
     break;
   case HOIST_PROGRESS_COMMIT:
     p->in_flight = 0;
@@ -139,6 +140,15 @@ static void tell_retry(struct progress *p, const struct hoist_progress *e) {
   fflush(p->out);
 }
 
+static void tell_warning(struct progress *p, const struct hoist_progress *e) {
+  char message[640];
+  clean(message, sizeof message, e->message ? e->message : "");
+  progress_erase_bars(p);
+  term_print(p->out, &p->term, TERM_YELLOW, "hoist: warning: ");
+  fprintf(p->out, "%s\n", message);
+  fflush(p->out);
+}
+
 static void tell_file_done(struct progress *p, const struct hoist_progress *e) {
   char name[PROGRESS_NAME_BYTES];
   clean(name, sizeof name, e->file);
@@ -151,6 +161,8 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
     tell_fallthrough(p, e);
   else if (e->kind == HOIST_PROGRESS_RETRY)
     tell_retry(p, e);
+  else if (e->kind == HOIST_PROGRESS_WARNING)
+    tell_warning(p, e);
   else if (e->kind == HOIST_PROGRESS_FILE && e->file_done)
     tell_file_done(p, e);
   else if (e->kind == HOIST_PROGRESS_WAIT)
@@ -166,6 +178,7 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
 static void show_bars(struct progress *p, const struct hoist_progress *e) {
   if (e->kind == HOIST_PROGRESS_FALLTHROUGH) tell_fallthrough(p, e);
   if (e->kind == HOIST_PROGRESS_RETRY) tell_retry(p, e);
+  if (e->kind == HOIST_PROGRESS_WARNING) tell_warning(p, e);
   bool moved_on = e->kind != HOIST_PROGRESS_FILE;
   if (e->kind == HOIST_PROGRESS_DONE || (!moved_on && !is_due(p, REDRAW_NS))) return;
   signals_guard_cursor(fileno(p->out));

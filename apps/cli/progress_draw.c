@@ -224,6 +224,8 @@ static const char *kind_name(enum hoist_progress_kind kind) {
     return "session";
   case HOIST_PROGRESS_DONE:
     return "done";
+  case HOIST_PROGRESS_WARNING:
+    return "warning";
   }
   return "other";
 }

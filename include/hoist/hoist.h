@@ -70,6 +70,9 @@ struct hoist_config {
   uint32_t max_attempts;       /**< tries per request, the first included; 1..20. Default 5 */
   uint32_t connections;        /**< files fetched at once; 1..64. Default 8 */
   uint32_t lock_timeout_ms; /**< wait for another process's download. Default 0: while it lives */
+  /** Bound on the size of all models in the cache: after each download the least recently used ones are
+   *  removed until it is kept, but none that is in use. Default 0: none */
+  uint64_t cache_max_bytes;
 
   const char *onnxruntime;   /**< path of libonnxruntime; NULL: search (docs/onnxruntime.md) */
   uint32_t intra_op_threads; /**< default 0: ONNX Runtime decides */
@@ -126,7 +129,9 @@ enum hoist_progress_kind {
   HOIST_PROGRESS_SESSION = 7,     /**< the ONNX Runtime session is being created */
   HOIST_PROGRESS_DONE = 8,        /**< the call ended well */
   HOIST_PROGRESS_RETRY =
-      9 /**< a request failed and is made again after a wait of seconds: `message` */
+      9, /**< a request failed and is made again after a wait of seconds: `message` */
+  HOIST_PROGRESS_WARNING =
+      10, /**< something is not as it should be, but the call goes on: `message` */
 };
 
 /** One piece of news about a running call. Everything in it is borrowed for the length of the
@@ -316,6 +321,8 @@ struct hoist_list_item {
   uint64_t size_bytes;
   size_t file_count;
   uint64_t created_unix_s;
+  uint64_t
+      used_unix_s; /**< last load or pull from the cache, give or take five minutes; see docs/cache.md */
   const char *problem; /**< NULL: fine as far as can be seen without reading the files */
 };
 /** Calls `visit` for every model in the cache, ordered by id, until it returns non-zero.
@@ -323,6 +330,49 @@ struct hoist_list_item {
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_list(
     struct hoist *hoist, int (*visit)(void *user, const struct hoist_list_item *item), void *user,
     struct hoist_error *err);
+
+/** Something hoist_gc removed (or would remove); borrowed for the length of the callback. */
+struct hoist_gc_item {
+  const char *model_id; /**< NULL: no model, but something of hoist's own */
+  const char *path;     /**< relative to the cache */
+  /** "age" unused for too long · "size" the cache is too large · "staging" left by a download that was
+   *  killed · "lock" lock file of a model that is not in the cache */
+  const char *reason;
+  uint64_t size_bytes;
+  uint64_t used_unix_s; /**< of a model: as in hoist_list_item */
+};
+
+/** What hoist_gc is to aim at. Zero-initialise; NULL in place of the struct means all defaults. */
+struct hoist_gc_options {
+  int limit_size; /**< 1: max_bytes applies. Else hoist_config.cache_max_bytes, where it is set */
+  uint64_t max_bytes; /**< of all models together; 0: remove all that can be removed */
+  int limit_age;      /**< 1: max_age_s applies */
+  uint64_t max_age_s; /**< models unused for so long are removed */
+  int dry_run;        /**< 1: remove nothing, only report what would be */
+  void (*removed)(void *user, const struct hoist_gc_item *item); /**< NULL: nobody wants to know */
+  void *user;
+};
+
+struct hoist_gc_result {
+  size_t removed_models, removed_stagings, removed_locks;
+  uint64_t freed_bytes;
+  size_t busy_models;    /**< should have been removed, but are in use or being loaded */
+  size_t models;         /**< that are left */
+  uint64_t models_bytes; /**< their size */
+};
+
+/** Cleans the cache up: removes the least recently used models until it is within the limits, what
+ *  killed downloads left behind, and lock files of models that are gone. Never waits for a lock: a model
+ *  that somebody is loading, reading or downloading just now stays, which is no failure.
+ *  @param gc          NULL: defaults
+ *  @param ret_result  may be NULL
+ *  Errors:  TIMEOUT, CANCELLED · DENIED the cache is read-only · by errno. What was removed by then has
+ *           been reported */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_gc(struct hoist *hoist,
+                                                      const struct hoist_gc_options *gc,
+                                                      const struct hoist_call_options *options,
+                                                      struct hoist_gc_result *ret_result,
+                                                      struct hoist_error *err);
 
 /* ---- self-examination --------------------------------------------------------------------------- */
 

@@ -111,6 +111,11 @@ HOIST_MUST_CHECK enum hoist_status cache_entry_read(const struct cache_entry *en
 HOIST_MUST_CHECK enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
                                                                struct hoist_error *err);
 
+/** Records that the entry is being used, for those who look for what nobody uses. Writes at most once
+ *  in CACHE_USE_INTERVAL_S; where it may not write, as in a read-only cache, it does nothing. */
+void cache_entry_mark_used(const struct cache_entry *entry);
+#define CACHE_USE_INTERVAL_S 300
+
 /* ---- housekeeping ------------------------------------------------------------------------ */
 /** Calls `visit` for every model that has a manifest, in the order of their ids; a manifest
  *  that cannot be read comes with `problem` set and an empty manifest. Stops when visit returns
@@ -121,7 +126,8 @@ struct cache_listing {
   const struct manifest *manifest;
   uint64_t size_bytes;
   uint64_t created_unix_s;
-  const char *problem; /* NULL: fine */
+  uint64_t used_unix_ns; /* the last use that was recorded, or the publication */
+  const char *problem;   /* NULL: fine */
 };
 HOIST_MUST_CHECK enum hoist_status cache_list(
     struct cache *cache,
@@ -133,6 +139,47 @@ HOIST_MUST_CHECK enum hoist_status cache_list(
 HOIST_MUST_CHECK enum hoist_status cache_remove(const struct call *call, struct cache *cache,
                                                 const struct model_id *id,
                                                 uint64_t *ret_freed_bytes, struct hoist_error *err);
+
+/** What a clean-up aims at. */
+struct cache_limits {
+  uint64_t max_bytes;           /* of all models together; UINT64_MAX: any */
+  uint64_t max_unused_s;        /* since the last use; UINT64_MAX: any */
+  uint64_t min_free_bytes;      /* on the file system, where that can be reached at all; 0: any */
+  const struct model_id *spare; /* never removed; NULL: none */
+  int dry_run;                  /* 1: only say what would go */
+};
+/* One thing that was removed, or would be; borrowed for the length of the callback. */
+struct cache_removal {
+  const char *model_id; /* NULL: no model but something of hoist's own */
+  const char *path;     /* below the root */
+  const char *reason;   /* "age", "size", "space", "staging", "lock" */
+  uint64_t size_bytes;
+  uint64_t used_unix_ns; /* of a model */
+};
+struct cache_cleanup {
+  void (*removed)(void *user, const struct cache_removal *removal); /* NULL: nobody wants to know */
+  void *user;
+  /* What came of it, added up: */
+  size_t removed_models, removed_stagings, removed_locks;
+  uint64_t freed_bytes;
+  size_t busy_models; /* that should have gone but are in use or being loaded */
+  size_t models;      /* that are left */
+  uint64_t bytes;
+};
+/** Removes the least recently used models until the cache is within the limits, but none whose lock
+ *  somebody holds: readers and downloads hold it. Models that hoist cannot name, because their manifest
+ *  is damaged, stay. Limits that cannot be met are no failure: see `busy_models`.
+ *  Errors: CANCELLED, TIMEOUT by the call · by errno. What was removed by then is in `cleanup`. */
+HOIST_MUST_CHECK enum hoist_status cache_evict(const struct call *call, struct cache *cache,
+                                               const struct cache_limits *limits,
+                                               struct cache_cleanup *cleanup,
+                                               struct hoist_error *err);
+/** Removes staging directories that nobody is writing to, and lock files of models that are not there.
+ *  Errors: as cache_evict */
+HOIST_MUST_CHECK enum hoist_status cache_sweep(const struct call *call, struct cache *cache,
+                                               int dry_run, struct cache_cleanup *cleanup,
+                                               struct hoist_error *err);
+
 HOIST_DEFINE_AUTO(cache_lock, struct cache_lock, cache_unlock)
 HOIST_DEFINE_AUTO(cache_txn, struct cache_txn, cache_discard)
 HOIST_DEFINE_AUTO(cache_entry, struct cache_entry, cache_entry_release)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the cache share; not for other modules.
  *
- * Below the root:  {path of an id}/            the model's files and CACHE_MANIFEST
- *                  .hoist/locks/{name}.lock    one per model id; never removed, so a lock once
- * taken on the file is a lock on the name .hoist/tree.lock            held for the moment in which
- * directories are renamed, made or removed: model "a" holds the directory of "a/1"
- *                  .hoist/staging/{name}.{random}/   models being written; whoever holds the
- * model's lock may remove what others left there Lock order: model, then tree. A model's files
- * change only under its exclusive lock. */
+ * Below the root:
+ *   {path of an id}/                  the model's files and CACHE_MANIFEST, whose time of modification
+ *                                     is when the model was last used
+ *   .hoist/locks/{name}.lock          one per model id; removed only by who holds it exclusively
+ *   .hoist/tree.lock                  held for the moment in which directories are renamed, made or
+ *                                     removed: model "a" holds the directory of "a/1"
+ *   .hoist/staging/{name}.{random}/   models being written; whoever holds the model's lock may remove
+ *                                     what others left there
+ *
+ * Lock order: model, then tree. A model's files change only under its exclusive lock. */
 #ifndef HOIST_CACHE_CACHE_INTERNAL_H
 #define HOIST_CACHE_CACHE_INTERNAL_H
 
@@ -77,6 +80,10 @@ HOIST_DEFINE_AUTO(cache, struct cache, cache_close)
 HOIST_MUST_CHECK enum hoist_status cache_entry_note(struct cache_entry *entry,
                                                     struct hoist_error *err);
 
+/* ---- use.c ------------------------------------------------------------------------------- */
+/** When the model in dir_fd was last used, as far as recorded; 0: no model. */
+uint64_t cache_used_unix_ns(int dir_fd);
+
 /* ---- cache.c ----------------------------------------------------------------------------- */
 /** Refuses ids whose directory would be hoist's own, or too deep to be found again. */
 HOIST_MUST_CHECK enum hoist_status cache_check_id(const struct model_id *id,
@@ -106,6 +113,18 @@ void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]);
 HOIST_MUST_CHECK enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *id,
                                                      const char *name, int *ret_fd,
                                                      struct hoist_error *err);
+/** Takes the exclusive lock called `name` where nobody holds it, without waiting; else -1 in
+ *  `ret_fd`. Release with cache_unlock_fd. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_name(struct cache *cache, const char *name,
+                                                   int *ret_fd, struct hoist_error *err);
+/** The same for a model; NULL in `ret_lock` where somebody holds it. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_try(struct cache *cache, const struct model_id *id,
+                                                  struct cache_lock **ret_lock,
+                                                  struct hoist_error *err);
+/** Whether nobody holds it just now; changes nothing on the disk. */
+bool cache_lock_is_free(const struct cache *cache, const char *name);
+/** Removes a lock file. The caller holds it exclusively; who waits for it notices. Returns errno. */
+int cache_lock_remove_file(const struct cache *cache, const char *name);
 /** Turns the exclusive lock into a shared one whose descriptor is the caller's, and frees the
  *  lock in any case. `manifest_fd` is the manifest the caller goes by. Errors: UNAVAILABLE
  *  somebody else took the lock in between. */
@@ -149,6 +168,11 @@ HOIST_MUST_CHECK enum hoist_status cache_entry_new(const struct cache *cache,
                                                    struct hoist_error *err);
 
 /* ---- txn.c, publish.c, remove.c ---------------------------------------------------------- */
+/** Removes the model whose lock the caller holds. Errors as cache_remove. */
+HOIST_MUST_CHECK enum hoist_status cache_remove_locked(const struct call *call,
+                                                       const struct cache_lock *lock,
+                                                       uint64_t *ret_freed_bytes,
+                                                       struct hoist_error *err);
 /** Removes what was staged for a model and not published. The caller holds its lock. */
 HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
                                                        struct hoist_error *err);

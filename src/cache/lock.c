@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locks: flock on descriptors of their own, so they exclude threads as well as processes and end
  * with whoever holds them, kill -9 included. Waiting is polling, because only that can be called
- * off; the holder's pid in the file is for messages alone. Lock files are never removed by hoist. A
- * cache_lock owns its descriptor and belongs to one thread at a time. */
+ * off; the holder's pid in the file is for messages alone. Whoever holds a lock file exclusively may
+ * remove it (hoist gc does), so a lock counts only after its file was seen to be the one that has the
+ * name: who locked a removed file starts over with the new one. A cache_lock owns its descriptor and
+ * belongs to one thread at a time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -64,6 +66,13 @@ static enum hoist_status make_lock_file(struct cache *cache, const char *path, i
   if (fd < 0) return cache_fail_write(cache, errno, "opening a lock file", err);
   *ret_fd = fd;
   return HOIST_OK;
+}
+
+/* Whether the locked file is still the one that others find under the name. */
+static bool is_current(const struct cache *cache, const char *path, int fd) {
+  struct stat held, there;
+  return fstat(fd, &held) == 0 && fstatat(cache->root_fd, path, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
 /* On a full disk, or in a file that is only readable, the holder stays nameless. */
@@ -130,9 +139,8 @@ static enum hoist_status wait_in_span(const struct call *call, const struct cach
   return status;
 }
 
-static enum hoist_status take(const struct call *call, struct cache *cache,
-                              const struct model_id *id, int *ret_shared,
-                              struct cache_lock **ret_lock, struct hoist_error *err) {
+static enum hoist_status new_lock(struct cache *cache, const struct model_id *id,
+                                  struct cache_lock **ret_lock, struct hoist_error *err) {
   enum hoist_status status = cache_check_id(id, err);
   if (status != HOIST_OK) return status;
   HOIST_AUTO(cache_lock) struct cache_lock *lock = calloc(1, sizeof *lock);
@@ -140,19 +148,36 @@ static enum hoist_status take(const struct call *call, struct cache *cache,
   *lock = (struct cache_lock){.cache = cache, .id = *id, .fd = -1};
   status = cache_name_of(id, lock->name, err);
   if (status != HOIST_OK) return status;
+  *ret_lock = HOIST_TAKE(lock);
+  return HOIST_OK;
+}
+
+/* Locks the file that has the lock's name just now; it may have lost it meanwhile. */
+static enum hoist_status take_file(const struct call *call, struct cache_lock *lock,
+                                   const char *path, int *ret_shared, struct hoist_error *err) {
+  enum hoist_status status = make_lock_file(lock->cache, path, &lock->fd, err);
+  if (status != HOIST_OK || try_flock(lock->fd, LOCK_EX) == 0) return status;
+  char what[DOING_SIZE / 2];
+  snprintf(what, sizeof what, "%.128s", lock->id.text);
+  return wait_in_span(call, lock, what, ret_shared, err);
+}
+
+static enum hoist_status take(const struct call *call, struct cache *cache,
+                              const struct model_id *id, int *ret_shared,
+                              struct cache_lock **ret_lock, struct hoist_error *err) {
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  enum hoist_status status = new_lock(cache, id, &lock, err);
+  if (status != HOIST_OK) return status;
   char path[CACHE_STATE_PATH_SIZE];
   cache_lock_path(lock->name, path);
-  status = make_lock_file(cache, path, &lock->fd, err);
-  if (status != HOIST_OK) return status;
-  if (try_flock(lock->fd, LOCK_EX) != 0) {
-    char what[DOING_SIZE / 2];
-    snprintf(what, sizeof what, "%.128s", id->text);
-    status = wait_in_span(call, lock, what, ret_shared, err);
+  do {
+    fd_cleanup(&lock->fd);
+    status = take_file(call, lock, path, ret_shared, err);
     if (status != HOIST_OK || (ret_shared && *ret_shared)) {
       fd_cleanup(&lock->fd); /* never held: the holder's name stays in the file */
       return status;
     }
-  }
+  } while (!is_current(cache, path, lock->fd));
   write_holder(lock->fd);
   *ret_lock = HOIST_TAKE(lock);
   return HOIST_OK;
@@ -175,6 +200,52 @@ enum hoist_status cache_lock_unless_published(const struct call *call, struct ca
   return status;
 }
 
+enum hoist_status cache_lock_name(struct cache *cache, const char *name, int *ret_fd,
+                                  struct hoist_error *err) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(name, path);
+  HOIST_AUTO(fd) int fd = -1;
+  do {
+    fd_cleanup(&fd);
+    enum hoist_status status = make_lock_file(cache, path, &fd, err);
+    if (status != HOIST_OK) return status;
+    int failed = try_flock(fd, LOCK_EX);
+    if (failed == EWOULDBLOCK) {
+      *ret_fd = -1;
+      return HOIST_OK;
+    }
+    if (failed != 0) return hoist_fail_errno(err, failed, "locking %s", path);
+  } while (!is_current(cache, path, fd));
+  *ret_fd = fd;
+  fd = -1;
+  return HOIST_OK;
+}
+
+bool cache_lock_is_free(const struct cache *cache, const char *name) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(name, path);
+  HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  return fd < 0 ? errno == ENOENT : try_flock(fd, LOCK_EX) == 0;
+}
+
+int cache_lock_remove_file(const struct cache *cache, const char *name) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(name, path);
+  return unlinkat(cache->root_fd, path, 0) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+enum hoist_status cache_lock_try(struct cache *cache, const struct model_id *id,
+                                 struct cache_lock **ret_lock, struct hoist_error *err) {
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  enum hoist_status status = new_lock(cache, id, &lock, err);
+  if (status != HOIST_OK) return status;
+  status = cache_lock_name(cache, lock->name, &lock->fd, err);
+  if (status != HOIST_OK) return status;
+  if (lock->fd >= 0) write_holder(lock->fd);
+  *ret_lock = lock->fd >= 0 ? HOIST_TAKE(lock) : NULL;
+  return HOIST_OK;
+}
+
 void cache_unlock(struct cache_lock *lock) {
   if (!lock) return;
   if (lock->fd >= 0) clear_holder(lock->fd);
@@ -182,31 +253,35 @@ void cache_unlock(struct cache_lock *lock) {
   free(lock);
 }
 
+/* -1 in `ret_fd` for a pre-warmed copy that is read-only here: no hoist can change the model through
+ * this mount. One with more rights could elsewhere, but every byte is verified and the open directory
+ * stays the same, so the worst is a file that is gone when it is read again. */
+static enum hoist_status open_for_readers(struct cache *cache, const char *path, int *ret_fd,
+                                          struct hoist_error *err) {
+  *ret_fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (*ret_fd >= 0) return HOIST_OK;
+  struct hoist_error open_err = {.status = HOIST_OK};
+  enum hoist_status status = make_lock_file(cache, path, ret_fd, &open_err);
+  if (status == HOIST_OK || status == HOIST_DENIED) return HOIST_OK;
+  if (err) *err = open_err;
+  return status;
+}
+
 enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *id,
                                     const char *name, int *ret_fd, struct hoist_error *err) {
   char path[CACHE_STATE_PATH_SIZE];
   cache_lock_path(name, path);
-  HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) {
-    struct hoist_error open_err = {.status = HOIST_OK};
-    enum hoist_status status = make_lock_file(cache, path, &fd, &open_err);
-    if (status == HOIST_DENIED) {
-      /* A pre-warmed copy that is read-only here: no hoist can change the model through this mount.
-       * One with more rights could elsewhere, but every byte is verified and the open directory
-       * stays the same, so the worst is a file that is gone when it is read again. */
-      *ret_fd = -1;
-      return HOIST_OK;
-    }
-    if (status != HOIST_OK) {
-      if (err) *err = open_err;
-      return status;
-    }
-  }
-  int failed = try_flock(fd, LOCK_SH);
-  if (failed == EWOULDBLOCK)
-    return hoist_fail(err, HOIST_UNAVAILABLE,
-                      "%.128s is being changed by another process or thread", id->text);
-  if (failed != 0) return hoist_fail_errno(err, failed, "locking %.128s", id->text);
+  HOIST_AUTO(fd) int fd = -1;
+  do {
+    fd_cleanup(&fd);
+    enum hoist_status status = open_for_readers(cache, path, &fd, err);
+    if (status != HOIST_OK) return status;
+    int failed = fd < 0 ? 0 : try_flock(fd, LOCK_SH);
+    if (failed == EWOULDBLOCK)
+      return hoist_fail(err, HOIST_UNAVAILABLE,
+                        "%.128s is being changed by another process or thread", id->text);
+    if (failed != 0) return hoist_fail_errno(err, failed, "locking %.128s", id->text);
+  } while (fd >= 0 && !is_current(cache, path, fd));
   *ret_fd = fd;
   fd = -1;
   return HOIST_OK;
@@ -230,7 +305,10 @@ enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd
   HOIST_AUTO(cache_lock) struct cache_lock *own = HOIST_TAKE(*lock);
   clear_holder(own->fd);
   int failed = try_flock(own->fd, LOCK_SH);
-  if (failed == 0 && is_still_published(own, manifest_fd)) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(own->name, path);
+  if (failed == 0 && is_current(own->cache, path, own->fd) &&
+      is_still_published(own, manifest_fd)) {
     *ret_fd = own->fd;
     own->fd = -1;
     return HOIST_OK;

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "download_model.h"
+#include "gc.h"
 #include "info.h"
 #include "metrics.h"
 
@@ -149,6 +150,7 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   status = download_model(op, &lock, &entry);
   if (status != HOIST_OK) return status;
+  gc_keep_bound(op);
   operation_measure_cache(op);
   if (!entry) {
     *ret_again = 1;
@@ -163,5 +165,6 @@ enum hoist_status acquire(struct operation *op, struct cache_entry **ret_entry,
   int again = 1;
   for (int round = 0; again && round < MAX_ROUNDS; round++)
     status = acquire_once(op, ret_entry, ret_info, &again);
+  if (status == HOIST_OK) cache_entry_mark_used(*ret_entry);
   return status;
 }

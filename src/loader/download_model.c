@@ -7,6 +7,7 @@
 
 #include "artifacts.h"
 #include "fetch.h"
+#include "gc.h"
 #include "metrics.h"
 #include "plan.h"
 
@@ -57,8 +58,8 @@ static enum hoist_status check_metadata(struct cache_txn *txn, struct hoist_erro
   return artifacts_parse(&reader, &artifacts, err);
 }
 
-static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
-                                  struct cache_entry **ret_entry) {
+static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lock,
+                                       struct cache_entry **ret_entry) {
   struct hoist_error *err = &a->op->error;
   HOIST_AUTO(cache_txn) struct cache_txn *txn = NULL;
   enum hoist_status status =
@@ -82,6 +83,20 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
   /* Published, but gone again or locked by a neighbour before we could hold it: not a failure. */
   if (status == HOIST_UNAVAILABLE && !*lock) return HOIST_OK;
   a->local = status != HOIST_OK;
+  return status;
+}
+
+/* A full disk is the cache's own business where it may remove what nobody uses. */
+static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
+                                  struct cache_entry **ret_entry) {
+  enum hoist_status status = transfer_once(a, lock, ret_entry);
+  while (status == HOIST_NO_SPACE && *lock &&
+         gc_make_room(a->op, manifest_total_size(&a->manifest, NULL))) {
+    uint64_t in_vain = a->fetched.bytes;
+    a->fetched = (struct fetch_outcome){0};
+    status = transfer_once(a, lock, ret_entry);
+    a->fetched.bytes += in_vain;
+  }
   return status;
 }
 

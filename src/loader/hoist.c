@@ -59,6 +59,7 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   hoist->connections = config->connections;
   hoist->intra_op_threads = config->intra_op_threads;
   hoist->lock_timeout_ms = config->lock_timeout_ms;
+  hoist->cache_max_bytes = config->cache_max_bytes;
   hoist->onnxruntime = text_dup(config->onnxruntime);
   if (config->onnxruntime && !hoist->onnxruntime)
     return hoist_fail_memory(err, "the configuration");

@@ -25,6 +25,7 @@ struct hoist {
   unsigned connections;
   unsigned intra_op_threads;
   uint32_t lock_timeout_ms; /* 0: none */
+  uint64_t cache_max_bytes; /* 0: no bound */
 };
 
 #endif

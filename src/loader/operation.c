@@ -53,11 +53,13 @@ static void make_call(struct operation *op, const struct hoist_call_options *opt
   }
 }
 
-enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
-                                  const char *model_id, const struct hoist_call_options *options) {
+enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *hoist,
+                                           const char *span_name,
+                                           const struct hoist_call_options *options) {
   static const struct hoist_call_options defaults = {0};
   if (!options) options = &defaults;
   op->hoist = hoist;
+  op->id = (struct model_id){.text = ""};
   op->started_ns = clock_monotonic_ns();
   op->error = (struct hoist_error){0};
   op->progress = NULL;
@@ -73,8 +75,15 @@ enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, con
         &op->error, HOIST_INVALID,
         "this hoist object was opened by process %ld before a fork: open one in each process",
         (long)hoist->owner);
+  return HOIST_OK;
+}
+
+enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
+                                  const char *model_id, const struct hoist_call_options *options) {
+  enum hoist_status status = operation_begin_on_cache(op, hoist, span_name, options);
+  if (status != HOIST_OK) return status;
   if (!model_id) return hoist_fail(&op->error, HOIST_INVALID, "no model id was given");
-  enum hoist_status status = model_id_parse(model_id, &op->id, &op->error);
+  status = model_id_parse(model_id, &op->id, &op->error);
   if (status != HOIST_OK) return status;
   hoist_span_set_string(&op->span, "model.id", op->id.text);
   return call_check(&op->call, op->id.text, &op->error);
@@ -87,6 +96,13 @@ double operation_seconds(const struct operation *op) {
 void operation_report(struct operation *op, struct hoist_progress event) {
   event.model_id = op->id.text;
   if (op->call.progress) op->call.progress(op->call.progress_user, &event);
+}
+
+void operation_warn(struct operation *op, const char *message) {
+  const struct hoist_attr text = {
+      .key = "message", .type = HOIST_ATTR_STRING, .value = {.string = message}};
+  hoist_span_add_event(&op->span, "hoist.warning", &text, 1);
+  operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_WARNING, .message = message});
 }
 
 static enum hoist_status add_size(void *user, const struct cache_listing *l,
