@@ -65,8 +65,12 @@ HOIST_MUST_CHECK enum hoist_status cache_find_locked(const struct call *call,
 HOIST_MUST_CHECK enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
                                                uint64_t expected_bytes, struct cache_txn **ret_txn,
                                                struct hoist_error *err);
+/** Tells the transaction what is going to be staged, so that cache_txn_create can reserve room for the
+ *  files whose size `planned` knows. Borrowed until the transaction ends. */
+void cache_txn_expect(struct cache_txn *txn, const struct manifest *planned);
 /** Opens a fresh staged file for writing (parents made). The descriptor is the caller's to
- *  close. */
+ *  close. Where the size is known (cache_txn_expect), the disk has room for it afterwards, as far as
+ *  the file system can reserve; the file is empty all the same. Errors: NO_SPACE … by errno */
 HOIST_MUST_CHECK enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name,
                                                     int *ret_fd, struct hoist_error *err);
 /** Reads a small staged file back, so that a model can be looked at before it is published.

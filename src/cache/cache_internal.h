@@ -46,6 +46,7 @@ struct cache_lock {
 struct cache_txn {
   struct cache *cache;              /* borrowed */
   struct cache_lock *lock;          /* borrowed */
+  const struct manifest *planned;   /* borrowed; NULL: nothing is known */
   char path[CACHE_STATE_PATH_SIZE]; /* of the staging directory, below the root */
   int dir_fd;
 };

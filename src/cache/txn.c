@@ -110,12 +110,33 @@ void cache_discard(struct cache_txn *txn) {
   free(txn);
 }
 
+void cache_txn_expect(struct cache_txn *txn, const struct manifest *planned) {
+  txn->planned = planned;
+}
+
+/* Blocks beyond the end of the file: it grows as it is written, so a short one still looks short.
+ * Whatever cannot reserve, be it the file system or the kernel, finds out later, while writing. */
+static enum hoist_status reserve(const struct cache_txn *txn, const char *name, int fd,
+                                 struct hoist_error *err) {
+  const struct manifest_file *file = txn->planned ? manifest_find(txn->planned, name) : NULL;
+  if (!file || file->size <= 0) return HOIST_OK;
+  while (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)file->size) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG) return HOIST_OK;
+    char size[TEXT_BYTES_SIZE];
+    return hoist_fail_errno(err, errno, "reserving %s for %s in the cache %s",
+                            text_bytes(size, (uint64_t)file->size), name, txn->cache->root);
+  }
+  return HOIST_OK;
+}
+
 enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int *ret_fd,
                                    struct hoist_error *err) {
   enum hoist_status status = plan_check_name(name, err);
   if (status != HOIST_OK) return status;
   const char *leaf;
   HOIST_AUTO(fd) int parent = tree_open_parent(txn->dir_fd, name, TREE_MAKE_PARENTS, &leaf);
+  HOIST_AUTO(fd)
   int fd = parent < 0
                ? -1
                : openat(parent, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -125,7 +146,10 @@ enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int 
     return hoist_fail(err, HOIST_CORRUPT, "%s: the model has a file and a directory of one name",
                       name);
   if (fd < 0) return cache_fail_write(txn->cache, errno, name, err);
+  status = reserve(txn, name, fd, err);
+  if (status != HOIST_OK) return status;
   *ret_fd = fd;
+  fd = -1;
   return HOIST_OK;
 }
 

@@ -66,6 +66,7 @@ static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lo
       cache_begin(&a->call, *lock, manifest_total_size(&a->manifest, NULL), &txn, err);
   a->local = status != HOIST_OK;
   if (status != HOIST_OK) return status;
+  cache_txn_expect(txn, &a->manifest);
   status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
                        a->op->hoist->connections, &a->fetched, err);
   a->local = a->fetched.disk_failed;
