@@ -69,7 +69,9 @@ struct hoist_config {
   uint32_t stall_timeout_ms;   /**< no byte for so long fails an attempt. Default 30000 */
   uint32_t max_attempts;       /**< tries per request, the first included; 1..20. Default 5 */
   uint32_t connections;        /**< files fetched at once; 1..64. Default 8 */
-  uint32_t lock_timeout_ms; /**< wait for another process's download. Default 0: while it lives */
+  /** How long to wait for another process that downloads the same model and makes no progress. Default
+   *  0: as long as it lives */
+  uint32_t lock_timeout_ms;
   /** Bound on the size of all models in the cache: after each download the least recently used ones are
    *  removed until it is kept, but none that is in use. Default 0: none */
   uint64_t cache_max_bytes;
@@ -120,7 +122,8 @@ struct hoist_cancel {
 HOIST_API void hoist_cancel(struct hoist_cancel *cancel);
 
 enum hoist_progress_kind {
-  HOIST_PROGRESS_WAIT = 1,   /**< another process is downloading this model: waiting for it */
+  /** another process is downloading this model: waiting for it. Comes again whenever it got further */
+  HOIST_PROGRESS_WAIT = 1,
   HOIST_PROGRESS_SOURCE = 2, /**< a source is being asked; `source` names it */
   HOIST_PROGRESS_PLAN = 3,   /**< what will be fetched is known: file_count, total_bytes */
   HOIST_PROGRESS_FILE = 4,   /**< a file began, moved on, or ended: file, bytes, file_bytes, done */
@@ -149,6 +152,9 @@ struct hoist_progress {
   int64_t total_done;  /**< bytes of the model so far */
   int64_t total_bytes; /**< bytes of the model */
   const char *message; /**< for people; NULL where there is nothing to add */
+  /** WAIT: the process that holds the model, 0 where that is not known; total_done and total_bytes are
+   *  those of its download. */
+  int64_t waiting_for_pid;
 };
 
 /** What a single call may be told. Zero-initialise; NULL in place of the struct means all defaults. */
@@ -378,7 +384,8 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_gc(struct hoist *hoist,
 
 /** One finding of hoist_diagnose; borrowed for the length of the callback. */
 struct hoist_finding {
-  const char *subject;      /**< "cache", "source s3", "source roboflow_api", "onnxruntime" */
+  const char
+      *subject; /**< "cache", "file locks", "source s3", "source roboflow_api", "onnxruntime" */
   enum hoist_status status; /**< OK: works */
   const char *detail;       /**< what was found, or what is wrong and what to do */
 };

@@ -22,6 +22,18 @@ HOIST_MUST_CHECK enum hoist_status cache_open(const char *root, struct cache **r
                                               struct hoist_error *err);
 void cache_close(struct cache *cache);
 const char *cache_root(const struct cache *cache);
+/** How long to wait for a lock whose holder makes no progress; 0, the default: as long as it lives. To be
+ *  called before the cache is shared. */
+void cache_set_patience(struct cache *cache, uint64_t patience_ns);
+
+/** On some network file systems locking a file succeeds and excludes nobody. */
+enum cache_locks {
+  CACHE_LOCKS_UNKNOWN, /* nothing was written to the cache yet, or it may only be read */
+  CACHE_LOCKS_WORK,
+  CACHE_LOCKS_DO_NOTHING,
+};
+/** As found out when the cache was opened, or when its first lock was taken. */
+enum cache_locks cache_locks(const struct cache *cache);
 
 /** Looks a model up and verifies it: manifest readable, every file there, length and SHA-256
  *  right. Takes the model's lock shared (without waiting) for the life of the entry.
@@ -33,9 +45,11 @@ HOIST_MUST_CHECK enum hoist_status cache_find(const struct call *call, struct ca
                                               struct cache_entry **ret_entry,
                                               struct hoist_error *err);
 
-/** Takes the model's lock, waiting as long as the holder is alive and the call allows. Where it
- *  has to wait there is a span model.cache.lock_wait. Errors: TIMEOUT, CANCELLED by the call ·
- *  DENIED/NO_SPACE/… the lock file cannot be made */
+/** Takes the model's lock, waiting as long as the holder is alive, the call allows and the cache's
+ *  patience lasts. Where it has to wait there is a span model.cache.lock_wait, and WAIT events to the
+ *  call's progress: at the beginning, and whenever the holder got further.
+ *  Errors: TIMEOUT, CANCELLED by the call · UNAVAILABLE out of patience · DENIED/NO_SPACE/… the lock
+ *  file cannot be made */
 HOIST_MUST_CHECK enum hoist_status cache_lock(const struct call *call, struct cache *cache,
                                               const struct model_id *id,
                                               struct cache_lock **ret_lock,
@@ -48,6 +62,11 @@ HOIST_MUST_CHECK enum hoist_status cache_lock_unless_published(const struct call
                                                                struct cache_lock **ret_lock,
                                                                struct hoist_error *err);
 void cache_unlock(struct cache_lock *lock);
+/** Tells those who wait for the lock how far the download under it is: best effort, at most twice a
+ *  second but for steps.
+ *  @param bytes_total  -1: not known
+ *  @param is_step      1: something other than bytes moved on */
+void cache_lock_tell(struct cache_lock *lock, int64_t bytes_done, int64_t bytes_total, int is_step);
 
 /** cache_find under a lock that the caller holds. On OK the lock is consumed (downgraded to the
  *  entry's shared one) and *lock set to NULL.

@@ -7,6 +7,7 @@
  *   .hoist/locks/{name}.lock          one per model id; removed only by who holds it exclusively
  *   .hoist/tree.lock                  held for the moment in which directories are renamed, made or
  *                                     removed: model "a" holds the directory of "a/1"
+ *   .hoist/lock-check                 locked for a moment to see whether locks work
  *   .hoist/staging/{name}.{random}/   models being written; whoever holds the model's lock may remove
  *                                     what others left there
  *
@@ -24,6 +25,7 @@
 #define CACHE_LOCKS_DIR CACHE_STATE_DIR "/locks"
 #define CACHE_STAGING_DIR CACHE_STATE_DIR "/staging"
 #define CACHE_TREE_LOCK CACHE_STATE_DIR "/tree.lock"
+#define CACHE_LOCK_CHECK CACHE_STATE_DIR "/lock-check"
 #define CACHE_MANIFEST ".hoist-manifest.json"
 /* The manifest of a model that is being taken apart: readers do not see the model any more, and
  * whoever finds it after a crash knows which files are left over. */
@@ -31,9 +33,19 @@
 #define CACHE_NAME_SIZE 96        /* of {name} above, NUL included */
 #define CACHE_STATE_PATH_SIZE 192 /* of any path below CACHE_STATE_DIR, NUL included */
 
+/* What a lock file tells of its holder, for people and their patience: nothing else depends on it. */
+struct cache_holder {
+  long pid;
+  uint64_t since_unix_s;
+  int64_t bytes_done, bytes_total; /* of the download; total -1: not known */
+  unsigned steps;                  /* further signs of life */
+};
+
 struct cache {
   char *root; /* absolute */
   int root_fd;
+  uint64_t patience_ns; /* with a holder that gets nowhere; 0: for ever */
+  atomic_int locks;     /* enum cache_locks */
 };
 
 struct cache_lock {
@@ -41,6 +53,8 @@ struct cache_lock {
   struct model_id id;
   char name[CACHE_NAME_SIZE];
   int fd;
+  struct cache_holder holder; /* as last told */
+  uint64_t told_ns;
 };
 
 struct cache_txn {
@@ -105,7 +119,30 @@ bool cache_is_absent(const struct cache *cache, const struct model_id *id, const
 enum hoist_status cache_fail_absent(const struct cache *cache, const struct model_id *id,
                                     struct hoist_error *err);
 
+/* ---- wait.c ------------------------------------------------------------------------------ */
+/** Writes into the lock file who holds it, from now on and until cache_holder_end. */
+void cache_holder_begin(struct cache_lock *lock);
+void cache_holder_end(struct cache_lock *lock);
+/** Waits until lock->fd is locked exclusively, in a span, telling the call's progress how far the
+ *  holder is.
+ *  @param ret_shared  NULL: only the exclusive lock will do. Else set to 1 where the others hold it
+ *                     shared, which they do only on a model that is there: no reason to wait for them
+ *  Errors: CANCELLED, TIMEOUT by the call · UNAVAILABLE the cache's patience is at an end */
+HOIST_MUST_CHECK enum hoist_status cache_wait_for_model(const struct call *call,
+                                                        const struct cache_lock *lock,
+                                                        int *ret_shared, struct hoist_error *err);
+/** Waits until `fd`, the tree lock's, is locked exclusively. */
+HOIST_MUST_CHECK enum hoist_status cache_wait_for_tree(const struct call *call, int fd,
+                                                       struct hoist_error *err);
+
+/* ---- lock_check.c ------------------------------------------------------------------------ */
+/** Finds out whether file locks work below the root, once. Makes nothing but a file in the state
+ *  directory, and where there is none yet, nothing at all. */
+void cache_check_locks(struct cache *cache);
+
 /* ---- lock.c ------------------------------------------------------------------------------ */
+/** Without waiting; returns 0, EWOULDBLOCK or another errno. */
+int cache_try_flock(int fd, int operation);
 /** The path of a model's lock file below the root. */
 void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]);
 /** Takes a model's lock shared without waiting; -1 in `ret_fd` where the root is read-only and
@@ -115,7 +152,8 @@ HOIST_MUST_CHECK enum hoist_status cache_lock_shared(struct cache *cache, const 
                                                      const char *name, int *ret_fd,
                                                      struct hoist_error *err);
 /** Takes the exclusive lock called `name` where nobody holds it, without waiting; else -1 in
- *  `ret_fd`. Release with cache_unlock_fd. */
+ *  `ret_fd`, and also where locks do nothing, because then nobody can tell. Release with
+ *  cache_unlock_fd. */
 HOIST_MUST_CHECK enum hoist_status cache_lock_name(struct cache *cache, const char *name,
                                                    int *ret_fd, struct hoist_error *err);
 /** The same for a model; NULL in `ret_lock` where somebody holds it. */

@@ -1,35 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locks: flock on descriptors of their own, so they exclude threads as well as processes and end
- * with whoever holds them, kill -9 included. Waiting is polling, because only that can be called
- * off; the holder's pid in the file is for messages alone. Whoever holds a lock file exclusively may
+ * with whoever holds them, kill -9 included; waiting is in wait.c. Whoever holds a lock file exclusively may
  * remove it (hoist gc does), so a lock counts only after its file was seen to be the one that has the
  * name: who locked a removed file starts over with the new one. A cache_lock owns its descriptor and
  * belongs to one thread at a time. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <hoist/telemetry.h>
-
 #include "cache_internal.h"
-#include "clock.h"
-
-#define POLL_FIRST_NS (1 * NS_PER_MS)
-#define POLL_MAX_NS (50 * NS_PER_MS)
-#define HOLDER_SIZE 64 /* bytes of a lock file that are read */
-#define DOING_SIZE 320
 
 void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]) {
   snprintf(ret_path, CACHE_STATE_PATH_SIZE, CACHE_LOCKS_DIR "/%s.lock", name);
 }
 
-/* Returns 0, EWOULDBLOCK or another errno. */
-static int try_flock(int fd, int operation) {
+int cache_try_flock(int fd, int operation) {
   while (flock(fd, operation | LOCK_NB) != 0)
     if (errno != EINTR) return errno;
   return 0;
@@ -75,69 +63,7 @@ static bool is_current(const struct cache *cache, const char *path, int fd) {
          held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
-/* On a full disk, or in a file that is only readable, the holder stays nameless. */
-static void write_holder(int fd) {
-  char text[HOLDER_SIZE];
-  int n = snprintf(text, sizeof text, "%ld %" PRIu64 "\n", (long)getpid(),
-                   clock_realtime_ns() / NS_PER_S);
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) return;
-}
-
-static void clear_holder(int fd) {
-  if (ftruncate(fd, 0) != 0) return;
-}
-
-static void describe_wait(int fd, const char *what, char doing[DOING_SIZE]) {
-  char text[HOLDER_SIZE];
-  long pid;
-  uint64_t since_s;
-  ssize_t n = pread(fd, text, sizeof text - 1, 0);
-  text[n > 0 ? n : 0] = '\0';
-  uint64_t now_s = clock_realtime_ns() / NS_PER_S;
-  /* A holder that died, or lives in another pid namespace, is not worth naming. */
-  if (sscanf(text, "%ld %" SCNu64, &pid, &since_s) != 2 || pid <= 0 ||
-      (kill((pid_t)pid, 0) != 0 && errno == ESRCH))
-    snprintf(doing, DOING_SIZE, "waiting for another process to finish with %s", what);
-  else
-    snprintf(doing, DOING_SIZE,
-             "waiting for process %ld to finish with %s, at it for %" PRIu64 " s", pid, what,
-             now_s > since_s ? now_s - since_s : 0);
-}
-
-/* @param ret_shared  NULL: only the exclusive lock will do. Else set to 1 where the others hold it
- *                    shared, which they do only on a model that is there: no reason to wait for them */
-static enum hoist_status wait_exclusive(const struct call *call, int fd, const char *what,
-                                        int *ret_shared, struct hoist_error *err) {
-  for (uint64_t pause_ns = POLL_FIRST_NS;;) {
-    int failed = try_flock(fd, LOCK_EX);
-    if (failed == 0) return HOIST_OK;
-    if (failed == EWOULDBLOCK && ret_shared && try_flock(fd, LOCK_SH) == 0) {
-      *ret_shared = 1;
-      return HOIST_OK;
-    }
-    if (failed != EWOULDBLOCK) return hoist_fail_errno(err, failed, "locking %s", what);
-    char doing[DOING_SIZE];
-    describe_wait(fd, what, doing);
-    enum hoist_status status = call_sleep(call, pause_ns, doing, err);
-    if (status != HOIST_OK) return status;
-    pause_ns = 2 * pause_ns < POLL_MAX_NS ? 2 * pause_ns : POLL_MAX_NS;
-  }
-}
-
 /* ---- a model's lock ---------------------------------------------------------------------- */
-
-static enum hoist_status wait_in_span(const struct call *call, const struct cache_lock *lock,
-                                      const char *what, int *ret_shared, struct hoist_error *err) {
-  struct hoist_error own;
-  if (!err) err = &own;
-  struct hoist_span span;
-  hoist_span_start(call->span, "model.cache.lock_wait", HOIST_SPAN_INTERNAL, &span);
-  hoist_span_set_string(&span, "model.id", lock->id.text);
-  enum hoist_status status = wait_exclusive(call, lock->fd, what, ret_shared, err);
-  if (status != HOIST_OK) hoist_span_record_error(&span, err);
-  hoist_span_end(&span);
-  return status;
-}
 
 static enum hoist_status new_lock(struct cache *cache, const struct model_id *id,
                                   struct cache_lock **ret_lock, struct hoist_error *err) {
@@ -156,10 +82,8 @@ static enum hoist_status new_lock(struct cache *cache, const struct model_id *id
 static enum hoist_status take_file(const struct call *call, struct cache_lock *lock,
                                    const char *path, int *ret_shared, struct hoist_error *err) {
   enum hoist_status status = make_lock_file(lock->cache, path, &lock->fd, err);
-  if (status != HOIST_OK || try_flock(lock->fd, LOCK_EX) == 0) return status;
-  char what[DOING_SIZE / 2];
-  snprintf(what, sizeof what, "%.128s", lock->id.text);
-  return wait_in_span(call, lock, what, ret_shared, err);
+  if (status != HOIST_OK || cache_try_flock(lock->fd, LOCK_EX) == 0) return status;
+  return cache_wait_for_model(call, lock, ret_shared, err);
 }
 
 static enum hoist_status take(const struct call *call, struct cache *cache,
@@ -178,7 +102,7 @@ static enum hoist_status take(const struct call *call, struct cache *cache,
       return status;
     }
   } while (!is_current(cache, path, lock->fd));
-  write_holder(lock->fd);
+  cache_holder_begin(lock);
   *ret_lock = HOIST_TAKE(lock);
   return HOIST_OK;
 }
@@ -209,7 +133,11 @@ enum hoist_status cache_lock_name(struct cache *cache, const char *name, int *re
     fd_cleanup(&fd);
     enum hoist_status status = make_lock_file(cache, path, &fd, err);
     if (status != HOIST_OK) return status;
-    int failed = try_flock(fd, LOCK_EX);
+    if (cache_locks(cache) == CACHE_LOCKS_DO_NOTHING) {
+      *ret_fd = -1;
+      return HOIST_OK;
+    }
+    int failed = cache_try_flock(fd, LOCK_EX);
     if (failed == EWOULDBLOCK) {
       *ret_fd = -1;
       return HOIST_OK;
@@ -225,7 +153,8 @@ bool cache_lock_is_free(const struct cache *cache, const char *name) {
   char path[CACHE_STATE_PATH_SIZE];
   cache_lock_path(name, path);
   HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  return fd < 0 ? errno == ENOENT : try_flock(fd, LOCK_EX) == 0;
+  if (fd < 0) return errno == ENOENT;
+  return cache_locks(cache) != CACHE_LOCKS_DO_NOTHING && cache_try_flock(fd, LOCK_EX) == 0;
 }
 
 int cache_lock_remove_file(const struct cache *cache, const char *name) {
@@ -241,14 +170,14 @@ enum hoist_status cache_lock_try(struct cache *cache, const struct model_id *id,
   if (status != HOIST_OK) return status;
   status = cache_lock_name(cache, lock->name, &lock->fd, err);
   if (status != HOIST_OK) return status;
-  if (lock->fd >= 0) write_holder(lock->fd);
+  if (lock->fd >= 0) cache_holder_begin(lock);
   *ret_lock = lock->fd >= 0 ? HOIST_TAKE(lock) : NULL;
   return HOIST_OK;
 }
 
 void cache_unlock(struct cache_lock *lock) {
   if (!lock) return;
-  if (lock->fd >= 0) clear_holder(lock->fd);
+  if (lock->fd >= 0) cache_holder_end(lock);
   cache_unlock_fd(lock->fd);
   free(lock);
 }
@@ -276,7 +205,7 @@ enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *
     fd_cleanup(&fd);
     enum hoist_status status = open_for_readers(cache, path, &fd, err);
     if (status != HOIST_OK) return status;
-    int failed = fd < 0 ? 0 : try_flock(fd, LOCK_SH);
+    int failed = fd < 0 ? 0 : cache_try_flock(fd, LOCK_SH);
     if (failed == EWOULDBLOCK)
       return hoist_fail(err, HOIST_UNAVAILABLE,
                         "%.128s is being changed by another process or thread", id->text);
@@ -303,8 +232,8 @@ static bool is_still_published(const struct cache_lock *lock, int manifest_fd) {
 enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd, int *ret_fd,
                                        struct hoist_error *err) {
   HOIST_AUTO(cache_lock) struct cache_lock *own = HOIST_TAKE(*lock);
-  clear_holder(own->fd);
-  int failed = try_flock(own->fd, LOCK_SH);
+  cache_holder_end(own);
+  int failed = cache_try_flock(own->fd, LOCK_SH);
   char path[CACHE_STATE_PATH_SIZE];
   cache_lock_path(own->name, path);
   if (failed == 0 && is_current(own->cache, path, own->fd) &&
@@ -325,7 +254,7 @@ enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache, 
   HOIST_AUTO(fd) int fd = -1;
   enum hoist_status status = make_lock_file(cache, CACHE_TREE_LOCK, &fd, err);
   if (status != HOIST_OK) return status;
-  status = wait_exclusive(call, fd, "the cache's directories", NULL, err);
+  status = cache_wait_for_tree(call, fd, err);
   if (status != HOIST_OK) return status;
   *ret_fd = fd;
   fd = -1;

@@ -80,6 +80,7 @@ static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lo
                               .total_done = (int64_t)manifest_total_size(&a->manifest, NULL),
                               .total_bytes = (int64_t)manifest_total_size(&a->manifest, NULL),
                           });
+  operation_hold(a->op, NULL); /* the commit consumes the lock */
   status = cache_commit(&a->call, HOIST_TAKE(txn), &a->manifest, lock, ret_entry, err);
   /* Published, but gone again or locked by a neighbour before we could hold it: not a failure. */
   if (status == HOIST_UNAVAILABLE && !*lock) return HOIST_OK;
@@ -126,8 +127,10 @@ static enum hoist_status try_source(struct operation *op, struct source *source,
                                     int *ret_final) {
   struct attempt a = {.op = op, .source = source};
   start_attempt(&a);
+  operation_hold(op, *lock);
   enum hoist_status status = describe(&a);
   if (status == HOIST_OK) status = transfer(&a, lock, ret_entry);
+  operation_hold(op, NULL);
   if (status == HOIST_OK) op->downloaded_bytes += a.fetched.bytes;
   /* Something of this machine that is missing is not a model that is missing. */
   if (a.local && status == HOIST_NOT_FOUND) status = op->error.status = HOIST_UNAVAILABLE;

@@ -26,12 +26,28 @@ static void start_span(struct operation *op, const char *name,
                           &op->span);
 }
 
+/* What moves on without bytes: a source is found, it says what there is, everything has arrived. */
+static void tell_waiters(struct cache_lock *lock, const struct hoist_progress *event) {
+  int is_step = event->kind == HOIST_PROGRESS_SOURCE || event->kind == HOIST_PROGRESS_PLAN ||
+                event->kind == HOIST_PROGRESS_COMMIT;
+  if (is_step || event->kind == HOIST_PROGRESS_FILE)
+    cache_lock_tell(lock, event->total_done,
+                    event->kind == HOIST_PROGRESS_SOURCE ? -1 : event->total_bytes, is_step);
+}
+
 static void forward_progress(void *user, const struct hoist_progress *event) {
   struct operation *op = user;
   struct hoist_progress named = *event;
   named.model_id = op->id.text; /* the layers below know no models */
   pthread_mutex_lock(&op->progress_lock);
-  op->progress(op->progress_user, &named);
+  if (op->held) tell_waiters(op->held, &named);
+  if (op->progress) op->progress(op->progress_user, &named);
+  pthread_mutex_unlock(&op->progress_lock);
+}
+
+void operation_hold(struct operation *op, struct cache_lock *lock) {
+  pthread_mutex_lock(&op->progress_lock);
+  op->held = lock;
   pthread_mutex_unlock(&op->progress_lock);
 }
 
@@ -45,12 +61,10 @@ static void make_call(struct operation *op, const struct hoist_call_options *opt
   /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */
   if (options->cancel)
     op->call.cancel = (const atomic_int *)(const void *)&options->cancel->private_;
-  if (options->progress) {
-    op->progress = options->progress;
-    op->progress_user = options->progress_user;
-    op->call.progress = forward_progress;
-    op->call.progress_user = op;
-  }
+  op->progress = options->progress;
+  op->progress_user = options->progress_user;
+  op->call.progress = forward_progress;
+  op->call.progress_user = op;
 }
 
 enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *hoist,
@@ -62,8 +76,7 @@ enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *h
   op->id = (struct model_id){.text = ""};
   op->started_ns = clock_monotonic_ns();
   op->error = (struct hoist_error){0};
-  op->progress = NULL;
-  op->progress_user = NULL;
+  op->held = NULL;
   op->cache_hit = 0;
   op->lookup_counted = 0;
   op->downloaded_bytes = 0;
@@ -95,7 +108,7 @@ double operation_seconds(const struct operation *op) {
 
 void operation_report(struct operation *op, struct hoist_progress event) {
   event.model_id = op->id.text;
-  if (op->call.progress) op->call.progress(op->call.progress_user, &event);
+  op->call.progress(op->call.progress_user, &event);
 }
 
 void operation_warn(struct operation *op, const char *message) {

@@ -75,7 +75,8 @@ static const struct setting table[] = {
     {DURATION(lock_timeout), .env = {"MODEL_LOCK_ACQUIRE_TIMEOUT"}, .type = SETTING_SECONDS,
      .initial = "0", .fallback = "none: as long as the other process lives",
      .description =
-         "Longest wait for another process that downloads the same model; 0 is no limit."},
+         "Longest wait for another process that downloads the same model and gets no further; 0 is "
+         "no limit."},
 
     {MEMBER(onnxruntime), .env = {"HOIST_ONNXRUNTIME"}, .type = SETTING_PATH,
      .fallback = "searched for", .description = "Path of the ONNX Runtime library."},
