@@ -37,7 +37,8 @@ static void print_item(void *user, const struct hoist_gc_item *item) {
     fprintf(cli->out, ", used %s\n",
             human_age(age, now_unix_s > item->used_unix_s ? now_unix_s - item->used_unix_s : 0));
   else
-    fputs(", left by a download that was killed\n", cli->out);
+    fprintf(cli->out, ", left by a %s that was killed\n",
+            strcmp(item->reason, "removal") == 0 ? "removal" : "download");
 }
 
 static void print_result_json(struct cli *cli, const struct hoist_gc_result *r) {
@@ -47,7 +48,7 @@ static void print_result_json(struct cli *cli, const struct hoist_gc_result *r) 
   json_text(j, "status", "ok");
   json_bool(j, "dry_run", cli->options.dry_run);
   json_uint(j, "removed_models", r->removed_models);
-  json_uint(j, "removed_stagings", r->removed_stagings);
+  json_uint(j, "removed_leftovers", r->removed_leftovers);
   json_uint(j, "removed_locks", r->removed_locks);
   json_uint(j, "freed_bytes", r->freed_bytes);
   json_uint(j, "busy_models", r->busy_models);

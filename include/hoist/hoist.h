@@ -342,7 +342,8 @@ struct hoist_gc_item {
   const char *model_id; /**< NULL: no model, but something of hoist's own */
   const char *path;     /**< relative to the cache */
   /** "age" unused for too long · "size" the cache is too large · "staging" left by a download that was
-   *  killed · "lock" lock file of a model that is not in the cache */
+   *  killed · "removal" the rest of a model whose removal was killed · "lock" lock file of a model that is
+   *  not in the cache */
   const char *reason;
   uint64_t size_bytes;
   uint64_t used_unix_s; /**< of a model: as in hoist_list_item */
@@ -360,7 +361,7 @@ struct hoist_gc_options {
 };
 
 struct hoist_gc_result {
-  size_t removed_models, removed_stagings, removed_locks;
+  size_t removed_models, removed_leftovers, removed_locks; /**< leftovers: "staging", "removal" */
   uint64_t freed_bytes;
   size_t busy_models;    /**< should have been removed, but are in use or being loaded */
   size_t models;         /**< that are left */

@@ -175,7 +175,7 @@ struct cache_limits {
 struct cache_removal {
   const char *model_id; /* NULL: no model but something of hoist's own */
   const char *path;     /* below the root */
-  const char *reason;   /* "age", "size", "space", "staging", "lock" */
+  const char *reason;   /* "age", "size", "space", "staging", "removal", "lock" */
   uint64_t size_bytes;
   uint64_t used_unix_ns; /* of a model */
 };
@@ -183,7 +183,7 @@ struct cache_cleanup {
   void (*removed)(void *user, const struct cache_removal *removal); /* NULL: nobody wants to know */
   void *user;
   /* What came of it, added up: */
-  size_t removed_models, removed_stagings, removed_locks;
+  size_t removed_models, removed_leftovers, removed_locks;
   uint64_t freed_bytes;
   size_t busy_models; /* that should have gone but are in use or being loaded */
   size_t models;      /* that are left */
@@ -197,7 +197,8 @@ HOIST_MUST_CHECK enum hoist_status cache_evict(const struct call *call, struct c
                                                const struct cache_limits *limits,
                                                struct cache_cleanup *cleanup,
                                                struct hoist_error *err);
-/** Removes staging directories that nobody is writing to, and lock files of models that are not there.
+/** Removes staging directories that nobody is writing to, the rest of models whose removal was cut short,
+ *  and lock files of models that are not there.
  *  Errors: as cache_evict */
 HOIST_MUST_CHECK enum hoist_status cache_sweep(const struct call *call, struct cache *cache,
                                                int dry_run, struct cache_cleanup *cleanup,

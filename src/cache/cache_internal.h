@@ -7,11 +7,13 @@
  *   .hoist/locks/{name}.lock          one per model id; removed only by who holds it exclusively
  *   .hoist/tree.lock                  held for the moment in which directories are renamed, made or
  *                                     removed: model "a" holds the directory of "a/1"
+ *   .hoist/evict.lock                 held while models are removed to make room
  *   .hoist/lock-check                 locked for a moment to see whether locks work
  *   .hoist/staging/{name}.{random}/   models being written; whoever holds the model's lock may remove
  *                                     what others left there
  *
- * Lock order: model, then tree. A model's files change only under its exclusive lock. */
+ * Lock order: model, then evictions, under which models' locks are only tried; then tree. A model's
+ * files change only under its exclusive lock. */
 #ifndef HOIST_CACHE_CACHE_INTERNAL_H
 #define HOIST_CACHE_CACHE_INTERNAL_H
 
@@ -25,6 +27,7 @@
 #define CACHE_LOCKS_DIR CACHE_STATE_DIR "/locks"
 #define CACHE_STAGING_DIR CACHE_STATE_DIR "/staging"
 #define CACHE_TREE_LOCK CACHE_STATE_DIR "/tree.lock"
+#define CACHE_EVICT_LOCK CACHE_STATE_DIR "/evict.lock"
 #define CACHE_LOCK_CHECK CACHE_STATE_DIR "/lock-check"
 #define CACHE_MANIFEST ".hoist-manifest.json"
 /* The manifest of a model that is being taken apart: readers do not see the model any more, and
@@ -131,9 +134,9 @@ void cache_holder_end(struct cache_lock *lock);
 HOIST_MUST_CHECK enum hoist_status cache_wait_for_model(const struct call *call,
                                                         const struct cache_lock *lock,
                                                         int *ret_shared, struct hoist_error *err);
-/** Waits until `fd`, the tree lock's, is locked exclusively. */
-HOIST_MUST_CHECK enum hoist_status cache_wait_for_tree(const struct call *call, int fd,
-                                                       struct hoist_error *err);
+/** Waits until `fd`, which is no model's, is locked exclusively. */
+HOIST_MUST_CHECK enum hoist_status cache_wait_for_file(const struct call *call, int fd,
+                                                       const char *what, struct hoist_error *err);
 
 /* ---- lock_check.c ------------------------------------------------------------------------ */
 /** Finds out whether file locks work below the root, once. Makes nothing but a file in the state
@@ -175,6 +178,11 @@ void cache_unlock_fd(int fd);
  *  cache_unlock_fd. */
 HOIST_MUST_CHECK enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache,
                                                    int *ret_fd, struct hoist_error *err);
+
+/** Keeps others from evicting models meanwhile; release with cache_unlock_fd. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_evictions(const struct call *call,
+                                                        struct cache *cache, int *ret_fd,
+                                                        struct hoist_error *err);
 
 /* ---- record.c ---------------------------------------------------------------------------- */
 void cache_record_done(struct cache_record *r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making room: the least recently used models go first. Which those are is read without a lock; each is
- * looked at again under its own lock, taken without waiting, before it goes. Owns its list of models
- * while it runs. Any thread, any number at once. */
+/* Making room: the least recently used models go first. One process at a time does so, or each of several
+ * would remove enough for all. Each model is looked at again under its own lock, taken without waiting,
+ * before it goes. Owns its list of models while it runs. Any thread. */
 #include <fcntl.h>
 #include <string.h>
 
@@ -26,6 +26,7 @@ static void candidates_cleanup(struct candidates *c) {
     free(c->items[i].path);
   }
   free(c->items);
+  *c = (struct candidates){0};
 }
 
 static enum hoist_status add_candidate(void *user, const struct cache_listing *l,
@@ -75,36 +76,46 @@ static const char *reason_for(const struct eviction *e, const struct candidate *
   return e->wants_room && fs_free_bytes(e->cache->root) < l->min_free_bytes ? "space" : NULL;
 }
 
-/* Removes the model, unless somebody holds it or has used it since. */
+enum outcome { BUSY, REMOVED, VANISHED };
+
+/* Removes the model, unless somebody holds it, has used it since, or was quicker. */
 static enum hoist_status remove_unused(const struct eviction *e, const struct model_id *id,
-                                       const struct candidate *c, bool *ret_gone,
+                                       const struct candidate *c, enum outcome *ret_outcome,
                                        struct hoist_error *err) {
   HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
   enum hoist_status status = cache_lock_try(e->cache, id, &lock, err);
   if (status != HOIST_OK || !lock) return status;
   HOIST_AUTO(fd) int dir = tree_open(e->cache->root_fd, id->path, O_RDONLY | O_DIRECTORY);
-  if (dir < 0 || cache_used_unix_ns(dir) != c->used_unix_ns) return HOIST_OK;
+  uint64_t used_unix_ns = dir >= 0 ? cache_used_unix_ns(dir) : 0;
+  if (used_unix_ns == 0) *ret_outcome = VANISHED;
+  if (used_unix_ns != c->used_unix_ns) return HOIST_OK;
   status = cache_remove_locked(e->call, lock, NULL, err);
-  if (status != HOIST_OK) return status == HOIST_NOT_FOUND ? HOIST_OK : status;
-  *ret_gone = true;
+  if (status != HOIST_OK) return status;
+  *ret_outcome = REMOVED;
   int failed = cache_lock_remove_file(e->cache, lock->name);
   return failed == 0 ? HOIST_OK : cache_fail_write(e->cache, failed, "removing a lock file", err);
 }
 
 static enum hoist_status would_go(const struct eviction *e, const struct model_id *id,
-                                  bool *ret_gone, struct hoist_error *err) {
+                                  enum outcome *ret_outcome, struct hoist_error *err) {
   char name[CACHE_NAME_SIZE];
   enum hoist_status status = cache_name_of(id, name, err);
-  if (status == HOIST_OK) *ret_gone = cache_lock_is_free(e->cache, name);
+  if (status == HOIST_OK && cache_lock_is_free(e->cache, name)) *ret_outcome = REMOVED;
   return status;
 }
 
-static void note_removal(struct eviction *e, const struct candidate *c, const char *reason) {
+static void note(struct eviction *e, const struct candidate *c, const char *reason,
+                 enum outcome outcome) {
   struct cache_cleanup *done = e->cleanup;
-  done->removed_models++;
+  if (outcome == BUSY) {
+    done->busy_models++;
+    return;
+  }
   done->models--;
-  done->freed_bytes += c->size_bytes;
   done->bytes -= c->size_bytes;
+  if (outcome == VANISHED) return;
+  done->removed_models++;
+  done->freed_bytes += c->size_bytes;
   const struct cache_removal removal = {.model_id = c->id,
                                         .path = c->path + strlen(e->cache->root) + 1,
                                         .reason = reason,
@@ -120,12 +131,34 @@ static enum hoist_status evict_one(struct eviction *e, const struct candidate *c
   if (status == HOIST_OK) status = model_id_parse(c->id, &id, err);
   if (status != HOIST_OK) return status;
   if (e->limits->spare && strcmp(id.path, e->limits->spare->path) == 0) return HOIST_OK;
-  bool gone = false;
-  status = e->limits->dry_run ? would_go(e, &id, &gone, err) : remove_unused(e, &id, c, &gone, err);
-  if (gone)
-    note_removal(e, c, reason);
-  else if (status == HOIST_OK)
-    e->cleanup->busy_models++;
+  enum outcome outcome = BUSY;
+  status = e->limits->dry_run ? would_go(e, &id, &outcome, err)
+                              : remove_unused(e, &id, c, &outcome, err);
+  if (status == HOIST_OK || outcome == REMOVED) note(e, c, reason, outcome);
+  return status;
+}
+
+static enum hoist_status look(struct eviction *e, struct candidates *c, struct hoist_error *err) {
+  candidates_cleanup(c);
+  enum hoist_status status = cache_list(e->cache, add_candidate, c, err);
+  if (status != HOIST_OK) return status;
+  if (c->count > 0) qsort(c->items, c->count, sizeof *c->items, compare_use);
+  e->cleanup->models = c->count;
+  e->cleanup->bytes = c->bytes;
+  uint64_t wanted = e->limits->min_free_bytes;
+  e->wants_room =
+      wanted > 0 && (wanted <= c->bytes || fs_free_bytes(e->cache->root) >= wanted - c->bytes);
+  return HOIST_OK;
+}
+
+static enum hoist_status evict(struct eviction *e, const struct candidates *c,
+                               struct hoist_error *err) {
+  enum hoist_status status = HOIST_OK;
+  for (size_t i = 0; i < c->count && status == HOIST_OK; i++) {
+    const char *reason = reason_for(e, &c->items[i]);
+    if (!reason) break;
+    status = evict_one(e, &c->items[i], reason, err);
+  }
   return status;
 }
 
@@ -133,24 +166,19 @@ enum hoist_status cache_evict(const struct call *call, struct cache *cache,
                               const struct cache_limits *limits, struct cache_cleanup *cleanup,
                               struct hoist_error *err) {
   __attribute__((cleanup(candidates_cleanup))) struct candidates c = {0};
-  enum hoist_status status = cache_list(cache, add_candidate, &c, err);
-  if (status != HOIST_OK) return status;
-  if (c.count > 0) qsort(c.items, c.count, sizeof *c.items, compare_use);
-  cleanup->models = c.count;
-  cleanup->bytes = c.bytes;
   struct eviction e = {.call = call,
                        .cache = cache,
                        .limits = limits,
                        .cleanup = cleanup,
-                       .now_unix_ns = clock_realtime_ns(),
-                       .wants_room =
-                           limits->min_free_bytes > c.bytes
-                               ? fs_free_bytes(cache->root) >= limits->min_free_bytes - c.bytes
-                               : limits->min_free_bytes > 0};
-  for (size_t i = 0; i < c.count && status == HOIST_OK; i++) {
-    const char *reason = reason_for(&e, &c.items[i]);
-    if (!reason) break;
-    status = evict_one(&e, &c.items[i], reason, err);
-  }
+                       .now_unix_ns = clock_realtime_ns()};
+  enum hoist_status status = look(&e, &c, err);
+  if (status != HOIST_OK || c.count == 0 || !reason_for(&e, &c.items[0])) return status;
+  if (limits->dry_run) return evict(&e, &c, err);
+  int lock_fd = -1;
+  status = cache_lock_evictions(call, cache, &lock_fd, err);
+  if (status != HOIST_OK) return status;
+  status = look(&e, &c, err); /* whoever was at it before us may have done enough */
+  if (status == HOIST_OK) status = evict(&e, &c, err);
+  cache_unlock_fd(lock_fd);
   return status;
 }

@@ -249,14 +249,24 @@ enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd
                     own->id.text);
 }
 
-enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache, int *ret_fd,
-                                  struct hoist_error *err) {
+static enum hoist_status lock_state(const struct call *call, struct cache *cache, const char *path,
+                                    const char *what, int *ret_fd, struct hoist_error *err) {
   HOIST_AUTO(fd) int fd = -1;
-  enum hoist_status status = make_lock_file(cache, CACHE_TREE_LOCK, &fd, err);
+  enum hoist_status status = make_lock_file(cache, path, &fd, err);
   if (status != HOIST_OK) return status;
-  status = cache_wait_for_tree(call, fd, err);
+  status = cache_wait_for_file(call, fd, what, err);
   if (status != HOIST_OK) return status;
   *ret_fd = fd;
   fd = -1;
   return HOIST_OK;
+}
+
+enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache, int *ret_fd,
+                                  struct hoist_error *err) {
+  return lock_state(call, cache, CACHE_TREE_LOCK, "the cache's directories", ret_fd, err);
+}
+
+enum hoist_status cache_lock_evictions(const struct call *call, struct cache *cache, int *ret_fd,
+                                       struct hoist_error *err) {
+  return lock_state(call, cache, CACHE_EVICT_LOCK, "a clean-up of the cache", ret_fd, err);
 }

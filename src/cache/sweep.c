@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sweeping hoist's own directories: stagings whose writer is gone, lock files of models that are gone.
- * Both are removed under the lock they belong to, taken without waiting. A lock file may be removed
+/* Sweeping: stagings whose writer is gone, models whose removal was cut short, lock files of models that
+ * are gone. All are removed under the lock they belong to, taken without waiting. A lock file may be removed
  * whatever its model does next, because who locks a file checks that it still has the name; that the
  * model is not there is only why nobody will miss it. */
 #include <errno.h>
@@ -82,10 +82,65 @@ static enum hoist_status sweep_staging(void *user, struct tree_item *item,
   bool gone = false;
   status = remove_staging(s, item, name, &gone, err);
   if (!gone) return status;
-  s->cleanup->removed_stagings++;
+  s->cleanup->removed_leftovers++;
   s->cleanup->freed_bytes += size_bytes;
   snprintf(path, sizeof path, CACHE_STAGING_DIR "/%s", item->name);
   tell(s, path, "staging", size_bytes);
+  return HOIST_OK;
+}
+
+/* ---- removals that were cut short -------------------------------------------------------- */
+
+static bool has_file(int dir_fd, const char *name) {
+  struct stat st;
+  return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* With both manifests it is a publication that was cut short, after the model was there. */
+static bool is_left_over(int dir_fd) {
+  return has_file(dir_fd, CACHE_RETIRED) && !has_file(dir_fd, CACHE_MANIFEST);
+}
+
+static enum hoist_status finish_removal(struct sweep *s, const struct model_id *id,
+                                        uint64_t *size_bytes, bool *ret_gone,
+                                        struct hoist_error *err) {
+  char name[CACHE_NAME_SIZE];
+  enum hoist_status status = cache_name_of(id, name, err);
+  if (status != HOIST_OK) return status;
+  if (s->dry_run) {
+    *ret_gone = cache_lock_is_free(s->cache, name);
+    return HOIST_OK;
+  }
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  status = cache_lock_try(s->cache, id, &lock, err);
+  if (status != HOIST_OK || !lock) return status;
+  HOIST_AUTO(fd) int dir = tree_open(s->cache->root_fd, id->path, O_RDONLY | O_DIRECTORY);
+  if (dir < 0 || !is_left_over(dir)) return HOIST_OK;
+  status = cache_remove_locked(s->call, lock, size_bytes, err);
+  *ret_gone = status == HOIST_OK;
+  return status;
+}
+
+/* What cannot be read, or lies elsewhere than its id says, is left to people. */
+static enum hoist_status sweep_model(void *user, struct tree_item *item, struct hoist_error *err) {
+  struct sweep *s = user;
+  if (item->event != TREE_ENTER) return HOIST_OK;
+  HOIST_AUTO(fd) int dir = tree_open(item->dir_fd, item->name, O_RDONLY | O_DIRECTORY);
+  item->skip = dir < 0 || strcmp(item->path, CACHE_STATE_DIR) == 0;
+  if (item->skip || !is_left_over(dir)) return HOIST_OK;
+  HOIST_AUTO(cache_record) struct cache_record r = {0};
+  struct model_id id;
+  if (cache_record_read(dir, CACHE_RETIRED, &r, NULL, NULL) != HOIST_OK ||
+      model_id_parse(r.model_id, &id, NULL) != HOIST_OK || strcmp(id.path, item->path) != 0)
+    return HOIST_OK;
+  enum hoist_status status = call_check(s->call, "cleaning up the cache", err);
+  uint64_t size_bytes = manifest_total_size(&r.manifest, NULL);
+  bool gone = false;
+  if (status == HOIST_OK) status = finish_removal(s, &id, &size_bytes, &gone, err);
+  if (!gone) return status;
+  s->cleanup->removed_leftovers++;
+  s->cleanup->freed_bytes += size_bytes;
+  tell(s, id.path, "removal", size_bytes);
   return HOIST_OK;
 }
 
@@ -148,7 +203,7 @@ static enum hoist_status sweep_lock(void *user, struct tree_item *item, struct h
   return HOIST_OK;
 }
 
-/* ---- both -------------------------------------------------------------------------------- */
+/* ---- all of it -------------------------------------------------------------------------------- */
 
 static enum hoist_status sweep_dir(struct sweep *s, const char *path,
                                    enum hoist_status (*visit)(void *user, struct tree_item *item,
@@ -165,6 +220,7 @@ enum hoist_status cache_sweep(const struct call *call, struct cache *cache, int 
   __attribute__((cleanup(sweep_cleanup))) struct sweep s = {
       .call = call, .cache = cache, .dry_run = dry_run, .cleanup = cleanup};
   enum hoist_status status = sweep_dir(&s, CACHE_STAGING_DIR, sweep_staging, err);
+  if (status == HOIST_OK) status = tree_walk(cache->root_fd, sweep_model, &s, err);
   if (status == HOIST_OK) status = cache_list(cache, add_name, &s, err);
   if (status != HOIST_OK) return status;
   if (s.count > 0) qsort(s.names, s.count, sizeof *s.names, compare_names);

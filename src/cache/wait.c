@@ -164,7 +164,9 @@ enum hoist_status cache_wait_for_model(const struct call *call, const struct cac
   return status;
 }
 
-enum hoist_status cache_wait_for_tree(const struct call *call, int fd, struct hoist_error *err) {
-  struct wait w = {.call = call, .fd = fd, .what = "the cache's directories"};
+enum hoist_status cache_wait_for_file(const struct call *call, int fd, const char *what,
+                                      struct hoist_error *err) {
+  struct wait w = {.call = call, .fd = fd};
+  snprintf(w.what, sizeof w.what, "%s", what);
   return wait_exclusive(&w, err);
 }

@@ -70,7 +70,7 @@ enum hoist_status hoist_gc(struct hoist *hoist, const struct hoist_gc_options *g
   status = operation_end(&op, status, err);
   if (status == HOIST_OK && ret_result)
     *ret_result = (struct hoist_gc_result){.removed_models = done.removed_models,
-                                           .removed_stagings = done.removed_stagings,
+                                           .removed_leftovers = done.removed_leftovers,
                                            .removed_locks = done.removed_locks,
                                            .freed_bytes = done.freed_bytes,
                                            .busy_models = done.busy_models,

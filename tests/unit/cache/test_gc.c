@@ -179,6 +179,32 @@ static void test_a_model_that_somebody_holds_stays(void **state) {
   evict(f, &limits, "older/1:size|old/1:size|");
 }
 
+static void *evict_half(void *user) {
+  struct fixture *f = user;
+  struct cache_limits limits = no_limits_at_all;
+  limits.max_bytes = 10 * FILES_BYTES;
+  struct cache_cleanup done = {.models = 0};
+  return cache_evict(&no_limits, f->cache, &limits, &done, NULL) == HOIST_OK ? f : NULL;
+}
+
+static void test_several_at_once_do_not_remove_more_than_one_would(void **state) {
+  struct fixture *f = *state;
+  pthread_t threads[4];
+  char id[16];
+  for (int i = 0; i < 20; i++) {
+    snprintf(id, sizeof id, "m%d/1", i);
+    publish(f, id);
+  }
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, evict_half, f), 0);
+  for (int i = 0; i < 4; i++) {
+    void *ok = NULL;
+    assert_int_equal(pthread_join(threads[i], &ok), 0);
+    assert_non_null(ok);
+  }
+  assert_int_equal(evict(f, &no_limits_at_all, "").models, 10);
+}
+
 static void test_the_model_to_spare_stays(void **state) {
   struct fixture *f = *state;
   publish_three(f);
@@ -295,7 +321,7 @@ static void test_what_killed_downloads_left_is_swept_and_only_that(void **state)
   struct cache_cleanup done = {.models = 0};
   for (int dry_run = 1; dry_run >= 0; dry_run--) {
     done = sweep(f, dry_run, ":staging|:lock|");
-    assert_int_equal(done.removed_stagings, 1);
+    assert_int_equal(done.removed_leftovers, 1);
     assert_int_equal(done.removed_locks, 1);
     assert_int_equal(done.freed_bytes, FILES_BYTES);
   }
@@ -304,6 +330,39 @@ static void test_what_killed_downloads_left_is_swept_and_only_that(void **state)
   assert_int_equal(model_stage(lock, files, &txn, NULL), HOIST_OK);
   sweep(f, 0, "");
   assert_int_equal(path_count(f, ".hoist/staging"), 1);
+}
+
+static void rename_manifest(const struct fixture *f, const char *id) {
+  char from[256], to[256];
+  manifest_path(f, id, from);
+  snprintf(to, sizeof to, "%s/%s/.hoist-retired.json", f->root, id);
+  assert_int_equal(rename(from, to), 0);
+}
+
+static void test_a_removal_that_was_cut_short_is_finished(void **state) {
+  struct fixture *f = *state;
+  publish(f, "a");
+  publish(f, "a/1");
+  rename_manifest(f, "a");
+  struct cache_lock *lock = NULL;
+  struct model_id id = id_of("a");
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &lock, NULL), HOIST_OK);
+  sweep(f, 0, ""); /* somebody is at it */
+  cache_unlock(lock);
+  assert_int_equal(sweep(f, 1, ":removal|:lock|").freed_bytes, FILES_BYTES);
+  assert_true(path_exists(f, "a/weights.onnx"));
+  assert_in_range(sweep(f, 0, ":removal|:lock|").freed_bytes, FILES_BYTES, 4096);
+  assert_false(path_exists(f, "a/weights.onnx"));
+  assert_int_equal(model_check(f->cache, "a/1", files, NULL), HOIST_OK);
+}
+
+static void test_a_model_with_a_retired_manifest_besides_its_own_stays(void **state) {
+  struct fixture *f = *state;
+  publish(f, "a");
+  rename_manifest(f, "a");
+  assert_true(path_write(f, "a/.hoist-manifest.json", "{}", 2));
+  sweep(f, 0, ":lock|");
+  assert_true(path_exists(f, "a/weights.onnx"));
 }
 
 static void test_a_staging_without_a_lock_file_is_swept_too(void **state) {
@@ -406,6 +465,7 @@ int main(void) {
       TEST(test_the_least_recently_used_go_until_the_size_fits),
       TEST(test_what_was_not_used_for_long_goes),
       TEST(test_a_model_that_somebody_holds_stays),
+      TEST(test_several_at_once_do_not_remove_more_than_one_would),
       TEST(test_the_model_to_spare_stays),
       TEST(test_room_is_made_only_where_it_would_be_enough),
       TEST(test_models_inside_others_and_damaged_ones),
@@ -414,6 +474,8 @@ int main(void) {
       TEST(test_the_last_use_is_listed),
       TEST(test_what_killed_downloads_left_is_swept_and_only_that),
       TEST(test_a_staging_without_a_lock_file_is_swept_too),
+      TEST(test_a_removal_that_was_cut_short_is_finished),
+      TEST(test_a_model_with_a_retired_manifest_besides_its_own_stays),
       TEST(test_an_empty_cache_has_nothing_to_sweep),
       TEST(test_a_waiter_does_not_take_a_lock_file_that_was_removed),
       TEST(test_cleaning_up_in_the_midst_of_downloads_tears_nothing),

@@ -89,7 +89,7 @@ static void test_without_locks_nothing_is_cleaned_up(void **state) {
   assert_true(path_make_dirs(f, ".hoist/staging/b-1.0"));
   assert_int_equal(cache_evict(&no_limits, f->cache, &limits, &done, NULL), HOIST_OK);
   assert_int_equal(cache_sweep(&no_limits, f->cache, 0, &done, NULL), HOIST_OK);
-  assert_int_equal(done.removed_models + done.removed_stagings + done.removed_locks, 0);
+  assert_int_equal(done.removed_models + done.removed_leftovers + done.removed_locks, 0);
   assert_int_equal(done.busy_models, 1);
   assert_true(path_exists(f, ".hoist/staging/b-1.0"));
   assert_int_equal(model_publish(f->cache, "c/1", files, NULL, NULL), HOIST_OK);

@@ -242,7 +242,7 @@ enum hoist_status hoist_gc(struct hoist *hoist, const struct hoist_gc_options *g
   if (fake_hoist.gc_status != HOIST_OK)
     return hoist_fail(err, fake_hoist.gc_status, "/cache cannot be cleaned up");
   *ret_result = (struct hoist_gc_result){.removed_models = 1,
-                                         .removed_stagings = 1,
+                                         .removed_leftovers = 1,
                                          .removed_locks = 1,
                                          .freed_bytes = 443000,
                                          .busy_models = fake_hoist.gc_busy,
