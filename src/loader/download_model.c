@@ -96,6 +96,7 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
          gc_make_room(a->op, manifest_total_size(&a->manifest, NULL))) {
     uint64_t in_vain = a->fetched.bytes;
     a->fetched = (struct fetch_outcome){0};
+    operation_hold(a->op, *lock); /* a commit that failed let go */
     status = transfer_once(a, lock, ret_entry);
     a->fetched.bytes += in_vain;
   }
