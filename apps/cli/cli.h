@@ -31,6 +31,7 @@ struct command {
   size_t min_args, max_args;
   bool waterfall; /* whether --waterfall applies */
   bool traces;    /* whether --name and the like apply */
+  bool collects;  /* whether --max-size and the like apply */
   enum hoist_status (*run)(struct cli *cli);
 };
 
@@ -45,6 +46,7 @@ enum hoist_status cmd_ls(struct cli *cli);
 enum hoist_status cmd_info(struct cli *cli);
 enum hoist_status cmd_verify(struct cli *cli);
 enum hoist_status cmd_rm(struct cli *cli);
+enum hoist_status cmd_gc(struct cli *cli);
 enum hoist_status cmd_config(struct cli *cli);
 enum hoist_status cmd_doctor(struct cli *cli);
 enum hoist_status cmd_trace(struct cli *cli);

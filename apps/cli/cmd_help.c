@@ -12,6 +12,8 @@ static bool applies(const struct option_help *option, const struct command *comm
     return !command || command->waterfall;
   case FOR_TRACES:
     return command && command->traces;
+  case FOR_GC:
+    return command && command->collects;
   case FOR_ALL:
     return true;
   }

@@ -14,11 +14,13 @@
 #define MAX_ROWS 1000000u
 #define MIN_ID_COLUMNS 12
 #define MAX_SOURCE_COLUMNS 16
-#define FIXED_COLUMNS (2 + 9 + 2 + 6 + 2 + MAX_SOURCE_COLUMNS + 2 + 15) /* all but the id */
+#define AGE_COLUMNS 15
+#define FIXED_COLUMNS                                                                              \
+  (2 + 9 + 2 + 6 + 2 + MAX_SOURCE_COLUMNS + 2 * (2 + AGE_COLUMNS)) /* all but the id */
 
 struct row {
   char *id, *source, *problem, *directory;
-  uint64_t size_bytes, created_unix_s;
+  uint64_t size_bytes, created_unix_s, used_unix_s;
   size_t file_count;
 };
 
@@ -61,6 +63,7 @@ static int keep(void *user, const struct hoist_list_item *item) {
                       .directory = text_dup(item->directory),
                       .size_bytes = item->size_bytes,
                       .created_unix_s = item->created_unix_s,
+                      .used_unix_s = item->used_unix_s,
                       .file_count = item->file_count};
   l->out_of_memory = !row->id || (item->source && !row->source) ||
                      (item->problem && !row->problem) || (item->directory && !row->directory);
@@ -82,9 +85,12 @@ static size_t id_columns(const struct cli *cli, const struct listing *l) {
   return columns < most ? columns : most;
 }
 
+static uint64_t since(uint64_t then_unix_s, uint64_t now_unix_s) {
+  return now_unix_s > then_unix_s ? now_unix_s - then_unix_s : 0;
+}
+
 static void print_row(struct cli *cli, const struct row *row, size_t columns, uint64_t now_unix_s) {
-  char bytes[HUMAN_SIZE], age[HUMAN_SIZE];
-  uint64_t elapsed = now_unix_s > row->created_unix_s ? now_unix_s - row->created_unix_s : 0;
+  char bytes[HUMAN_SIZE], age[HUMAN_SIZE], unused[HUMAN_SIZE];
   cli_put_fit(cli->out, &cli->out_term, row->id, columns);
   if (row->problem) {
     fputs("  ", cli->out);
@@ -96,7 +102,9 @@ static void print_row(struct cli *cli, const struct row *row, size_t columns, ui
   }
   fprintf(cli->out, "  %9s  %6zu  ", human_bytes(bytes, row->size_bytes), row->file_count);
   cli_put_fit(cli->out, &cli->out_term, row->source ? row->source : "-", MAX_SOURCE_COLUMNS);
-  fprintf(cli->out, "  %s\n", human_age(age, elapsed));
+  fprintf(cli->out, "  %-*s  %s\n", AGE_COLUMNS,
+          human_age(age, since(row->created_unix_s, now_unix_s)),
+          human_age(unused, since(row->used_unix_s, now_unix_s)));
 }
 
 static void print_table(struct cli *cli, const struct listing *l) {
@@ -106,8 +114,8 @@ static void print_table(struct cli *cli, const struct listing *l) {
   if (l->count > 0) {
     term_set(cli->out, &cli->out_term, TERM_DIM);
     cli_put_fit(cli->out, &cli->out_term, "MODEL", columns);
-    fprintf(cli->out, "  %9s  %6s  %-*s  %s\n", "SIZE", "FILES", MAX_SOURCE_COLUMNS, "SOURCE",
-            "AGE");
+    fprintf(cli->out, "  %9s  %6s  %-*s  %-*s  %s\n", "SIZE", "FILES", MAX_SOURCE_COLUMNS, "SOURCE",
+            AGE_COLUMNS, "AGE", "USED");
     term_set(cli->out, &cli->out_term, TERM_PLAIN);
   }
   for (size_t i = 0; i < l->count; i++) {
@@ -134,6 +142,7 @@ static void print_json(struct cli *cli, const struct listing *l) {
     json_uint(j, "size_bytes", row->size_bytes);
     json_uint(j, "file_count", row->file_count);
     json_uint(j, "created_unix_s", row->created_unix_s);
+    json_uint(j, "used_unix_s", row->used_unix_s);
     if (row->problem) json_text(j, "problem", row->problem);
     json_close(j, '}');
     total += row->size_bytes;

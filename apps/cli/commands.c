@@ -49,6 +49,15 @@ static const struct command commands[] = {
      .min_args = 1,
      .max_args = COMMAND_ANY_ARGS,
      .run = cmd_rm},
+    {.name = "gc",
+     .args = "",
+     .summary = "clean the cache up: least recently used models, leftovers of killed downloads",
+     .text =
+         "Removes the models that were not used for longest until the rest is within --max-size\n"
+         "(or the setting cache_max_bytes), and those not used for --max-age; then what killed\n"
+         "downloads left behind. Never waits: models in use or being loaded stay.\n",
+     .collects = true,
+     .run = cmd_gc},
     {.name = "config",
      .args = "",
      .summary = "show every setting, its value, and where it came from",

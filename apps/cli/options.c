@@ -26,6 +26,9 @@ enum {
   OPT_SLOWER_THAN,
   OPT_HTML,
   OPT_DIFF,
+  OPT_MAX_SIZE,
+  OPT_MAX_AGE,
+  OPT_DRY_RUN,
   OPT_SETTING /* and up: OPT_SETTING + position in the table */
 };
 
@@ -45,6 +48,9 @@ static const struct option own[] = {
     {"slower-than", required_argument, NULL, OPT_SLOWER_THAN},
     {"html", required_argument, NULL, OPT_HTML},
     {"diff", no_argument, NULL, OPT_DIFF},
+    {"max-size", required_argument, NULL, OPT_MAX_SIZE},
+    {"max-age", required_argument, NULL, OPT_MAX_AGE},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
 };
 #define OWN_COUNT (sizeof own / sizeof own[0])
 
@@ -59,6 +65,10 @@ static const struct option_help help[] = {
     {"--slower-than TIME", "show spans that took longer: 100ms, 1.5s, 20us, 2m", FOR_TRACES},
     {"--diff", "compare two files: what got slower from the first to the second", FOR_TRACES},
     {"--html PAGE", "write a page for browsers instead ('-': standard output)", FOR_TRACES},
+    {"--max-size SIZE",
+     "remove the least recently used models until the rest takes no more: 10G, 500M", FOR_GC},
+    {"--max-age AGE", "remove models that were not used for so long: 30d, 12h, 2w", FOR_GC},
+    {"--dry-run", "remove nothing, only show what would be", FOR_GC},
     {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines", FOR_ALL},
     {"--metrics-file FILE", "put the metrics into FILE as Prometheus text", FOR_ALL},
     {"--no-color", "no colours, even on a terminal", FOR_ALL},
@@ -187,6 +197,49 @@ static enum hoist_status take_for_traces(struct options *o, int value, struct ho
   }
 }
 
+/* Weeks are the longest there is, because months and years differ in length. */
+static bool parse_age(const char *text, uint64_t *ret_s) {
+  static const struct {
+    char unit;
+    uint64_t seconds;
+  } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+  char digits[24];
+  size_t size = strspn(text, "0123456789");
+  uint64_t value;
+  if (size >= sizeof digits) return false;
+  snprintf(digits, sizeof digits, "%.*s", (int)size, text);
+  if (!parse_u64(digits, &value) || !text[size] || text[size + 1]) return false;
+  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+    if (text[size] == units[i].unit) return !__builtin_mul_overflow(value, units[i].seconds, ret_s);
+  return false;
+}
+
+static enum hoist_status take_for_gc(struct options *o, int value, struct hoist_error *err) {
+  switch (value) {
+  case OPT_MAX_SIZE:
+    o->for_gc = "--max-size";
+    o->limit_size = true;
+    return settings_parse_bytes(optarg, &o->max_bytes)
+               ? HOIST_OK
+               : hoist_fail(err, HOIST_INVALID,
+                            "--max-size is '%.80s': expected a number of bytes, such as 10G, 500M "
+                            "or 1.5GiB",
+                            optarg);
+  case OPT_MAX_AGE:
+    o->for_gc = "--max-age";
+    o->limit_age = true;
+    return parse_age(optarg, &o->max_age_s)
+               ? HOIST_OK
+               : hoist_fail(err, HOIST_INVALID,
+                            "--max-age is '%.80s': expected a time, such as 30d, 12h, 2w or 90m",
+                            optarg);
+  default:
+    o->for_gc = "--dry-run";
+    o->dry_run = true;
+    return HOIST_OK;
+  }
+}
+
 static enum hoist_status take(struct options *o, int value, struct hoist_error *err) {
   switch (value) {
   case 'h':
@@ -224,6 +277,10 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
   case OPT_HTML:
   case OPT_DIFF:
     return take_for_traces(o, value, err);
+  case OPT_MAX_SIZE:
+  case OPT_MAX_AGE:
+  case OPT_DRY_RUN:
+    return take_for_gc(o, value, err);
   default:
     o->setting_texts[value - OPT_SETTING] = optarg ? optarg : "true";
     return HOIST_OK;

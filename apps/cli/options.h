@@ -18,10 +18,13 @@ struct options {
   bool help, version, json, quiet, no_color;
   enum choice waterfall;
   const char *trace_file, *metrics_file;
-  uint32_t timeout_ms;    /* 0: none */
-  struct filter filter;   /* of `hoist trace` */
-  bool diff;              /* of two files */
-  const char *html_page;  /* "-": standard output; NULL: none */
+  uint32_t timeout_ms;                 /* 0: none */
+  struct filter filter;                /* of `hoist trace` */
+  bool diff;                           /* of two files */
+  const char *html_page;               /* "-": standard output; NULL: none */
+  bool limit_size, limit_age, dry_run; /* of `hoist gc` */
+  uint64_t max_bytes, max_age_s;
+  const char *for_gc;     /* as for_traces, for `hoist gc` */
   const char *for_traces; /* the last option given that is for `hoist trace` only; NULL: none */
   const char *setting_texts[OPTIONS_MAX_SETTINGS]; /* by position in the table; NULL: not given */
   char **words; /* what is no option: the command and its arguments */
@@ -46,7 +49,7 @@ HOIST_MUST_CHECK enum hoist_status options_configure(const struct options *optio
 void options_name(const struct setting *setting, char out[OPTION_NAME_SIZE]);
 
 /** Which commands an option makes sense for. */
-enum option_scope { FOR_ALL, FOR_LOADS, FOR_TRACES };
+enum option_scope { FOR_ALL, FOR_LOADS, FOR_TRACES, FOR_GC };
 
 /** One option that is no setting. */
 struct option_help {

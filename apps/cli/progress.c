@@ -3,6 +3,7 @@
  * now_ns, so tests need not sleep. Events arrive from one thread at a time. */
 #include "progress.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "clock.h"
@@ -70,6 +71,20 @@ double progress_rate(const struct progress *p) {
   return (double)moved * (double)NS_PER_S / (double)elapsed;
 }
 
+static void note_wait(struct progress *p, const struct hoist_progress *e) {
+  if (!p->waiting || p->waiting_for != e->waiting_for_pid) p->sample_count = 0;
+  p->waiting = true;
+  p->waiting_for = e->waiting_for_pid;
+  p->total_done = e->total_done;
+  p->total_bytes = e->total_bytes;
+  if (p->waiting_for > 0)
+    snprintf(p->doing, sizeof p->doing, "waiting for process %" PRId64 ", which is downloading it",
+             p->waiting_for);
+  else
+    text_copy(p->doing, sizeof p->doing, "waiting for another process that is downloading it");
+  note_sample(p);
+}
+
 static void begin_source(struct progress *p, const struct hoist_progress *e) {
   p->in_flight = 0;
   p->sample_count = 0;
@@ -81,10 +96,11 @@ static void begin_source(struct progress *p, const struct hoist_progress *e) {
 }
 
 static void note(struct progress *p, const struct hoist_progress *e) {
+  if (e->kind != HOIST_PROGRESS_WARNING) p->waiting = p->waiting && e->kind == HOIST_PROGRESS_WAIT;
   if (e->model_id) clean(p->model_id, sizeof p->model_id, e->model_id);
   switch (e->kind) {
   case HOIST_PROGRESS_WAIT:
-    text_copy(p->doing, sizeof p->doing, "waiting for another process that is downloading it");
+    note_wait(p, e);
     break;
   case HOIST_PROGRESS_SOURCE:
     begin_source(p, e);
@@ -102,6 +118,7 @@ static void note(struct progress *p, const struct hoist_progress *e) {
     p->in_flight = 0;
     break;
   case HOIST_PROGRESS_RETRY:
+  case HOIST_PROGRESS_WARNING:
     break;
   case HOIST_PROGRESS_COMMIT:
     p->in_flight = 0;
@@ -139,6 +156,25 @@ static void tell_retry(struct progress *p, const struct hoist_progress *e) {
   fflush(p->out);
 }
 
+/* The first line says whom we wait for, the ones every few seconds how far that process is. */
+static void tell_wait(struct progress *p) {
+  if (!is_due(p, LINE_NS)) return;
+  if (p->drawn_ns == 0)
+    fprintf(p->out, "%s: %s\n", p->model_id, p->doing);
+  else
+    progress_print_line(p);
+  p->drawn_ns = p->now_ns();
+}
+
+static void tell_warning(struct progress *p, const struct hoist_progress *e) {
+  char message[640];
+  clean(message, sizeof message, e->message ? e->message : "");
+  progress_erase_bars(p);
+  term_print(p->out, &p->term, TERM_YELLOW, "hoist: warning: ");
+  fprintf(p->out, "%s\n", message);
+  fflush(p->out);
+}
+
 static void tell_file_done(struct progress *p, const struct hoist_progress *e) {
   char name[PROGRESS_NAME_BYTES];
   clean(name, sizeof name, e->file);
@@ -151,10 +187,12 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
     tell_fallthrough(p, e);
   else if (e->kind == HOIST_PROGRESS_RETRY)
     tell_retry(p, e);
+  else if (e->kind == HOIST_PROGRESS_WARNING)
+    tell_warning(p, e);
   else if (e->kind == HOIST_PROGRESS_FILE && e->file_done)
     tell_file_done(p, e);
   else if (e->kind == HOIST_PROGRESS_WAIT)
-    fprintf(p->out, "%s: %s\n", p->model_id, p->doing);
+    tell_wait(p);
   else if (e->kind == HOIST_PROGRESS_PLAN)
     p->drawn_ns = p->now_ns(); /* the first line is due LINE_NS from here */
   else if (e->kind == HOIST_PROGRESS_FILE && is_due(p, LINE_NS)) {
@@ -166,7 +204,8 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
 static void show_bars(struct progress *p, const struct hoist_progress *e) {
   if (e->kind == HOIST_PROGRESS_FALLTHROUGH) tell_fallthrough(p, e);
   if (e->kind == HOIST_PROGRESS_RETRY) tell_retry(p, e);
-  bool moved_on = e->kind != HOIST_PROGRESS_FILE;
+  if (e->kind == HOIST_PROGRESS_WARNING) tell_warning(p, e);
+  bool moved_on = e->kind != HOIST_PROGRESS_FILE && e->kind != HOIST_PROGRESS_WAIT;
   if (e->kind == HOIST_PROGRESS_DONE || (!moved_on && !is_due(p, REDRAW_NS))) return;
   signals_guard_cursor(fileno(p->out));
   progress_draw_bars(p);

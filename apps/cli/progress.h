@@ -33,6 +33,8 @@ struct progress {
   size_t in_flight;
   size_t file_count, files_done;
   int64_t total_done, total_bytes;
+  int64_t waiting_for; /* the process whose download the totals are of; 0: not known */
+  bool waiting;
   struct {
     uint64_t at_ns;
     int64_t bytes;

@@ -153,7 +153,10 @@ static void draw_files(struct frame *f, const struct progress *p) {
     lines[count] = (struct bar_line){.name = p->files[count].name,
                                      .done = p->files[count].bytes,
                                      .total = p->files[count].total};
-  snprintf(total, sizeof total, "%zu of %zu files", p->files_done, p->file_count);
+  if (p->waiting)
+    snprintf(total, sizeof total, "in total");
+  else
+    snprintf(total, sizeof total, "%zu of %zu files", p->files_done, p->file_count);
   lines[count++] = (struct bar_line){.name = total, .done = p->total_done, .total = p->total_bytes};
   for (size_t i = 0; i < count; i++)
     format_amount(lines[i].amount, sizeof lines[i].amount, lines[i].done, lines[i].total);
@@ -176,7 +179,8 @@ void progress_draw_bars(struct progress *p) {
   fputs("\033[?25l\r", out);
   rewind_frame(out, p->lines);
   draw_head(&frame, p);
-  if (p->file_count > 0) draw_files(&frame, p);
+  if (p->waiting ? p->total_done > 0 || p->total_bytes > 0 : p->file_count > 0)
+    draw_files(&frame, p);
   fputs("\033[J", out);
   if (fclose(out) != 0 || !memory) return;
   fwrite(memory, 1, size, p->out);
@@ -199,8 +203,11 @@ void progress_print_line(struct progress *p) {
   char amount[64], speed[96];
   format_amount(amount, sizeof amount, p->total_done, p->total_bytes);
   format_speed(p, speed, sizeof speed);
-  fprintf(p->out, "%s: %zu of %zu files, %s%s, from %s\n", p->model_id, p->files_done,
-          p->file_count, amount, speed, p->source);
+  if (p->waiting)
+    fprintf(p->out, "%s: still waiting, it has %s%s\n", p->model_id, amount, speed);
+  else
+    fprintf(p->out, "%s: %zu of %zu files, %s%s, from %s\n", p->model_id, p->files_done,
+            p->file_count, amount, speed, p->source);
   fflush(p->out);
 }
 
@@ -224,6 +231,8 @@ static const char *kind_name(enum hoist_progress_kind kind) {
     return "session";
   case HOIST_PROGRESS_DONE:
     return "done";
+  case HOIST_PROGRESS_WARNING:
+    return "warning";
   }
   return "other";
 }
@@ -251,6 +260,11 @@ void progress_print_json(struct progress *p, const struct hoist_progress *e) {
   if (e->file_count > 0) {
     json_uint(j, "file_count", e->file_count);
     json_uint(j, "files_done", e->files_done);
+    json_int(j, "total_done", e->total_done);
+    size_or_null(j, "total_bytes", e->total_bytes);
+  }
+  if (e->kind == HOIST_PROGRESS_WAIT) {
+    if (e->waiting_for_pid > 0) json_int(j, "waiting_for_pid", e->waiting_for_pid);
     json_int(j, "total_done", e->total_done);
     size_or_null(j, "total_bytes", e->total_bytes);
   }

@@ -69,7 +69,12 @@ struct hoist_config {
   uint32_t stall_timeout_ms;   /**< no byte for so long fails an attempt. Default 30000 */
   uint32_t max_attempts;       /**< tries per request, the first included; 1..20. Default 5 */
   uint32_t connections;        /**< files fetched at once; 1..64. Default 8 */
-  uint32_t lock_timeout_ms; /**< wait for another process's download. Default 0: while it lives */
+  /** How long to wait for another process that downloads the same model and makes no progress. Default
+   *  0: as long as it lives */
+  uint32_t lock_timeout_ms;
+  /** Bound on the size of all models in the cache: after each download the least recently used ones are
+   *  removed until it is kept, but none that is in use. Default 0: none */
+  uint64_t cache_max_bytes;
 
   const char *onnxruntime;   /**< path of libonnxruntime; NULL: search (docs/onnxruntime.md) */
   uint32_t intra_op_threads; /**< default 0: ONNX Runtime decides */
@@ -117,7 +122,8 @@ struct hoist_cancel {
 HOIST_API void hoist_cancel(struct hoist_cancel *cancel);
 
 enum hoist_progress_kind {
-  HOIST_PROGRESS_WAIT = 1,   /**< another process is downloading this model: waiting for it */
+  /** another process is downloading this model: waiting for it. Comes again whenever it got further */
+  HOIST_PROGRESS_WAIT = 1,
   HOIST_PROGRESS_SOURCE = 2, /**< a source is being asked; `source` names it */
   HOIST_PROGRESS_PLAN = 3,   /**< what will be fetched is known: file_count, total_bytes */
   HOIST_PROGRESS_FILE = 4,   /**< a file began, moved on, or ended: file, bytes, file_bytes, done */
@@ -126,7 +132,9 @@ enum hoist_progress_kind {
   HOIST_PROGRESS_SESSION = 7,     /**< the ONNX Runtime session is being created */
   HOIST_PROGRESS_DONE = 8,        /**< the call ended well */
   HOIST_PROGRESS_RETRY =
-      9 /**< a request failed and is made again after a wait of seconds: `message` */
+      9, /**< a request failed and is made again after a wait of seconds: `message` */
+  HOIST_PROGRESS_WARNING =
+      10, /**< something is not as it should be, but the call goes on: `message` */
 };
 
 /** One piece of news about a running call. Everything in it is borrowed for the length of the
@@ -144,6 +152,9 @@ struct hoist_progress {
   int64_t total_done;  /**< bytes of the model so far */
   int64_t total_bytes; /**< bytes of the model */
   const char *message; /**< for people; NULL where there is nothing to add */
+  /** WAIT: the process that holds the model, 0 where that is not known; total_done and total_bytes are
+   *  those of its download. */
+  int64_t waiting_for_pid;
 };
 
 /** What a single call may be told. Zero-initialise; NULL in place of the struct means all defaults. */
@@ -316,6 +327,8 @@ struct hoist_list_item {
   uint64_t size_bytes;
   size_t file_count;
   uint64_t created_unix_s;
+  uint64_t
+      used_unix_s; /**< last load or pull from the cache, give or take five minutes; see docs/cache.md */
   const char *problem; /**< NULL: fine as far as can be seen without reading the files */
 };
 /** Calls `visit` for every model in the cache, ordered by id, until it returns non-zero.
@@ -324,11 +337,56 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_list(
     struct hoist *hoist, int (*visit)(void *user, const struct hoist_list_item *item), void *user,
     struct hoist_error *err);
 
+/** Something hoist_gc removed (or would remove); borrowed for the length of the callback. */
+struct hoist_gc_item {
+  const char *model_id; /**< NULL: no model, but something of hoist's own */
+  const char *path;     /**< relative to the cache */
+  /** "age" unused for too long · "size" the cache is too large · "staging" left by a download that was
+   *  killed · "removal" the rest of a model whose removal was killed · "lock" lock file of a model that is
+   *  not in the cache */
+  const char *reason;
+  uint64_t size_bytes;
+  uint64_t used_unix_s; /**< of a model: as in hoist_list_item */
+};
+
+/** What hoist_gc is to aim at. Zero-initialise; NULL in place of the struct means all defaults. */
+struct hoist_gc_options {
+  int limit_size; /**< 1: max_bytes applies. Else hoist_config.cache_max_bytes, where it is set */
+  uint64_t max_bytes; /**< of all models together; 0: remove all that can be removed */
+  int limit_age;      /**< 1: max_age_s applies */
+  uint64_t max_age_s; /**< models unused for so long are removed */
+  int dry_run;        /**< 1: remove nothing, only report what would be */
+  void (*removed)(void *user, const struct hoist_gc_item *item); /**< NULL: nobody wants to know */
+  void *user;
+};
+
+struct hoist_gc_result {
+  size_t removed_models, removed_leftovers, removed_locks; /**< leftovers: "staging", "removal" */
+  uint64_t freed_bytes;
+  size_t busy_models;    /**< should have been removed, but are in use or being loaded */
+  size_t models;         /**< that are left */
+  uint64_t models_bytes; /**< their size */
+};
+
+/** Cleans the cache up: removes the least recently used models until it is within the limits, what
+ *  killed downloads left behind, and lock files of models that are gone. Never waits for a lock: a model
+ *  that somebody is loading, reading or downloading just now stays, which is no failure.
+ *  @param gc          NULL: defaults
+ *  @param ret_result  may be NULL
+ *  Errors:  TIMEOUT, CANCELLED · DENIED the cache is read-only · by errno. What was removed by then has
+ *           been reported */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_gc(struct hoist *hoist,
+                                                      const struct hoist_gc_options *gc,
+                                                      const struct hoist_call_options *options,
+                                                      struct hoist_gc_result *ret_result,
+                                                      struct hoist_error *err);
+
 /* ---- self-examination --------------------------------------------------------------------------- */
 
 /** One finding of hoist_diagnose; borrowed for the length of the callback. */
 struct hoist_finding {
-  const char *subject;      /**< "cache", "source s3", "source roboflow_api", "onnxruntime" */
+  const char
+      *subject; /**< "cache", "file locks", "source s3", "source roboflow_api", "onnxruntime" */
   enum hoist_status status; /**< OK: works */
   const char *detail;       /**< what was found, or what is wrong and what to do */
 };

@@ -188,3 +188,13 @@ void text_double(double value, char out[TEXT_DOUBLE_SIZE]) {
   put_decimal_point(text);
   memcpy(out, text, sizeof text);
 }
+
+const char *text_bytes(char out[TEXT_BYTES_SIZE], uint64_t bytes) {
+  static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
+  size_t unit = 0;
+  double value = (double)bytes;
+  for (; value >= 1000 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+    value /= 1000;
+  snprintf(out, TEXT_BYTES_SIZE, "%.*f %s", unit > 0 && value < 10 ? 1 : 0, value, units[unit]);
+  return out;
+}

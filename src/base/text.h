@@ -24,6 +24,10 @@ void hex_encode(const void *bytes, size_t size, char *out);
 /** Decodes exactly 2*size hex digits of either case. */
 bool hex_decode(const char *text, size_t text_size, void *out, size_t size);
 
+/** "442 KB", "1.3 GB": three digits are enough to see that a disk is too small. */
+#define TEXT_BYTES_SIZE 32
+const char *text_bytes(char out[TEXT_BYTES_SIZE], uint64_t bytes);
+
 /** A whole decimal number with nothing before or after it; false on anything else or overflow. */
 bool parse_u64(const char *text, uint64_t *ret_value);
 

@@ -38,8 +38,13 @@ enum hoist_status cache_open(const char *root, struct cache **ret_cache, struct 
   if (cache->root_fd < 0) return hoist_fail_errno(err, errno, "opening the cache %s", root);
   cache->root = realpath(root, NULL);
   if (!cache->root) return hoist_fail_errno(err, errno, "opening the cache %s", root);
+  cache_check_locks(cache);
   *ret_cache = HOIST_TAKE(cache);
   return HOIST_OK;
+}
+
+void cache_set_patience(struct cache *cache, uint64_t patience_ns) {
+  cache->patience_ns = patience_ns;
 }
 
 void cache_close(struct cache *cache) {
@@ -104,6 +109,7 @@ enum hoist_status cache_make_state(struct cache *cache, struct hoist_error *err)
       return cache_fail_write(cache, mkdir_errno, "making a directory", err);
   }
   write_tag(cache);
+  cache_check_locks(cache);
   return HOIST_OK;
 }
 

@@ -22,6 +22,18 @@ HOIST_MUST_CHECK enum hoist_status cache_open(const char *root, struct cache **r
                                               struct hoist_error *err);
 void cache_close(struct cache *cache);
 const char *cache_root(const struct cache *cache);
+/** How long to wait for a lock whose holder makes no progress; 0, the default: as long as it lives. To be
+ *  called before the cache is shared. */
+void cache_set_patience(struct cache *cache, uint64_t patience_ns);
+
+/** On some network file systems locking a file succeeds and excludes nobody. */
+enum cache_locks {
+  CACHE_LOCKS_UNKNOWN, /* nothing was written to the cache yet, or it may only be read */
+  CACHE_LOCKS_WORK,
+  CACHE_LOCKS_DO_NOTHING,
+};
+/** As found out when the cache was opened, or when its first lock was taken. */
+enum cache_locks cache_locks(const struct cache *cache);
 
 /** Looks a model up and verifies it: manifest readable, every file there, length and SHA-256
  *  right. Takes the model's lock shared (without waiting) for the life of the entry.
@@ -33,9 +45,11 @@ HOIST_MUST_CHECK enum hoist_status cache_find(const struct call *call, struct ca
                                               struct cache_entry **ret_entry,
                                               struct hoist_error *err);
 
-/** Takes the model's lock, waiting as long as the holder is alive and the call allows. Where it
- *  has to wait there is a span model.cache.lock_wait. Errors: TIMEOUT, CANCELLED by the call ·
- *  DENIED/NO_SPACE/… the lock file cannot be made */
+/** Takes the model's lock, waiting as long as the holder is alive, the call allows and the cache's
+ *  patience lasts. Where it has to wait there is a span model.cache.lock_wait, and WAIT events to the
+ *  call's progress: at the beginning, and whenever the holder got further.
+ *  Errors: TIMEOUT, CANCELLED by the call · UNAVAILABLE out of patience · DENIED/NO_SPACE/… the lock
+ *  file cannot be made */
 HOIST_MUST_CHECK enum hoist_status cache_lock(const struct call *call, struct cache *cache,
                                               const struct model_id *id,
                                               struct cache_lock **ret_lock,
@@ -48,6 +62,11 @@ HOIST_MUST_CHECK enum hoist_status cache_lock_unless_published(const struct call
                                                                struct cache_lock **ret_lock,
                                                                struct hoist_error *err);
 void cache_unlock(struct cache_lock *lock);
+/** Tells those who wait for the lock how far the download under it is: best effort, at most twice a
+ *  second but for steps.
+ *  @param bytes_total  -1: not known
+ *  @param is_step      1: something other than bytes moved on */
+void cache_lock_tell(struct cache_lock *lock, int64_t bytes_done, int64_t bytes_total, int is_step);
 
 /** cache_find under a lock that the caller holds. On OK the lock is consumed (downgraded to the
  *  entry's shared one) and *lock set to NULL.
@@ -65,8 +84,12 @@ HOIST_MUST_CHECK enum hoist_status cache_find_locked(const struct call *call,
 HOIST_MUST_CHECK enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
                                                uint64_t expected_bytes, struct cache_txn **ret_txn,
                                                struct hoist_error *err);
+/** Tells the transaction what is going to be staged, so that cache_txn_create can reserve room for the
+ *  files whose size `planned` knows. Borrowed until the transaction ends. */
+void cache_txn_expect(struct cache_txn *txn, const struct manifest *planned);
 /** Opens a fresh staged file for writing (parents made). The descriptor is the caller's to
- *  close. */
+ *  close. Where the size is known (cache_txn_expect), the disk has room for it afterwards, as far as
+ *  the file system can reserve; the file is empty all the same. Errors: NO_SPACE … by errno */
 HOIST_MUST_CHECK enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name,
                                                     int *ret_fd, struct hoist_error *err);
 /** Reads a small staged file back, so that a model can be looked at before it is published.
@@ -111,6 +134,11 @@ HOIST_MUST_CHECK enum hoist_status cache_entry_read(const struct cache_entry *en
 HOIST_MUST_CHECK enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
                                                                struct hoist_error *err);
 
+/** Records that the entry is being used, for those who look for what nobody uses. Writes at most once
+ *  in CACHE_USE_INTERVAL_S; where it may not write, as in a read-only cache, it does nothing. */
+void cache_entry_mark_used(const struct cache_entry *entry);
+#define CACHE_USE_INTERVAL_S 300
+
 /* ---- housekeeping ------------------------------------------------------------------------ */
 /** Calls `visit` for every model that has a manifest, in the order of their ids; a manifest
  *  that cannot be read comes with `problem` set and an empty manifest. Stops when visit returns
@@ -121,7 +149,8 @@ struct cache_listing {
   const struct manifest *manifest;
   uint64_t size_bytes;
   uint64_t created_unix_s;
-  const char *problem; /* NULL: fine */
+  uint64_t used_unix_ns; /* the last use that was recorded, or the publication */
+  const char *problem;   /* NULL: fine */
 };
 HOIST_MUST_CHECK enum hoist_status cache_list(
     struct cache *cache,
@@ -133,6 +162,48 @@ HOIST_MUST_CHECK enum hoist_status cache_list(
 HOIST_MUST_CHECK enum hoist_status cache_remove(const struct call *call, struct cache *cache,
                                                 const struct model_id *id,
                                                 uint64_t *ret_freed_bytes, struct hoist_error *err);
+
+/** What a clean-up aims at. */
+struct cache_limits {
+  uint64_t max_bytes;           /* of all models together; UINT64_MAX: any */
+  uint64_t max_unused_s;        /* since the last use; UINT64_MAX: any */
+  uint64_t min_free_bytes;      /* on the file system, where that can be reached at all; 0: any */
+  const struct model_id *spare; /* never removed; NULL: none */
+  int dry_run;                  /* 1: only say what would go */
+};
+/* One thing that was removed, or would be; borrowed for the length of the callback. */
+struct cache_removal {
+  const char *model_id; /* NULL: no model but something of hoist's own */
+  const char *path;     /* below the root */
+  const char *reason;   /* "age", "size", "space", "staging", "removal", "lock" */
+  uint64_t size_bytes;
+  uint64_t used_unix_ns; /* of a model */
+};
+struct cache_cleanup {
+  void (*removed)(void *user, const struct cache_removal *removal); /* NULL: nobody wants to know */
+  void *user;
+  /* What came of it, added up: */
+  size_t removed_models, removed_leftovers, removed_locks;
+  uint64_t freed_bytes;
+  size_t busy_models; /* that should have gone but are in use or being loaded */
+  size_t models;      /* that are left */
+  uint64_t bytes;
+};
+/** Removes the least recently used models until the cache is within the limits, but none whose lock
+ *  somebody holds: readers and downloads hold it. Models that hoist cannot name, because their manifest
+ *  is damaged, stay. Limits that cannot be met are no failure: see `busy_models`.
+ *  Errors: CANCELLED, TIMEOUT by the call · by errno. What was removed by then is in `cleanup`. */
+HOIST_MUST_CHECK enum hoist_status cache_evict(const struct call *call, struct cache *cache,
+                                               const struct cache_limits *limits,
+                                               struct cache_cleanup *cleanup,
+                                               struct hoist_error *err);
+/** Removes staging directories that nobody is writing to, the rest of models whose removal was cut short,
+ *  and lock files of models that are not there.
+ *  Errors: as cache_evict */
+HOIST_MUST_CHECK enum hoist_status cache_sweep(const struct call *call, struct cache *cache,
+                                               int dry_run, struct cache_cleanup *cleanup,
+                                               struct hoist_error *err);
+
 HOIST_DEFINE_AUTO(cache_lock, struct cache_lock, cache_unlock)
 HOIST_DEFINE_AUTO(cache_txn, struct cache_txn, cache_discard)
 HOIST_DEFINE_AUTO(cache_entry, struct cache_entry, cache_entry_release)

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the cache share; not for other modules.
  *
- * Below the root:  {path of an id}/            the model's files and CACHE_MANIFEST
- *                  .hoist/locks/{name}.lock    one per model id; never removed, so a lock once
- * taken on the file is a lock on the name .hoist/tree.lock            held for the moment in which
- * directories are renamed, made or removed: model "a" holds the directory of "a/1"
- *                  .hoist/staging/{name}.{random}/   models being written; whoever holds the
- * model's lock may remove what others left there Lock order: model, then tree. A model's files
- * change only under its exclusive lock. */
+ * Below the root:
+ *   {path of an id}/                  the model's files and CACHE_MANIFEST, whose time of modification
+ *                                     is when the model was last used
+ *   .hoist/locks/{name}.lock          one per model id; removed only by who holds it exclusively
+ *   .hoist/tree.lock                  held for the moment in which directories are renamed, made or
+ *                                     removed: model "a" holds the directory of "a/1"
+ *   .hoist/evict.lock                 held while models are removed to make room
+ *   .hoist/lock-check                 locked for a moment to see whether locks work
+ *   .hoist/staging/{name}.{random}/   models being written; whoever holds the model's lock may remove
+ *                                     what others left there
+ *
+ * Lock order: model, then evictions, under which models' locks are only tried; then tree. A model's
+ * files change only under its exclusive lock. */
 #ifndef HOIST_CACHE_CACHE_INTERNAL_H
 #define HOIST_CACHE_CACHE_INTERNAL_H
 
@@ -21,6 +27,8 @@
 #define CACHE_LOCKS_DIR CACHE_STATE_DIR "/locks"
 #define CACHE_STAGING_DIR CACHE_STATE_DIR "/staging"
 #define CACHE_TREE_LOCK CACHE_STATE_DIR "/tree.lock"
+#define CACHE_EVICT_LOCK CACHE_STATE_DIR "/evict.lock"
+#define CACHE_LOCK_CHECK CACHE_STATE_DIR "/lock-check"
 #define CACHE_MANIFEST ".hoist-manifest.json"
 /* The manifest of a model that is being taken apart: readers do not see the model any more, and
  * whoever finds it after a crash knows which files are left over. */
@@ -28,9 +36,19 @@
 #define CACHE_NAME_SIZE 96        /* of {name} above, NUL included */
 #define CACHE_STATE_PATH_SIZE 192 /* of any path below CACHE_STATE_DIR, NUL included */
 
+/* What a lock file tells of its holder, for people and their patience: nothing else depends on it. */
+struct cache_holder {
+  long pid;
+  uint64_t since_unix_s;
+  int64_t bytes_done, bytes_total; /* of the download; total -1: not known */
+  unsigned steps;                  /* further signs of life */
+};
+
 struct cache {
   char *root; /* absolute */
   int root_fd;
+  uint64_t patience_ns; /* with a holder that gets nowhere; 0: for ever */
+  atomic_int locks;     /* enum cache_locks */
 };
 
 struct cache_lock {
@@ -38,11 +56,14 @@ struct cache_lock {
   struct model_id id;
   char name[CACHE_NAME_SIZE];
   int fd;
+  struct cache_holder holder; /* as last told */
+  uint64_t told_ns;
 };
 
 struct cache_txn {
   struct cache *cache;              /* borrowed */
   struct cache_lock *lock;          /* borrowed */
+  const struct manifest *planned;   /* borrowed; NULL: nothing is known */
   char path[CACHE_STATE_PATH_SIZE]; /* of the staging directory, below the root */
   int dir_fd;
 };
@@ -77,6 +98,10 @@ HOIST_DEFINE_AUTO(cache, struct cache, cache_close)
 HOIST_MUST_CHECK enum hoist_status cache_entry_note(struct cache_entry *entry,
                                                     struct hoist_error *err);
 
+/* ---- use.c ------------------------------------------------------------------------------- */
+/** When the model in dir_fd was last used, as far as recorded; 0: no model. */
+uint64_t cache_used_unix_ns(int dir_fd);
+
 /* ---- cache.c ----------------------------------------------------------------------------- */
 /** Refuses ids whose directory would be hoist's own, or too deep to be found again. */
 HOIST_MUST_CHECK enum hoist_status cache_check_id(const struct model_id *id,
@@ -97,7 +122,30 @@ bool cache_is_absent(const struct cache *cache, const struct model_id *id, const
 enum hoist_status cache_fail_absent(const struct cache *cache, const struct model_id *id,
                                     struct hoist_error *err);
 
+/* ---- wait.c ------------------------------------------------------------------------------ */
+/** Writes into the lock file who holds it, from now on and until cache_holder_end. */
+void cache_holder_begin(struct cache_lock *lock);
+void cache_holder_end(struct cache_lock *lock);
+/** Waits until lock->fd is locked exclusively, in a span, telling the call's progress how far the
+ *  holder is.
+ *  @param ret_shared  NULL: only the exclusive lock will do. Else set to 1 where the others hold it
+ *                     shared, which they do only on a model that is there: no reason to wait for them
+ *  Errors: CANCELLED, TIMEOUT by the call · UNAVAILABLE the cache's patience is at an end */
+HOIST_MUST_CHECK enum hoist_status cache_wait_for_model(const struct call *call,
+                                                        const struct cache_lock *lock,
+                                                        int *ret_shared, struct hoist_error *err);
+/** Waits until `fd`, which is no model's, is locked exclusively. */
+HOIST_MUST_CHECK enum hoist_status cache_wait_for_file(const struct call *call, int fd,
+                                                       const char *what, struct hoist_error *err);
+
+/* ---- lock_check.c ------------------------------------------------------------------------ */
+/** Finds out whether file locks work below the root, once. Makes nothing but a file in the state
+ *  directory, and where there is none yet, nothing at all. */
+void cache_check_locks(struct cache *cache);
+
 /* ---- lock.c ------------------------------------------------------------------------------ */
+/** Without waiting; returns 0, EWOULDBLOCK or another errno. */
+int cache_try_flock(int fd, int operation);
 /** The path of a model's lock file below the root. */
 void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]);
 /** Takes a model's lock shared without waiting; -1 in `ret_fd` where the root is read-only and
@@ -106,6 +154,19 @@ void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]);
 HOIST_MUST_CHECK enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *id,
                                                      const char *name, int *ret_fd,
                                                      struct hoist_error *err);
+/** Takes the exclusive lock called `name` where nobody holds it, without waiting; else -1 in
+ *  `ret_fd`, and also where locks do nothing, because then nobody can tell. Release with
+ *  cache_unlock_fd. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_name(struct cache *cache, const char *name,
+                                                   int *ret_fd, struct hoist_error *err);
+/** The same for a model; NULL in `ret_lock` where somebody holds it. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_try(struct cache *cache, const struct model_id *id,
+                                                  struct cache_lock **ret_lock,
+                                                  struct hoist_error *err);
+/** Whether nobody holds it just now; changes nothing on the disk. */
+bool cache_lock_is_free(const struct cache *cache, const char *name);
+/** Removes a lock file. The caller holds it exclusively; who waits for it notices. Returns errno. */
+int cache_lock_remove_file(const struct cache *cache, const char *name);
 /** Turns the exclusive lock into a shared one whose descriptor is the caller's, and frees the
  *  lock in any case. `manifest_fd` is the manifest the caller goes by. Errors: UNAVAILABLE
  *  somebody else took the lock in between. */
@@ -117,6 +178,11 @@ void cache_unlock_fd(int fd);
  *  cache_unlock_fd. */
 HOIST_MUST_CHECK enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache,
                                                    int *ret_fd, struct hoist_error *err);
+
+/** Keeps others from evicting models meanwhile; release with cache_unlock_fd. */
+HOIST_MUST_CHECK enum hoist_status cache_lock_evictions(const struct call *call,
+                                                        struct cache *cache, int *ret_fd,
+                                                        struct hoist_error *err);
 
 /* ---- record.c ---------------------------------------------------------------------------- */
 void cache_record_done(struct cache_record *r);
@@ -149,6 +215,11 @@ HOIST_MUST_CHECK enum hoist_status cache_entry_new(const struct cache *cache,
                                                    struct hoist_error *err);
 
 /* ---- txn.c, publish.c, remove.c ---------------------------------------------------------- */
+/** Removes the model whose lock the caller holds. Errors as cache_remove. */
+HOIST_MUST_CHECK enum hoist_status cache_remove_locked(const struct call *call,
+                                                       const struct cache_lock *lock,
+                                                       uint64_t *ret_freed_bytes,
+                                                       struct hoist_error *err);
 /** Removes what was staged for a model and not published. The caller holds its lock. */
 HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
                                                        struct hoist_error *err);

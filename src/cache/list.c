@@ -16,6 +16,7 @@ struct row {
   const char *relative;
   char *problem; /* NULL: fine */
   struct cache_record record;
+  uint64_t used_unix_ns;
 };
 
 struct rows {
@@ -79,6 +80,7 @@ static enum hoist_status read_row(struct rows *rows, int dir_fd, const char *rel
     return added;
   }
   row->record = record;
+  row->used_unix_ns = cache_used_unix_ns(dir_fd);
   if (status != HOIST_OK) return describe_problem(row, problem.message, err);
   struct model_id id;
   if (model_id_parse(record.model_id, &id, &problem) != HOIST_OK)
@@ -120,6 +122,7 @@ enum hoist_status cache_list(struct cache *cache,
                                     .manifest = &row->record.manifest,
                                     .size_bytes = manifest_total_size(&row->record.manifest, NULL),
                                     .created_unix_s = row->record.created_unix_s,
+                                    .used_unix_ns = row->used_unix_ns,
                                     .problem = row->problem};
     status = visit(user, &listing, err);
     if (status != HOIST_OK) return status;

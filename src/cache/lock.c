@@ -1,33 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locks: flock on descriptors of their own, so they exclude threads as well as processes and end
- * with whoever holds them, kill -9 included. Waiting is polling, because only that can be called
- * off; the holder's pid in the file is for messages alone. Lock files are never removed by hoist. A
- * cache_lock owns its descriptor and belongs to one thread at a time. */
+ * with whoever holds them, kill -9 included; waiting is in wait.c. Whoever holds a lock file exclusively may
+ * remove it (hoist gc does), so a lock counts only after its file was seen to be the one that has the
+ * name: who locked a removed file starts over with the new one. A cache_lock owns its descriptor and
+ * belongs to one thread at a time. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <hoist/telemetry.h>
-
 #include "cache_internal.h"
-#include "clock.h"
-
-#define POLL_FIRST_NS (1 * NS_PER_MS)
-#define POLL_MAX_NS (50 * NS_PER_MS)
-#define HOLDER_SIZE 64 /* bytes of a lock file that are read */
-#define DOING_SIZE 320
 
 void cache_lock_path(const char *name, char ret_path[CACHE_STATE_PATH_SIZE]) {
   snprintf(ret_path, CACHE_STATE_PATH_SIZE, CACHE_LOCKS_DIR "/%s.lock", name);
 }
 
-/* Returns 0, EWOULDBLOCK or another errno. */
-static int try_flock(int fd, int operation) {
+int cache_try_flock(int fd, int operation) {
   while (flock(fd, operation | LOCK_NB) != 0)
     if (errno != EINTR) return errno;
   return 0;
@@ -66,73 +56,17 @@ static enum hoist_status make_lock_file(struct cache *cache, const char *path, i
   return HOIST_OK;
 }
 
-/* On a full disk, or in a file that is only readable, the holder stays nameless. */
-static void write_holder(int fd) {
-  char text[HOLDER_SIZE];
-  int n = snprintf(text, sizeof text, "%ld %" PRIu64 "\n", (long)getpid(),
-                   clock_realtime_ns() / NS_PER_S);
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n) return;
-}
-
-static void clear_holder(int fd) {
-  if (ftruncate(fd, 0) != 0) return;
-}
-
-static void describe_wait(int fd, const char *what, char doing[DOING_SIZE]) {
-  char text[HOLDER_SIZE];
-  long pid;
-  uint64_t since_s;
-  ssize_t n = pread(fd, text, sizeof text - 1, 0);
-  text[n > 0 ? n : 0] = '\0';
-  uint64_t now_s = clock_realtime_ns() / NS_PER_S;
-  /* A holder that died, or lives in another pid namespace, is not worth naming. */
-  if (sscanf(text, "%ld %" SCNu64, &pid, &since_s) != 2 || pid <= 0 ||
-      (kill((pid_t)pid, 0) != 0 && errno == ESRCH))
-    snprintf(doing, DOING_SIZE, "waiting for another process to finish with %s", what);
-  else
-    snprintf(doing, DOING_SIZE,
-             "waiting for process %ld to finish with %s, at it for %" PRIu64 " s", pid, what,
-             now_s > since_s ? now_s - since_s : 0);
-}
-
-/* @param ret_shared  NULL: only the exclusive lock will do. Else set to 1 where the others hold it
- *                    shared, which they do only on a model that is there: no reason to wait for them */
-static enum hoist_status wait_exclusive(const struct call *call, int fd, const char *what,
-                                        int *ret_shared, struct hoist_error *err) {
-  for (uint64_t pause_ns = POLL_FIRST_NS;;) {
-    int failed = try_flock(fd, LOCK_EX);
-    if (failed == 0) return HOIST_OK;
-    if (failed == EWOULDBLOCK && ret_shared && try_flock(fd, LOCK_SH) == 0) {
-      *ret_shared = 1;
-      return HOIST_OK;
-    }
-    if (failed != EWOULDBLOCK) return hoist_fail_errno(err, failed, "locking %s", what);
-    char doing[DOING_SIZE];
-    describe_wait(fd, what, doing);
-    enum hoist_status status = call_sleep(call, pause_ns, doing, err);
-    if (status != HOIST_OK) return status;
-    pause_ns = 2 * pause_ns < POLL_MAX_NS ? 2 * pause_ns : POLL_MAX_NS;
-  }
+/* Whether the locked file is still the one that others find under the name. */
+static bool is_current(const struct cache *cache, const char *path, int fd) {
+  struct stat held, there;
+  return fstat(fd, &held) == 0 && fstatat(cache->root_fd, path, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
 /* ---- a model's lock ---------------------------------------------------------------------- */
 
-static enum hoist_status wait_in_span(const struct call *call, const struct cache_lock *lock,
-                                      const char *what, int *ret_shared, struct hoist_error *err) {
-  struct hoist_error own;
-  if (!err) err = &own;
-  struct hoist_span span;
-  hoist_span_start(call->span, "model.cache.lock_wait", HOIST_SPAN_INTERNAL, &span);
-  hoist_span_set_string(&span, "model.id", lock->id.text);
-  enum hoist_status status = wait_exclusive(call, lock->fd, what, ret_shared, err);
-  if (status != HOIST_OK) hoist_span_record_error(&span, err);
-  hoist_span_end(&span);
-  return status;
-}
-
-static enum hoist_status take(const struct call *call, struct cache *cache,
-                              const struct model_id *id, int *ret_shared,
-                              struct cache_lock **ret_lock, struct hoist_error *err) {
+static enum hoist_status new_lock(struct cache *cache, const struct model_id *id,
+                                  struct cache_lock **ret_lock, struct hoist_error *err) {
   enum hoist_status status = cache_check_id(id, err);
   if (status != HOIST_OK) return status;
   HOIST_AUTO(cache_lock) struct cache_lock *lock = calloc(1, sizeof *lock);
@@ -140,20 +74,35 @@ static enum hoist_status take(const struct call *call, struct cache *cache,
   *lock = (struct cache_lock){.cache = cache, .id = *id, .fd = -1};
   status = cache_name_of(id, lock->name, err);
   if (status != HOIST_OK) return status;
+  *ret_lock = HOIST_TAKE(lock);
+  return HOIST_OK;
+}
+
+/* Locks the file that has the lock's name just now; it may have lost it meanwhile. */
+static enum hoist_status take_file(const struct call *call, struct cache_lock *lock,
+                                   const char *path, int *ret_shared, struct hoist_error *err) {
+  enum hoist_status status = make_lock_file(lock->cache, path, &lock->fd, err);
+  if (status != HOIST_OK || cache_try_flock(lock->fd, LOCK_EX) == 0) return status;
+  return cache_wait_for_model(call, lock, ret_shared, err);
+}
+
+static enum hoist_status take(const struct call *call, struct cache *cache,
+                              const struct model_id *id, int *ret_shared,
+                              struct cache_lock **ret_lock, struct hoist_error *err) {
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  enum hoist_status status = new_lock(cache, id, &lock, err);
+  if (status != HOIST_OK) return status;
   char path[CACHE_STATE_PATH_SIZE];
   cache_lock_path(lock->name, path);
-  status = make_lock_file(cache, path, &lock->fd, err);
-  if (status != HOIST_OK) return status;
-  if (try_flock(lock->fd, LOCK_EX) != 0) {
-    char what[DOING_SIZE / 2];
-    snprintf(what, sizeof what, "%.128s", id->text);
-    status = wait_in_span(call, lock, what, ret_shared, err);
+  do {
+    fd_cleanup(&lock->fd);
+    status = take_file(call, lock, path, ret_shared, err);
     if (status != HOIST_OK || (ret_shared && *ret_shared)) {
       fd_cleanup(&lock->fd); /* never held: the holder's name stays in the file */
       return status;
     }
-  }
-  write_holder(lock->fd);
+  } while (!is_current(cache, path, lock->fd));
+  cache_holder_begin(lock);
   *ret_lock = HOIST_TAKE(lock);
   return HOIST_OK;
 }
@@ -175,38 +124,93 @@ enum hoist_status cache_lock_unless_published(const struct call *call, struct ca
   return status;
 }
 
+enum hoist_status cache_lock_name(struct cache *cache, const char *name, int *ret_fd,
+                                  struct hoist_error *err) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(name, path);
+  HOIST_AUTO(fd) int fd = -1;
+  do {
+    fd_cleanup(&fd);
+    enum hoist_status status = make_lock_file(cache, path, &fd, err);
+    if (status != HOIST_OK) return status;
+    if (cache_locks(cache) == CACHE_LOCKS_DO_NOTHING) {
+      *ret_fd = -1;
+      return HOIST_OK;
+    }
+    int failed = cache_try_flock(fd, LOCK_EX);
+    if (failed == EWOULDBLOCK) {
+      *ret_fd = -1;
+      return HOIST_OK;
+    }
+    if (failed != 0) return hoist_fail_errno(err, failed, "locking %s", path);
+  } while (!is_current(cache, path, fd));
+  *ret_fd = fd;
+  fd = -1;
+  return HOIST_OK;
+}
+
+bool cache_lock_is_free(const struct cache *cache, const char *name) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(name, path);
+  HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT;
+  return cache_locks(cache) != CACHE_LOCKS_DO_NOTHING && cache_try_flock(fd, LOCK_EX) == 0;
+}
+
+int cache_lock_remove_file(const struct cache *cache, const char *name) {
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(name, path);
+  return unlinkat(cache->root_fd, path, 0) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+enum hoist_status cache_lock_try(struct cache *cache, const struct model_id *id,
+                                 struct cache_lock **ret_lock, struct hoist_error *err) {
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  enum hoist_status status = new_lock(cache, id, &lock, err);
+  if (status != HOIST_OK) return status;
+  status = cache_lock_name(cache, lock->name, &lock->fd, err);
+  if (status != HOIST_OK) return status;
+  if (lock->fd >= 0) cache_holder_begin(lock);
+  *ret_lock = lock->fd >= 0 ? HOIST_TAKE(lock) : NULL;
+  return HOIST_OK;
+}
+
 void cache_unlock(struct cache_lock *lock) {
   if (!lock) return;
-  if (lock->fd >= 0) clear_holder(lock->fd);
+  if (lock->fd >= 0) cache_holder_end(lock);
   cache_unlock_fd(lock->fd);
   free(lock);
+}
+
+/* -1 in `ret_fd` for a pre-warmed copy that is read-only here: no hoist can change the model through
+ * this mount. One with more rights could elsewhere, but every byte is verified and the open directory
+ * stays the same, so the worst is a file that is gone when it is read again. */
+static enum hoist_status open_for_readers(struct cache *cache, const char *path, int *ret_fd,
+                                          struct hoist_error *err) {
+  *ret_fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (*ret_fd >= 0) return HOIST_OK;
+  struct hoist_error open_err = {.status = HOIST_OK};
+  enum hoist_status status = make_lock_file(cache, path, ret_fd, &open_err);
+  if (status == HOIST_OK || status == HOIST_DENIED) return HOIST_OK;
+  if (err) *err = open_err;
+  return status;
 }
 
 enum hoist_status cache_lock_shared(struct cache *cache, const struct model_id *id,
                                     const char *name, int *ret_fd, struct hoist_error *err) {
   char path[CACHE_STATE_PATH_SIZE];
   cache_lock_path(name, path);
-  HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) {
-    struct hoist_error open_err = {.status = HOIST_OK};
-    enum hoist_status status = make_lock_file(cache, path, &fd, &open_err);
-    if (status == HOIST_DENIED) {
-      /* A pre-warmed copy that is read-only here: no hoist can change the model through this mount.
-       * One with more rights could elsewhere, but every byte is verified and the open directory
-       * stays the same, so the worst is a file that is gone when it is read again. */
-      *ret_fd = -1;
-      return HOIST_OK;
-    }
-    if (status != HOIST_OK) {
-      if (err) *err = open_err;
-      return status;
-    }
-  }
-  int failed = try_flock(fd, LOCK_SH);
-  if (failed == EWOULDBLOCK)
-    return hoist_fail(err, HOIST_UNAVAILABLE,
-                      "%.128s is being changed by another process or thread", id->text);
-  if (failed != 0) return hoist_fail_errno(err, failed, "locking %.128s", id->text);
+  HOIST_AUTO(fd) int fd = -1;
+  do {
+    fd_cleanup(&fd);
+    enum hoist_status status = open_for_readers(cache, path, &fd, err);
+    if (status != HOIST_OK) return status;
+    int failed = fd < 0 ? 0 : cache_try_flock(fd, LOCK_SH);
+    if (failed == EWOULDBLOCK)
+      return hoist_fail(err, HOIST_UNAVAILABLE,
+                        "%.128s is being changed by another process or thread", id->text);
+    if (failed != 0) return hoist_fail_errno(err, failed, "locking %.128s", id->text);
+  } while (fd >= 0 && !is_current(cache, path, fd));
   *ret_fd = fd;
   fd = -1;
   return HOIST_OK;
@@ -228,9 +232,12 @@ static bool is_still_published(const struct cache_lock *lock, int manifest_fd) {
 enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd, int *ret_fd,
                                        struct hoist_error *err) {
   HOIST_AUTO(cache_lock) struct cache_lock *own = HOIST_TAKE(*lock);
-  clear_holder(own->fd);
-  int failed = try_flock(own->fd, LOCK_SH);
-  if (failed == 0 && is_still_published(own, manifest_fd)) {
+  cache_holder_end(own);
+  int failed = cache_try_flock(own->fd, LOCK_SH);
+  char path[CACHE_STATE_PATH_SIZE];
+  cache_lock_path(own->name, path);
+  if (failed == 0 && is_current(own->cache, path, own->fd) &&
+      is_still_published(own, manifest_fd)) {
     *ret_fd = own->fd;
     own->fd = -1;
     return HOIST_OK;
@@ -242,14 +249,24 @@ enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd
                     own->id.text);
 }
 
-enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache, int *ret_fd,
-                                  struct hoist_error *err) {
+static enum hoist_status lock_state(const struct call *call, struct cache *cache, const char *path,
+                                    const char *what, int *ret_fd, struct hoist_error *err) {
   HOIST_AUTO(fd) int fd = -1;
-  enum hoist_status status = make_lock_file(cache, CACHE_TREE_LOCK, &fd, err);
+  enum hoist_status status = make_lock_file(cache, path, &fd, err);
   if (status != HOIST_OK) return status;
-  status = wait_exclusive(call, fd, "the cache's directories", NULL, err);
+  status = cache_wait_for_file(call, fd, what, err);
   if (status != HOIST_OK) return status;
   *ret_fd = fd;
   fd = -1;
   return HOIST_OK;
+}
+
+enum hoist_status cache_lock_tree(const struct call *call, struct cache *cache, int *ret_fd,
+                                  struct hoist_error *err) {
+  return lock_state(call, cache, CACHE_TREE_LOCK, "the cache's directories", ret_fd, err);
+}
+
+enum hoist_status cache_lock_evictions(const struct call *call, struct cache *cache, int *ret_fd,
+                                       struct hoist_error *err) {
+  return lock_state(call, cache, CACHE_EVICT_LOCK, "a clean-up of the cache", ret_fd, err);
 }

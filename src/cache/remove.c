@@ -110,6 +110,17 @@ static enum hoist_status remove_model(const struct call *call, struct cache *cac
   return status == HOIST_OK && !present ? cache_fail_absent(cache, id, err) : status;
 }
 
+enum hoist_status cache_remove_locked(const struct call *call, const struct cache_lock *lock,
+                                      uint64_t *ret_freed_bytes, struct hoist_error *err) {
+  enum hoist_status status = cache_clean_staging(lock->cache, lock->name, err);
+  if (status != HOIST_OK) return status;
+  uint64_t freed = 0;
+  status = remove_model(call, lock->cache, &lock->id, &freed, err);
+  if (status != HOIST_OK) return status;
+  if (ret_freed_bytes) *ret_freed_bytes = freed;
+  return HOIST_OK;
+}
+
 enum hoist_status cache_remove(const struct call *call, struct cache *cache,
                                const struct model_id *id, uint64_t *ret_freed_bytes,
                                struct hoist_error *err) {
@@ -122,11 +133,5 @@ enum hoist_status cache_remove(const struct call *call, struct cache *cache,
   HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
   status = cache_lock(call, cache, id, &lock, err);
   if (status != HOIST_OK) return status;
-  status = cache_clean_staging(cache, name, err);
-  if (status != HOIST_OK) return status;
-  uint64_t freed = 0;
-  status = remove_model(call, cache, id, &freed, err);
-  if (status != HOIST_OK) return status;
-  if (ret_freed_bytes) *ret_freed_bytes = freed;
-  return HOIST_OK;
+  return cache_remove_locked(call, lock, ret_freed_bytes, err);
 }

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -16,22 +15,23 @@
 #include "text.h"
 
 struct cleaning {
-  const struct cache *cache;
+  struct cache *cache;
   const char *name;
 };
 
 /* What another model's download left behind when it was killed: nobody holds that model's lock then.
  * Best effort, because it is not this model's business. */
-static void remove_if_orphaned(const struct cache *cache, const struct tree_item *item) {
-  char name[CACHE_NAME_SIZE], path[CACHE_STATE_PATH_SIZE];
+static void remove_if_orphaned(struct cache *cache, const struct tree_item *item) {
+  char name[CACHE_NAME_SIZE];
   const char *dot = strrchr(item->name, '.');
   if (!dot || (size_t)(dot - item->name) >= sizeof name) return;
   memcpy(name, item->name, (size_t)(dot - item->name));
   name[dot - item->name] = '\0';
-  cache_lock_path(name, path);
-  HOIST_AUTO(fd) int fd = openat(cache->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) return;
-  if (fs_remove_tree(item->dir_fd, item->name, NULL) == HOIST_OK) flock(fd, LOCK_UN);
+  int lock_fd = -1;
+  if (cache_lock_name(cache, name, &lock_fd, NULL) != HOIST_OK || lock_fd < 0) return;
+  enum hoist_status ignored = fs_remove_tree(item->dir_fd, item->name, NULL);
+  (void)ignored;
+  cache_unlock_fd(lock_fd);
 }
 
 static enum hoist_status remove_if_of_model(void *user, struct tree_item *item,
@@ -55,27 +55,16 @@ enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
   return tree_walk(staging, remove_if_of_model, &c, err);
 }
 
-/* "442 KB": three digits are enough to see that a disk is too small. */
-static void format_size(uint64_t bytes, char *ret_text, size_t size) {
-  static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
-  size_t unit = 0;
-  double value = (double)bytes;
-  for (; value >= 1000 && unit + 1 < sizeof units / sizeof units[0]; unit++)
-    value /= 1000;
-  snprintf(ret_text, size, "%.*f %s", unit > 0 && value < 10 ? 1 : 0, value, units[unit]);
-}
-
 static enum hoist_status check_space(const struct cache_lock *lock, uint64_t expected_bytes,
                                      struct hoist_error *err) {
   uint64_t free_bytes = fs_free_bytes(lock->cache->root);
   if (expected_bytes <= free_bytes) return HOIST_OK;
-  char needed[32], available[32];
-  format_size(expected_bytes, needed, sizeof needed);
-  format_size(free_bytes, available, sizeof available);
+  char needed[TEXT_BYTES_SIZE], available[TEXT_BYTES_SIZE];
   return hoist_fail(err, HOIST_NO_SPACE,
                     "%.128s needs %s and the cache %s has %s free: make room, or set "
                     "HOIST_CACHE_DIR to a directory with more",
-                    lock->id.text, needed, lock->cache->root, available);
+                    lock->id.text, text_bytes(needed, expected_bytes), lock->cache->root,
+                    text_bytes(available, free_bytes));
 }
 
 static enum hoist_status make_staging(struct cache_txn *txn, struct hoist_error *err) {
@@ -121,12 +110,33 @@ void cache_discard(struct cache_txn *txn) {
   free(txn);
 }
 
+void cache_txn_expect(struct cache_txn *txn, const struct manifest *planned) {
+  txn->planned = planned;
+}
+
+/* Blocks beyond the end of the file: it grows as it is written, so a short one still looks short.
+ * Whatever cannot reserve, be it the file system or the kernel, finds out later, while writing. */
+static enum hoist_status reserve(const struct cache_txn *txn, const char *name, int fd,
+                                 struct hoist_error *err) {
+  const struct manifest_file *file = txn->planned ? manifest_find(txn->planned, name) : NULL;
+  if (!file || file->size <= 0) return HOIST_OK;
+  while (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)file->size) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != ENOSPC && errno != EDQUOT && errno != EFBIG) return HOIST_OK;
+    char size[TEXT_BYTES_SIZE];
+    return hoist_fail_errno(err, errno, "reserving %s for %s in the cache %s",
+                            text_bytes(size, (uint64_t)file->size), name, txn->cache->root);
+  }
+  return HOIST_OK;
+}
+
 enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int *ret_fd,
                                    struct hoist_error *err) {
   enum hoist_status status = plan_check_name(name, err);
   if (status != HOIST_OK) return status;
   const char *leaf;
   HOIST_AUTO(fd) int parent = tree_open_parent(txn->dir_fd, name, TREE_MAKE_PARENTS, &leaf);
+  HOIST_AUTO(fd)
   int fd = parent < 0
                ? -1
                : openat(parent, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -136,7 +146,10 @@ enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int 
     return hoist_fail(err, HOIST_CORRUPT, "%s: the model has a file and a directory of one name",
                       name);
   if (fd < 0) return cache_fail_write(txn->cache, errno, name, err);
+  status = reserve(txn, name, fd, err);
+  if (status != HOIST_OK) return status;
   *ret_fd = fd;
+  fd = -1;
   return HOIST_OK;
 }
 

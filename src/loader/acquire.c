@@ -3,10 +3,11 @@
  * the operation; only fetch_model starts others. */
 #include "acquire.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 
 #include "clock.h"
 #include "download_model.h"
+#include "gc.h"
 #include "info.h"
 #include "metrics.h"
 
@@ -92,25 +93,26 @@ static enum hoist_status load_committed(struct operation *op, struct cache_entry
   return status;
 }
 
-/* The lock's own time limit is not the caller's deadline: running into it means "busy, try again". */
+/* A damaged model must be replaced whoever reads it; one that was merely not there may be by now. */
 static enum hoist_status take_lock(struct operation *op, enum hoist_status found,
                                    struct cache_lock **ret_lock) {
-  struct call call = op->call;
-  uint64_t limit_ns = op->hoist->lock_timeout_ms * NS_PER_MS;
-  uint64_t lock_deadline_ns = clock_monotonic_ns() + limit_ns;
-  int limited = limit_ns > 0 && (call.deadline_ns == 0 || lock_deadline_ns < call.deadline_ns);
-  if (limited) call.deadline_ns = lock_deadline_ns;
-  /* A damaged model must be replaced whoever reads it; one that was merely not there may be by now. */
-  enum hoist_status status =
-      found == HOIST_CORRUPT
-          ? cache_lock(&call, op->hoist->cache, &op->id, ret_lock, &op->error)
-          : cache_lock_unless_published(&call, op->hoist->cache, &op->id, ret_lock, &op->error);
-  if (status == HOIST_TIMEOUT && limited)
-    return hoist_fail(&op->error, HOIST_UNAVAILABLE,
-                      "%s: another process has been holding its lock for %" PRIu32
-                      " ms: try again, or raise MODEL_LOCK_ACQUIRE_TIMEOUT",
-                      op->id.text, op->hoist->lock_timeout_ms);
-  return status;
+  struct cache *cache = op->hoist->cache;
+  return found == HOIST_CORRUPT
+             ? cache_lock(&op->call, cache, &op->id, ret_lock, &op->error)
+             : cache_lock_unless_published(&op->call, cache, &op->id, ret_lock, &op->error);
+}
+
+static void warn_of_locks(struct operation *op) {
+  char message[HOIST_ERROR_MESSAGE_SIZE];
+  if (cache_locks(op->hoist->cache) != CACHE_LOCKS_DO_NOTHING ||
+      atomic_exchange(&op->hoist->warned_of_locks, 1))
+    return;
+  snprintf(
+      message, sizeof message,
+      "file locks do nothing in %.200s, as on some network file systems: processes that load one "
+      "model at once may disturb each other; set HOIST_CACHE_DIR to a local directory",
+      cache_root(op->hoist->cache));
+  operation_warn(op, message);
 }
 
 static enum hoist_status refuse_offline(struct operation *op, enum hoist_status found) {
@@ -131,12 +133,10 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT && status != HOIST_UNAVAILABLE)
     return status;
   if (op->hoist->offline && status != HOIST_UNAVAILABLE) return refuse_offline(op, status);
-  if (status == HOIST_UNAVAILABLE)
-    operation_report(
-        op, (struct hoist_progress){.kind = HOIST_PROGRESS_WAIT, .message = op->error.message});
   HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
   status = take_lock(op, status, &lock);
   if (status != HOIST_OK) return status;
+  warn_of_locks(op);
   if (!lock) {
     *ret_again = 1;
     return hoist_fail(&op->error, HOIST_UNAVAILABLE, "%s keeps being changed by others: try again",
@@ -149,6 +149,7 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   status = download_model(op, &lock, &entry);
   if (status != HOIST_OK) return status;
+  gc_keep_bound(op);
   operation_measure_cache(op);
   if (!entry) {
     *ret_again = 1;
@@ -163,5 +164,6 @@ enum hoist_status acquire(struct operation *op, struct cache_entry **ret_entry,
   int again = 1;
   for (int round = 0; again && round < MAX_ROUNDS; round++)
     status = acquire_once(op, ret_entry, ret_info, &again);
+  if (status == HOIST_OK) cache_entry_mark_used(*ret_entry);
   return status;
 }

@@ -34,6 +34,28 @@ static void examine_cache(const struct examination *x) {
   report(x, "cache", HOIST_OK, detail);
 }
 
+static void examine_locks(const struct examination *x) {
+  struct cache *cache = x->op->hoist->cache;
+  char detail[HOIST_ERROR_MESSAGE_SIZE];
+  switch (cache_locks(cache)) {
+  case CACHE_LOCKS_WORK:
+    report(x, "file locks", HOIST_OK,
+           "work: processes that share the cache keep out of each other's way");
+    return;
+  case CACHE_LOCKS_DO_NOTHING:
+    snprintf(
+        detail, sizeof detail,
+        "do nothing in %.256s, as on some network file systems: processes that load one model at "
+        "once may disturb each other; set HOIST_CACHE_DIR to a local directory",
+        cache_root(cache));
+    report(x, "file locks", HOIST_UNSUPPORTED, detail);
+    return;
+  case CACHE_LOCKS_UNKNOWN:
+    report(x, "file locks", HOIST_OK, "are tried when the first model is fetched");
+    return;
+  }
+}
+
 static void examine_source(const struct examination *x, struct source *source) {
   struct operation *op = x->op;
   HOIST_AUTO(manifest) struct manifest m = {0};
@@ -66,6 +88,7 @@ static enum hoist_status examine(const struct examination *x) {
   struct operation *op = x->op;
   const struct chain *chain = &op->hoist->chain;
   examine_cache(x);
+  examine_locks(x);
   if (chain->count == 0)
     report(x, "sources", HOIST_INVALID,
            "none is configured, only cached models can be loaded: set INFER_BUCKET, "

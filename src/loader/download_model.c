@@ -7,6 +7,7 @@
 
 #include "artifacts.h"
 #include "fetch.h"
+#include "gc.h"
 #include "metrics.h"
 #include "plan.h"
 
@@ -57,14 +58,15 @@ static enum hoist_status check_metadata(struct cache_txn *txn, struct hoist_erro
   return artifacts_parse(&reader, &artifacts, err);
 }
 
-static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
-                                  struct cache_entry **ret_entry) {
+static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lock,
+                                       struct cache_entry **ret_entry) {
   struct hoist_error *err = &a->op->error;
   HOIST_AUTO(cache_txn) struct cache_txn *txn = NULL;
   enum hoist_status status =
       cache_begin(&a->call, *lock, manifest_total_size(&a->manifest, NULL), &txn, err);
   a->local = status != HOIST_OK;
   if (status != HOIST_OK) return status;
+  cache_txn_expect(txn, &a->manifest);
   status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
                        a->op->hoist->connections, &a->fetched, err);
   a->local = a->fetched.disk_failed;
@@ -78,10 +80,26 @@ static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
                               .total_done = (int64_t)manifest_total_size(&a->manifest, NULL),
                               .total_bytes = (int64_t)manifest_total_size(&a->manifest, NULL),
                           });
+  operation_hold(a->op, NULL); /* the commit consumes the lock */
   status = cache_commit(&a->call, HOIST_TAKE(txn), &a->manifest, lock, ret_entry, err);
   /* Published, but gone again or locked by a neighbour before we could hold it: not a failure. */
   if (status == HOIST_UNAVAILABLE && !*lock) return HOIST_OK;
   a->local = status != HOIST_OK;
+  return status;
+}
+
+/* A full disk is the cache's own business where it may remove what nobody uses. */
+static enum hoist_status transfer(struct attempt *a, struct cache_lock **lock,
+                                  struct cache_entry **ret_entry) {
+  enum hoist_status status = transfer_once(a, lock, ret_entry);
+  while (status == HOIST_NO_SPACE && *lock &&
+         gc_make_room(a->op, manifest_total_size(&a->manifest, NULL))) {
+    uint64_t in_vain = a->fetched.bytes;
+    a->fetched = (struct fetch_outcome){0};
+    operation_hold(a->op, *lock); /* a commit that failed let go */
+    status = transfer_once(a, lock, ret_entry);
+    a->fetched.bytes += in_vain;
+  }
   return status;
 }
 
@@ -110,8 +128,10 @@ static enum hoist_status try_source(struct operation *op, struct source *source,
                                     int *ret_final) {
   struct attempt a = {.op = op, .source = source};
   start_attempt(&a);
+  operation_hold(op, *lock);
   enum hoist_status status = describe(&a);
   if (status == HOIST_OK) status = transfer(&a, lock, ret_entry);
+  operation_hold(op, NULL);
   if (status == HOIST_OK) op->downloaded_bytes += a.fetched.bytes;
   /* Something of this machine that is missing is not a model that is missing. */
   if (a.local && status == HOIST_NOT_FOUND) status = op->error.status = HOIST_UNAVAILABLE;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fetch.h"
 #include "hoist_internal.h"
 #include "settings.h"
@@ -58,11 +59,12 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   hoist->offline = config->offline;
   hoist->connections = config->connections;
   hoist->intra_op_threads = config->intra_op_threads;
-  hoist->lock_timeout_ms = config->lock_timeout_ms;
+  hoist->cache_max_bytes = config->cache_max_bytes;
   hoist->onnxruntime = text_dup(config->onnxruntime);
   if (config->onnxruntime && !hoist->onnxruntime)
     return hoist_fail_memory(err, "the configuration");
   enum hoist_status status = open_cache(config, &hoist->cache, err);
+  if (status == HOIST_OK) cache_set_patience(hoist->cache, config->lock_timeout_ms * NS_PER_MS);
   if (status == HOIST_OK) status = open_http(config, &hoist->http, err);
   if (status == HOIST_OK) status = chain_init(&hoist->chain, config, hoist->http, err);
   if (status == HOIST_OK) status = registry_new(&hoist->registry, err);

@@ -24,7 +24,8 @@ struct hoist {
   int offline;
   unsigned connections;
   unsigned intra_op_threads;
-  uint32_t lock_timeout_ms; /* 0: none */
+  atomic_int warned_of_locks; /* 1: that they do nothing was said */
+  uint64_t cache_max_bytes;   /* 0: no bound */
 };
 
 #endif

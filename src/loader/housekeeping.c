@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls that look after the cache: verify, remove, list. */
 #include "acquire.h"
+#include "clock.h"
 #include "info.h"
 
 enum hoist_status hoist_verify(struct hoist *hoist, const char *model_id,
@@ -45,6 +46,7 @@ static enum hoist_status list_one(void *user, const struct cache_listing *l,
       .size_bytes = l->size_bytes,
       .file_count = l->manifest->file_count,
       .created_unix_s = l->created_unix_s,
+      .used_unix_s = l->used_unix_ns / NS_PER_S,
       .problem = l->problem,
   };
   lister->stopped = lister->visit(lister->user, &item) != 0;

@@ -51,6 +51,13 @@ static const struct hoist_instrument cache_size = {
     .kind = HOIST_GAUGE,
 };
 
+static const struct hoist_instrument cache_evictions = {
+    .name = "hoist.cache.evictions",
+    .unit = "{model}",
+    .description = "Models removed from the cache to keep it within its limits.",
+    .kind = HOIST_COUNTER,
+};
+
 static struct hoist_attr text_attr(const char *key, const char *value) {
   return (struct hoist_attr){.key = key, .type = HOIST_ATTR_STRING, .value = {.string = value}};
 }
@@ -84,6 +91,11 @@ void metrics_artifact_bytes(const struct hoist_span *span, struct hoist_telemetr
                             const char *source, const char *outcome, uint64_t bytes) {
   const struct hoist_attr attrs[] = {text_attr("source", source), text_attr("outcome", outcome)};
   hoist_metric_add_in(span, t, &artifact_bytes, (double)bytes, attrs, 2);
+}
+
+void metrics_evicted(const struct hoist_span *span, struct hoist_telemetry *t, const char *reason) {
+  const struct hoist_attr attr = text_attr("reason", reason);
+  hoist_metric_add_in(span, t, &cache_evictions, 1, &attr, 1);
 }
 
 void metrics_cache_size(const struct hoist_span *span, struct hoist_telemetry *t, uint64_t bytes) {

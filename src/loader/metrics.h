@@ -18,6 +18,8 @@ void metrics_lookup(const struct hoist_span *span, struct hoist_telemetry *t, co
 /** `outcome`: "ok" or the failure's status name. */
 void metrics_artifact_bytes(const struct hoist_span *span, struct hoist_telemetry *t,
                             const char *source, const char *outcome, uint64_t bytes);
+/** A model was removed to make room. `reason`: "size", "age", "space". */
+void metrics_evicted(const struct hoist_span *span, struct hoist_telemetry *t, const char *reason);
 /** What all models in the cache take. */
 void metrics_cache_size(const struct hoist_span *span, struct hoist_telemetry *t, uint64_t bytes);
 #endif

@@ -26,12 +26,28 @@ static void start_span(struct operation *op, const char *name,
                           &op->span);
 }
 
+/* What moves on without bytes: a source is found, it says what there is, everything has arrived. */
+static void tell_waiters(struct cache_lock *lock, const struct hoist_progress *event) {
+  int is_step = event->kind == HOIST_PROGRESS_SOURCE || event->kind == HOIST_PROGRESS_PLAN ||
+                event->kind == HOIST_PROGRESS_COMMIT;
+  if (is_step || event->kind == HOIST_PROGRESS_FILE)
+    cache_lock_tell(lock, event->total_done,
+                    event->kind == HOIST_PROGRESS_SOURCE ? -1 : event->total_bytes, is_step);
+}
+
 static void forward_progress(void *user, const struct hoist_progress *event) {
   struct operation *op = user;
   struct hoist_progress named = *event;
   named.model_id = op->id.text; /* the layers below know no models */
   pthread_mutex_lock(&op->progress_lock);
-  op->progress(op->progress_user, &named);
+  if (op->held) tell_waiters(op->held, &named);
+  if (op->progress) op->progress(op->progress_user, &named);
+  pthread_mutex_unlock(&op->progress_lock);
+}
+
+void operation_hold(struct operation *op, struct cache_lock *lock) {
+  pthread_mutex_lock(&op->progress_lock);
+  op->held = lock;
   pthread_mutex_unlock(&op->progress_lock);
 }
 
@@ -45,23 +61,22 @@ static void make_call(struct operation *op, const struct hoist_call_options *opt
   /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */
   if (options->cancel)
     op->call.cancel = (const atomic_int *)(const void *)&options->cancel->private_;
-  if (options->progress) {
-    op->progress = options->progress;
-    op->progress_user = options->progress_user;
-    op->call.progress = forward_progress;
-    op->call.progress_user = op;
-  }
+  op->progress = options->progress;
+  op->progress_user = options->progress_user;
+  op->call.progress = forward_progress;
+  op->call.progress_user = op;
 }
 
-enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
-                                  const char *model_id, const struct hoist_call_options *options) {
+enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *hoist,
+                                           const char *span_name,
+                                           const struct hoist_call_options *options) {
   static const struct hoist_call_options defaults = {0};
   if (!options) options = &defaults;
   op->hoist = hoist;
+  op->id = (struct model_id){.text = ""};
   op->started_ns = clock_monotonic_ns();
   op->error = (struct hoist_error){0};
-  op->progress = NULL;
-  op->progress_user = NULL;
+  op->held = NULL;
   op->cache_hit = 0;
   op->lookup_counted = 0;
   op->downloaded_bytes = 0;
@@ -73,8 +88,15 @@ enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, con
         &op->error, HOIST_INVALID,
         "this hoist object was opened by process %ld before a fork: open one in each process",
         (long)hoist->owner);
+  return HOIST_OK;
+}
+
+enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
+                                  const char *model_id, const struct hoist_call_options *options) {
+  enum hoist_status status = operation_begin_on_cache(op, hoist, span_name, options);
+  if (status != HOIST_OK) return status;
   if (!model_id) return hoist_fail(&op->error, HOIST_INVALID, "no model id was given");
-  enum hoist_status status = model_id_parse(model_id, &op->id, &op->error);
+  status = model_id_parse(model_id, &op->id, &op->error);
   if (status != HOIST_OK) return status;
   hoist_span_set_string(&op->span, "model.id", op->id.text);
   return call_check(&op->call, op->id.text, &op->error);
@@ -86,7 +108,14 @@ double operation_seconds(const struct operation *op) {
 
 void operation_report(struct operation *op, struct hoist_progress event) {
   event.model_id = op->id.text;
-  if (op->call.progress) op->call.progress(op->call.progress_user, &event);
+  op->call.progress(op->call.progress_user, &event);
+}
+
+void operation_warn(struct operation *op, const char *message) {
+  const struct hoist_attr text = {
+      .key = "message", .type = HOIST_ATTR_STRING, .value = {.string = message}};
+  hoist_span_add_event(&op->span, "hoist.warning", &text, 1);
+  operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_WARNING, .message = message});
 }
 
 static enum hoist_status add_size(void *user, const struct cache_listing *l,

@@ -16,9 +16,10 @@ struct operation {
   struct hoist_span span;
   struct hoist_error error; /* where every step below reports */
   uint64_t started_ns;
-  pthread_mutex_t progress_lock; /* one progress event at a time */
+  pthread_mutex_t progress_lock; /* one progress event at a time; guards the next three */
   void (*progress)(void *user, const struct hoist_progress *event);
   void *progress_user;
+  struct cache_lock *held; /* whose waiters hear of progress, too; NULL: none */
   /* What is learnt on the way */
   int cache_hit;
   int lookup_counted;
@@ -29,10 +30,19 @@ struct operation {
 HOIST_MUST_CHECK enum hoist_status operation_begin(struct operation *op, struct hoist *hoist,
                                                    const char *span_name, const char *model_id,
                                                    const struct hoist_call_options *options);
+/** As operation_begin, for a call on no model in particular. */
+HOIST_MUST_CHECK enum hoist_status operation_begin_on_cache(
+    struct operation *op, struct hoist *hoist, const char *span_name,
+    const struct hoist_call_options *options);
 /** Seconds since the beginning. */
 double operation_seconds(const struct operation *op);
+/** From now on those who wait for `lock` hear how far the operation is; NULL: nobody. */
+void operation_hold(struct operation *op, struct cache_lock *lock);
 /** Tells the progress callback; fills in the model's id. */
 void operation_report(struct operation *op, struct hoist_progress event);
+/** Says that something is not as it should be although the call goes on: to the progress callback, and
+ *  as an event of the root span. */
+void operation_warn(struct operation *op, const char *message);
 /** Sets the metric of the cache's size, by a look at every manifest; without telemetry it does not look.
  *  To be called when the cache has changed. */
 void operation_measure_cache(const struct operation *op);

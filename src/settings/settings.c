@@ -4,6 +4,7 @@
  * Reentrant. */
 #include "settings.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,43 @@ static bool parse_seconds(const char *text, uint32_t *ret_ms) {
   return true;
 }
 
+/* A power of 1000, or, with an "i", of 1024; 0: no unit of ours. */
+static uint64_t parse_unit(const char *text) {
+  static const char letters[] = "KMGT";
+  if (!*text || strcasecmp(text, "B") == 0) return 1;
+  const char *letter = memchr(letters, *text & ~0x20, sizeof letters - 1);
+  bool binary = letter && (text[1] == 'i' || text[1] == 'I');
+  const char *rest = text + 1 + binary;
+  if (!letter || (strcasecmp(rest, "B") != 0 && (*rest || binary))) return 0;
+  uint64_t unit = 1;
+  for (const char *p = letters; p <= letter; p++)
+    unit *= binary ? 1024 : 1000;
+  return unit;
+}
+
+/* Three decimals, because who wants more writes bytes. */
+bool settings_parse_bytes(const char *text, uint64_t *ret_bytes) {
+  size_t whole = strspn(text, "0123456789");
+  const char *decimals = text + whole + (text[whole] == '.');
+  size_t decimal_count = strspn(decimals, "0123456789");
+  const char *end = decimals + decimal_count;
+  uint64_t unit = parse_unit(end + strspn(end, " ")), thousandths = 0;
+  if (whole == 0 || (text[whole] == '.' && decimal_count == 0) || decimal_count > 3 || unit == 0)
+    return false;
+  for (size_t i = 0; i < whole + 3; i++) {
+    char digit = i < whole ? text[i] : i - whole < decimal_count ? decimals[i - whole] : '0';
+    if (__builtin_mul_overflow(thousandths, 10, &thousandths) ||
+        __builtin_add_overflow(thousandths, (uint64_t)(digit - '0'), &thousandths))
+      return false;
+  }
+  uint64_t bytes;
+  if (__builtin_mul_overflow(thousandths / 1000, unit, &bytes) ||
+      __builtin_add_overflow(bytes, thousandths % 1000 * unit / 1000, &bytes))
+    return false;
+  *ret_bytes = bytes;
+  return true;
+}
+
 static bool is_choice(const char *choices, const char *text) {
   size_t size = strlen(text);
   for (const char *p = choices; *p;) {
@@ -94,6 +132,8 @@ static bool store(const struct setting *setting, const char *text, void *target)
     return parse_seconds(text, target);
   case SETTING_COUNT:
     return parse_count(text, setting->min, setting->max, target);
+  case SETTING_BYTES:
+    return settings_parse_bytes(text, target);
   }
   return false;
 }
@@ -114,6 +154,8 @@ static const char *expected(const struct setting *setting, char *out, size_t siz
   case SETTING_COUNT:
     snprintf(out, size, "a whole number from %u to %u", setting->min, setting->max);
     return out;
+  case SETTING_BYTES:
+    return "a number of bytes, such as 10G, 500M or 1.5GiB";
   }
   return "something else";
 }
@@ -156,7 +198,7 @@ static void format_text(const struct setting *setting, const char *text, char *o
 }
 
 /* Zero where it stands for "not set". */
-static bool is_absent(const struct setting *setting, uint32_t number) {
+static bool is_absent(const struct setting *setting, uint64_t number) {
   return number == 0 && setting->fallback;
 }
 
@@ -187,6 +229,12 @@ bool settings_format(const struct hoist_config *config, const struct setting *se
       snprintf(out, SETTING_TEXT_SIZE, "%u s", number / 1000);
     else
       snprintf(out, SETTING_TEXT_SIZE, "%u ms", number);
+    return true;
+  }
+  case SETTING_BYTES: {
+    uint64_t bytes = *(const uint64_t *)value;
+    if (is_absent(setting, bytes)) return false;
+    snprintf(out, SETTING_TEXT_SIZE, "%" PRIu64 " bytes", bytes);
     return true;
   }
   }

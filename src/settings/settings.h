@@ -18,7 +18,8 @@ enum setting_type {
   SETTING_CHOICE,  /* one of `choices` */
   SETTING_BOOL,    /* int: 0 or 1 */
   SETTING_SECONDS, /* uint32_t in milliseconds; written in seconds, decimals allowed */
-  SETTING_COUNT    /* uint32_t within min..max */
+  SETTING_COUNT,   /* uint32_t within min..max */
+  SETTING_BYTES    /* uint64_t; written with a unit: 10G, 500M, 1.5GiB */
 };
 
 #define SETTING_MAX_ENV 3
@@ -50,6 +51,10 @@ const char *settings_variable(const struct setting *setting, settings_get_env ge
 HOIST_MUST_CHECK enum hoist_status settings_set(struct hoist_config *config,
                                                 const struct setting *setting, const char *text,
                                                 const char *origin, struct hoist_error *err);
+
+/** Reads a number of bytes: a decimal number and a unit of K, M, G or T, which are powers of 1000, or KiB,
+ *  MiB, GiB, TiB; "10G", "10 GB" and "10000000000" are the same. False on anything else. */
+bool settings_parse_bytes(const char *text, uint64_t *ret_bytes);
 
 #define SETTING_TEXT_SIZE 4352
 /** The value for people: secrets only as "set", URLs without their secrets, durations as "30 s".

@@ -10,6 +10,10 @@ static const struct setting table[] = {
     {MEMBER(cache_dir), .env = {"HOIST_CACHE_DIR", "MODEL_CACHE_DIR"}, .type = SETTING_PATH,
      .fallback = "$XDG_CACHE_HOME/hoist, else ~/.cache/hoist",
      .description = "Directory the models are kept in."},
+    {MEMBER(cache_max_bytes), .env = {"HOIST_CACHE_MAX_SIZE"}, .type = SETTING_BYTES,
+     .initial = "0", .fallback = "none",
+     .description = "Bound on the size of all models in the cache: the least recently used ones "
+                    "are removed after a download; 0 is no bound."},
     {MEMBER(sources), .env = {"HOIST_SOURCES"}, .type = SETTING_STRING,
      .fallback = "s3 if a bucket is set, then roboflow_api if a key is set",
      .description = "Where models are looked for, in order, comma-separated: s3, roboflow_api, "
@@ -71,7 +75,8 @@ static const struct setting table[] = {
     {DURATION(lock_timeout), .env = {"MODEL_LOCK_ACQUIRE_TIMEOUT"}, .type = SETTING_SECONDS,
      .initial = "0", .fallback = "none: as long as the other process lives",
      .description =
-         "Longest wait for another process that downloads the same model; 0 is no limit."},
+         "Longest wait for another process that downloads the same model and gets no further; 0 is "
+         "no limit."},
 
     {MEMBER(onnxruntime), .env = {"HOIST_ONNXRUNTIME"}, .type = SETTING_PATH,
      .fallback = "searched for", .description = "Path of the ONNX Runtime library."},

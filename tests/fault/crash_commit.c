@@ -39,6 +39,7 @@ struct scenario {
   bool has_old, has_inner; /* published before: the old model, another one inside it */
   bool no_exchange;
   bool removes;
+  bool evicts;       /* a removal, by a clean-up */
   unsigned may_find; /* after the accident */
 };
 
@@ -51,7 +52,16 @@ static void prepare(struct fixture *f, const struct scenario *s) {
     assert_int_equal(model_publish(f->cache, "a/1", inner_files, NULL, NULL), HOIST_OK);
 }
 
+static enum hoist_status clean_up(struct fixture *f, struct hoist_error *err) {
+  const struct cache_limits limits = {.max_bytes = 0, .max_unused_s = UINT64_MAX};
+  struct cache_cleanup done = {.models = 0};
+  enum hoist_status status = cache_evict(&no_limits, f->cache, &limits, &done, err);
+  if (status == HOIST_OK) status = cache_sweep(&no_limits, f->cache, 0, &done, err);
+  return status;
+}
+
 static enum hoist_status act(struct fixture *f, const struct scenario *s, struct hoist_error *err) {
+  if (s->evicts) return clean_up(f, err);
   if (s->removes) return model_remove(f->cache, s->id, NULL, err);
   return model_publish(f->cache, s->id, new_files, NULL, err);
 }
@@ -106,7 +116,7 @@ static void check_recovery(struct fixture *f, const struct scenario *s, long n) 
   assert_false(path_exists(f, path));
   if (s->has_inner)
     assert_int_equal(model_check(f->cache, "a/1", inner_files, NULL), HOIST_OK);
-  else if (s->removes)
+  else if (s->removes && !s->evicts) /* nobody evicts a directory that is empty by then */
     assert_false(path_exists(f, s->id));
 }
 
@@ -162,6 +172,11 @@ static void test_a_removal_around_another_model_is_done_or_not(void **state) {
       .id = "a", .has_old = true, .has_inner = true, .removes = true, .may_find = NOTHING | OLD});
 }
 
+static void test_an_eviction_is_done_or_not_and_the_next_clean_up_leaves_nothing(void **state) {
+  kill_at_every_step(&(struct scenario){
+      .id = "coco/3", .has_old = true, .removes = true, .evicts = true, .may_find = NOTHING | OLD});
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_first_publication_is_whole_or_nothing),
@@ -171,6 +186,7 @@ int main(void) {
       cmocka_unit_test(test_a_replacement_around_another_model_is_never_half_done),
       cmocka_unit_test(test_a_removal_is_done_or_not),
       cmocka_unit_test(test_a_removal_around_another_model_is_done_or_not),
+      cmocka_unit_test(test_an_eviction_is_done_or_not_and_the_next_clean_up_leaves_nothing),
   };
   return cmocka_run_group_tests_name("crash_commit", tests, NULL, NULL);
 }

@@ -5,11 +5,10 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { assertNoSecrets, assertSoundTrace, hoist, listTree, tempDir } from '../lib/harness.mjs';
+import { assertNoSecrets, assertSoundTrace, hoist, listTree, mountSmall, tempDir } from '../lib/harness.mjs';
 import { startOrigin } from '../origin/origin.mjs';
 import { makeWorld, marker, modelFiles, modelId, putModel, writeModel } from './world.mjs';
 
@@ -141,14 +140,6 @@ test('a certificate nobody vouches for, and then one that is trusted', async (t)
   const trusted = await hoist(['load', modelId, '-q'], { env: { ...env, HOIST_CA_FILE: tlsOrigin.certificate } });
   assert.equal(trusted.rc, 0, trusted.output);
 });
-
-/** A small file system of its own, gone when the test ends. */
-function mountSmall(t, size) {
-  const mount = mkdtempSync(join(tmpdir(), 'hoist-mount-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mount]);
-  t.after(() => { execFileSync('umount', ['-l', mount]); rmdirSync(mount); });
-  return mount;
-}
 
 test('a full disk: a clean error, nothing left', async (t) => {
   world.receiver.reset();

@@ -5,8 +5,8 @@
 // and the search for secrets in everything a run left behind.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +43,14 @@ export function tempDir(t, prefix = 'hoist-test-') {
   const cleanUp = () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   if (typeof t === 'function') t(cleanUp); else t.after(cleanUp);
   return dir;
+}
+
+/** A small file system of its own, gone when the test ends. */
+export function mountSmall(t, size) {
+  const mount = mkdtempSync(join(tmpdir(), 'hoist-mount-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', mount]);
+  t.after(() => { execFileSync('umount', ['-l', mount]); rmdirSync(mount); });
+  return mount;
 }
 
 /** Every file below `dir` as sorted relative paths; directories end in `/`. */

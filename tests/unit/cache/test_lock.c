@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locks: who keeps whom out, how long, and what ends the waiting. No test relies on how long anything
  * takes: whatever is waited for happens inside the injected sleep. */
-#include <hoist/telemetry.h>
+#include <hoist/hoist.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "cache_fixture.h"
+#include "cache_internal.h"
 #include "clock.h"
 #include "fs.h"
 
@@ -228,6 +229,112 @@ static void test_a_waiter_gets_the_lock_of_a_process_that_was_killed(void **stat
   HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
   assert_int_equal(cache_lock(&call, f->cache, &id, &lock, NULL), HOIST_OK);
   assert_int_equal(w.sleeps, 2);
+}
+
+/* ---- what the holder tells --------------------------------------------------------------- */
+
+struct watching {
+  struct cache_lock *held; /* unlocked after the last step */
+  int sleeps, events;
+  struct {
+    int64_t pid, done, total;
+  } seen[16];
+};
+
+static void see(void *user, const struct hoist_progress *event) {
+  struct watching *w = user;
+  assert_int_equal(event->kind, HOIST_PROGRESS_WAIT);
+  assert_non_null(event->message);
+  assert_in_range(w->events, 0, 15);
+  w->seen[w->events].pid = event->waiting_for_pid;
+  w->seen[w->events].done = event->total_done;
+  w->seen[w->events++].total = event->total_bytes;
+}
+
+static void get_further(void *user, uint64_t ns) {
+  struct watching *w = user;
+  switch (w->sleeps++) {
+  case 2:
+    cache_lock_tell(w->held, 0, 1000, 1);
+    break;
+  case 4:
+    cache_lock_tell(w->held, 10, 1000, 0); /* so soon after the last time: not written */
+    break;
+  case 6:
+    w->held->told_ns -= NS_PER_S;
+    cache_lock_tell(w->held, 400, 1000, 0);
+    break;
+  case 8:
+    cache_lock_tell(w->held, 1000, 1000, 1);
+    break;
+  case 10:
+    cache_unlock(HOIST_TAKE(w->held));
+    break;
+  }
+}
+
+static void test_a_waiter_sees_how_far_the_holder_is(void **state) {
+  struct fixture *f = *state;
+  struct watching w = {.held = lock_of(f, "a/1")};
+  const struct call call = {
+      .sleep = get_further, .sleep_user = &w, .progress = see, .progress_user = &w};
+  struct model_id id = id_of("a/1");
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  assert_int_equal(cache_lock(&call, f->cache, &id, &lock, NULL), HOIST_OK);
+  static const int64_t expected[][2] = {{0, -1}, {0, 1000}, {400, 1000}, {1000, 1000}};
+  assert_int_equal(w.events, 4); /* only what is new is told */
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(w.seen[i].pid, getpid());
+    assert_int_equal(w.seen[i].done, expected[i][0]);
+    assert_int_equal(w.seen[i].total, expected[i][1]);
+  }
+}
+
+/* Each sleep is 100 ms of the patience; in the first ones the holder gets further. */
+struct impatience {
+  struct cache_lock *held;
+  int sleeps, steps;
+};
+
+static void sleep_really(void *user, uint64_t ns) {
+  struct impatience *w = user;
+  usleep(10000);
+  if (w->sleeps++ < w->steps) cache_lock_tell(w->held, w->sleeps, 1000, 1);
+}
+
+static void test_patience_is_counted_from_the_last_progress(void **state) {
+  struct fixture *f = *state;
+  struct impatience w = {.held = lock_of(f, "a/1"), .steps = 30};
+  const struct call call = {.sleep = sleep_really, .sleep_user = &w};
+  struct model_id id = id_of("a/1");
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  struct hoist_error err;
+  cache_set_patience(f->cache, 100 * NS_PER_MS);
+  assert_int_equal(cache_lock(&call, f->cache, &id, &lock, &err), HOIST_UNAVAILABLE);
+  assert_true(w.sleeps > w.steps); /* 300 ms of a holder at work were no reason to give up */
+  assert_message(&err, "to finish with a/1, at it for ");
+  assert_message(&err, "without progress for 1");
+  assert_message(&err, "raise MODEL_LOCK_ACQUIRE_TIMEOUT");
+  cache_unlock(w.held);
+}
+
+static void test_damaged_texts_in_a_lock_file_are_only_not_believed(void **state) {
+  static const char *const texts[] = {"", "x", "-4 1", "99999999999999999999 1", "0 0 0 0 0"};
+  struct fixture *f = *state;
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    struct waiting w = {.event_at = 2};
+    struct call call = call_of(&w);
+    call.cancel = &w.cancel;
+    struct cache_lock *held = lock_of(f, "a/1");
+    assert_int_equal(ftruncate(held->fd, 0), 0);
+    assert_int_equal(pwrite(held->fd, texts[i], strlen(texts[i]), 0), strlen(texts[i]));
+    struct model_id id = id_of("a/1");
+    HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+    struct hoist_error err;
+    assert_int_equal(cache_lock(&call, f->cache, &id, &lock, &err), HOIST_CANCELLED);
+    assert_message(&err, "waiting for another process to finish with a/1");
+    cache_unlock(held);
+  }
 }
 
 /* ---- the tree lock ----------------------------------------------------------------------- */
@@ -471,6 +578,9 @@ int main(void) {
       CASE(test_a_waiter_can_be_cancelled_and_says_whom_it_waited_for),
       CASE(test_a_waiter_gives_up_at_its_deadline),
       CASE(test_a_waiter_gets_the_lock_of_a_process_that_was_killed),
+      CASE(test_a_waiter_sees_how_far_the_holder_is),
+      CASE(test_patience_is_counted_from_the_last_progress),
+      CASE(test_damaged_texts_in_a_lock_file_are_only_not_believed),
       CASE(test_publishing_waits_for_who_is_changing_directories),
       CASE(test_looking_under_the_lock_keeps_it_unless_there_is_a_hit),
       CASE(test_of_eight_threads_one_commits_and_seven_find),

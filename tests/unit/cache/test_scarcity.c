@@ -192,6 +192,41 @@ static void test_a_disk_that_fills_up_while_staging_leaves_the_old_model(void **
   run_on_small_disk(fill_while_staging, state);
 }
 
+static int reserve_room(void *user) {
+  struct fixture *f = user;
+  if (!mount_small_disk(f)) return NO_NAMESPACE;
+  char names[][2] = {"a", "b", "c"};
+  struct manifest_file planned_files[] = {{.name = names[0], .size = 100000},
+                                          {.name = names[1], .size = 200000},
+                                          {.name = names[2], .size = FILE_SIZE_UNKNOWN}};
+  const struct manifest planned = {.files = planned_files, .file_count = 3};
+  struct model_id id = id_of("a/1");
+  struct cache_lock *lock = NULL;
+  struct cache_txn *txn = NULL;
+  struct hoist_error err;
+  struct stat st;
+  int a = -1, b = -1, c = -1;
+  expect(cache_lock(&no_limits, f->cache, &id, &lock, NULL) == HOIST_OK, "lock");
+  expect(cache_begin(&no_limits, lock, 0, &txn, NULL) == HOIST_OK, "begin");
+  cache_txn_expect(txn, &planned);
+  expect(cache_txn_create(txn, "a", &a, NULL) == HOIST_OK, "create a");
+  expect(fstat(a, &st) == 0 && st.st_size == 0 && st.st_blocks * 512 >= 100000, "room for a");
+  expect_status(cache_txn_create(txn, "b", &b, &err), HOIST_NO_SPACE, &err,
+                "reserving 200 KB for b in the cache ");
+  expect(b == -1, "no descriptor of b");
+  expect(cache_txn_create(txn, "c", &c, NULL) == HOIST_OK, "create c");
+  close(a);
+  close(c);
+  cache_discard(txn);
+  expect(path_count(f, ".hoist/staging") == 0, "nothing staged");
+  cache_unlock(lock);
+  return unmet;
+}
+
+static void test_room_for_files_of_known_size_is_reserved_before_they_come(void **state) {
+  run_on_small_disk(reserve_room, state);
+}
+
 static void fill_disk(struct fixture *f) {
   char path[128];
   snprintf(path, sizeof path, "%s/filler", f->root);
@@ -297,6 +332,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(test_a_read_only_cache_can_be_read_and_says_why_not_written),
       CASE(test_a_read_only_copy_without_lock_files_can_be_read),
+      CASE(test_room_for_files_of_known_size_is_reserved_before_they_come),
       CASE(test_a_disk_that_fills_up_while_staging_leaves_the_old_model),
       CASE(test_a_disk_that_is_full_at_the_commit_leaves_the_old_model),
       CASE(test_a_file_size_limit_is_no_space),

@@ -228,6 +228,29 @@ enum hoist_status hoist_list(struct hoist *hoist,
   return HOIST_OK;
 }
 
+enum hoist_status hoist_gc(struct hoist *hoist, const struct hoist_gc_options *gc,
+                           const struct hoist_call_options *options,
+                           struct hoist_gc_result *ret_result, struct hoist_error *err) {
+  const struct hoist_gc_item items[] = {
+      {.model_id = "old/1", .path = "old/1", .reason = "size", .size_bytes = 442000},
+      {.path = ".hoist/staging/x.1", .reason = "staging", .size_bytes = 1000},
+      {.path = ".hoist/locks/x.lock", .reason = "lock"},
+  };
+  fake_hoist.gc = *gc;
+  for (size_t i = 0; i < 3; i++)
+    gc->removed(gc->user, &items[i]);
+  if (fake_hoist.gc_status != HOIST_OK)
+    return hoist_fail(err, fake_hoist.gc_status, "/cache cannot be cleaned up");
+  *ret_result = (struct hoist_gc_result){.removed_models = 1,
+                                         .removed_leftovers = 1,
+                                         .removed_locks = 1,
+                                         .freed_bytes = 443000,
+                                         .busy_models = fake_hoist.gc_busy,
+                                         .models = 2,
+                                         .models_bytes = 884000};
+  return HOIST_OK;
+}
+
 enum hoist_status hoist_diagnose(struct hoist *hoist, const struct hoist_call_options *options,
                                  void (*report)(void *user, const struct hoist_finding *finding),
                                  void *user, struct hoist_error *err) {

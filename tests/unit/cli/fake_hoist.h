@@ -25,6 +25,9 @@ struct fake_hoist {
   enum hoist_status open_status, list_status;
   enum hoist_status finding_status; /* of "source s3" */
   enum hoist_status diagnose_status;
+  enum hoist_status gc_status;
+  size_t gc_busy;
+  struct hoist_gc_options gc; /* as handed over */
 };
 extern struct fake_hoist fake_hoist;
 

@@ -150,6 +150,14 @@ static void test_wrong_command_lines_are_refused(void **state) {
       {"hoist info a b", "info: unexpected argument 'b'"},
       {"hoist ls --waterfall", "ls draws no waterfall"},
       {"hoist ls --bogus", "unknown option '--bogus'"},
+      {"hoist ls --max-size 1G", "ls: --max-size is an option of 'hoist gc' only"},
+      {"hoist rm --dry-run a/1", "rm: --dry-run is an option of 'hoist gc' only"},
+      {"hoist gc a/1", "gc: unexpected argument 'a/1'"},
+      {"hoist gc --max-size ten", "--max-size is 'ten': expected a number of bytes, such as 10G"},
+      {"hoist gc --max-size -1", "--max-size is '-1'"},
+      {"hoist gc --max-age 30", "--max-age is '30': expected a time, such as 30d"},
+      {"hoist gc --max-age 1.5d", "--max-age is '1.5d'"},
+      {"hoist gc --max-age 99999999999999999999w", "--max-age is '99999999999999999999w'"},
       {"hoist ls --connections many", "--connections is 'many'"},
       {"hoist pull s3://bucket/prefix DIR", "s3://bucket/prefix is a place, not a model id"},
       {"hoist help frobnicate", "there is no command 'frobnicate'"},
@@ -419,7 +427,8 @@ static void test_ls_is_a_table_with_a_total(void **state) {
   fake_hoist.list_count = 2;
   run_line("hoist ls");
   assert_int_equal(run.code, 0);
-  assert_says(&run.out, "MODEL              SIZE   FILES  SOURCE            AGE\n");
+  assert_says(&run.out,
+              "MODEL              SIZE   FILES  SOURCE            AGE              USED\n");
   assert_says(&run.out, "m1/1             442 KB       3  s3                ");
   assert_says(&run.out, "\n2 models, 884 KB\n");
   fake_hoist.list_problem = "the manifest is damaged";
@@ -437,6 +446,58 @@ static void test_ls_is_one_object_for_programs(void **state) {
   assert_int_equal(json_array_size(json_object_get(json, "models")), 2);
   assert_int_equal(json_integer_value(json_object_get(json, "total_bytes")), 884000);
   json_decref(json);
+}
+
+static void test_gc_says_what_it_removed_and_how_much_that_was(void **state) {
+  run_line("hoist gc --max-size 10G --max-age 30d");
+  assert_int_equal(run.code, 0);
+  assert_int_equal(fake_hoist.gc.limit_size, 1);
+  assert_int_equal(fake_hoist.gc.max_bytes, 10000000000);
+  assert_int_equal(fake_hoist.gc.limit_age, 1);
+  assert_int_equal(fake_hoist.gc.max_age_s, 30 * 86400);
+  assert_int_equal(fake_hoist.gc.dry_run, 0);
+  assert_says(&run.out, "removed old/1, 442 KB, used ");
+  assert_says(&run.out, "removed .hoist/staging/x.1, 1.00 KB, left by a download that was killed\n"
+                        "443 KB freed; 2 models, 884 KB in the cache\n");
+  assert_string_equal(run.err.text, "");
+}
+
+static void test_gc_can_only_say_what_it_would_do(void **state) {
+  run_line("hoist gc --dry-run");
+  assert_int_equal(run.code, 0);
+  assert_int_equal(fake_hoist.gc.dry_run, 1);
+  assert_int_equal(fake_hoist.gc.limit_size, 0);
+  assert_int_equal(fake_hoist.gc.limit_age, 0);
+  assert_says(&run.out, "would remove old/1, 442 KB");
+  assert_says(&run.out, "would be 443 KB freed; 2 models");
+}
+
+static void test_gc_warns_of_models_that_had_to_stay(void **state) {
+  fake_hoist.gc_busy = 2;
+  run_line("hoist gc --max-size 0");
+  assert_int_equal(run.code, 0);
+  assert_string_equal(run.err.text, "hoist: warning: 2 models stayed although the limits ask for "
+                                    "them: in use just now\n");
+}
+
+static void test_gc_is_one_object_a_line_for_programs(void **state) {
+  run_line("hoist gc --json");
+  json_t *item = json_line(0), *lock = json_line(2), *result = json_line(3);
+  assert_string_equal(json_string_value(json_object_get(item, "event")), "removed");
+  assert_string_equal(json_string_value(json_object_get(item, "model_id")), "old/1");
+  assert_string_equal(json_string_value(json_object_get(item, "reason")), "size");
+  assert_string_equal(json_string_value(json_object_get(lock, "path")), ".hoist/locks/x.lock");
+  assert_null(json_object_get(lock, "model_id"));
+  assert_string_equal(json_string_value(json_object_get(result, "event")), "result");
+  assert_int_equal(json_integer_value(json_object_get(result, "freed_bytes")), 443000);
+  assert_int_equal(json_integer_value(json_object_get(result, "removed_locks")), 1);
+  json_decref(item);
+  json_decref(lock);
+  json_decref(result);
+  fake_hoist.gc_status = HOIST_DENIED;
+  run_line("hoist gc");
+  assert_int_equal(run.code, 4);
+  assert_string_equal(run.err.text, "hoist: /cache cannot be cleaned up\n");
 }
 
 static void test_verify_without_ids_verifies_all(void **state) {
@@ -721,6 +782,10 @@ int main(void) {
       TEST(test_ls_is_a_table_with_a_total),
       TEST(test_ls_is_one_object_for_programs),
       TEST(test_verify_without_ids_verifies_all),
+      TEST(test_gc_says_what_it_removed_and_how_much_that_was),
+      TEST(test_gc_can_only_say_what_it_would_do),
+      TEST(test_gc_warns_of_models_that_had_to_stay),
+      TEST(test_gc_is_one_object_a_line_for_programs),
       TEST(test_info_describes_or_says_what_is_wrong),
       TEST(test_config_shows_values_origins_and_no_secret),
       TEST(test_doctor_exits_with_the_first_failure),

@@ -94,6 +94,70 @@ static void test_plain_lines_tell_of_waiting_and_falling_through(void **state) {
   capture_free(&s.out);
 }
 
+static void tell_wait(struct scene *s, int64_t done) {
+  tell(s, (struct hoist_progress){.kind = HOIST_PROGRESS_WAIT,
+                                  .message = "waiting for process 42 to finish with faces/1",
+                                  .waiting_for_pid = 42,
+                                  .total_done = done,
+                                  .total_bytes = 2000});
+}
+
+static void test_plain_lines_show_the_progress_of_the_process_waited_for(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_PLAIN);
+  for (int i = 0; i < 14; i++) {
+    tell_wait(&s, i * 50);
+    fake_now_ns += 500 * NS_PER_MS;
+  }
+  tell(&s, (struct hoist_progress){.kind = HOIST_PROGRESS_DONE});
+  progress_end(&s.progress);
+  assert_string_equal(capture_end(&s.out),
+                      "faces/1: waiting for process 42, which is downloading it\n"
+                      "faces/1: still waiting, it has 300 B / 2.00 KB, 100 B/s, 17 s left\n"
+                      "faces/1: still waiting, it has 600 B / 2.00 KB, 100 B/s, 14 s left\n");
+  capture_free(&s.out);
+}
+
+static void test_a_bar_shows_the_progress_of_the_process_waited_for(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_BARS);
+  tell_wait(&s, 0);
+  fake_now_ns += NS_PER_S;
+  tell_wait(&s, 1000);
+  fflush(s.out.stream);
+  assert_non_null(strstr(s.out.text, "faces/1: waiting for process 42, which is downloading it"));
+  assert_non_null(strstr(s.out.text, "in total"));
+  assert_non_null(strstr(s.out.text, "  50 % 1.00 KB / 2.00 KB"));
+  tell(&s, (struct hoist_progress){.kind = HOIST_PROGRESS_SESSION});
+  fflush(s.out.stream);
+  const char *last = strrchr(s.out.text, ':');
+  assert_null(strstr(last, "in total")); /* the bar goes with the wait */
+  progress_end(&s.progress);
+  capture_end(&s.out);
+  capture_free(&s.out);
+}
+
+static void test_programs_learn_whom_they_wait_for(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_JSON);
+  tell_wait(&s, 10);
+  assert_string_equal(capture_end(&s.out),
+                      "{\"event\":\"progress\",\"kind\":\"wait\",\"model_id\":\"faces/1\","
+                      "\"waiting_for_pid\":42,\"total_done\":10,\"total_bytes\":2000,"
+                      "\"message\":\"waiting for process 42 to finish with faces/1\"}\n");
+  capture_free(&s.out);
+}
+
+static void test_a_warning_is_a_line_of_its_own(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_PLAIN);
+  s.progress.term.tty = false;
+  tell(&s, (struct hoist_progress){.kind = HOIST_PROGRESS_WARNING, .message = "the cache is full"});
+  progress_end(&s.progress);
+  assert_string_equal(capture_end(&s.out), "hoist: warning: the cache is full\n");
+  capture_free(&s.out);
+}
+
 static void test_silence_is_silent(void **state) {
   struct scene s;
   begin(&s, PROGRESS_SILENT);
@@ -269,6 +333,10 @@ int main(void) {
       cmocka_unit_test(test_plain_lines_come_every_three_seconds_and_at_file_ends),
       cmocka_unit_test(test_plain_lines_tell_of_waiting_and_falling_through),
       cmocka_unit_test(test_silence_is_silent),
+      cmocka_unit_test(test_plain_lines_show_the_progress_of_the_process_waited_for),
+      cmocka_unit_test(test_a_bar_shows_the_progress_of_the_process_waited_for),
+      cmocka_unit_test(test_programs_learn_whom_they_wait_for),
+      cmocka_unit_test(test_a_warning_is_a_line_of_its_own),
       cmocka_unit_test(test_bars_are_redrawn_ten_times_a_second_at_most),
       cmocka_unit_test(test_a_frame_shows_each_file_in_flight_and_the_total),
       cmocka_unit_test(test_the_bars_leave_nothing_behind),

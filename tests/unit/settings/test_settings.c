@@ -126,6 +126,13 @@ static void test_values_are_read_by_their_type(void **state) {
       {"ROBOFLOW_API_REQUEST_TIMEOUT", "4294967.295", "request_timeout", "4294967295 ms"},
       {"HOIST_STALL_TIMEOUT", "0", "stall_timeout", "0 s"},
       {"HOIST_S3_ADDRESSING", "virtual", "addressing", "virtual"},
+      {"HOIST_CACHE_MAX_SIZE", "10G", "cache_max_bytes", "10000000000 bytes"},
+      {"HOIST_CACHE_MAX_SIZE", "10 gb", "cache_max_bytes", "10000000000 bytes"},
+      {"HOIST_CACHE_MAX_SIZE", "1.5GiB", "cache_max_bytes", "1610612736 bytes"},
+      {"HOIST_CACHE_MAX_SIZE", "0.001k", "cache_max_bytes", "1 bytes"},
+      {"HOIST_CACHE_MAX_SIZE", "512", "cache_max_bytes", "512 bytes"},
+      {"HOIST_CACHE_MAX_SIZE", "12345678901234B", "cache_max_bytes", "12345678901234 bytes"},
+      {"HOIST_CACHE_MAX_SIZE", "18446T", "cache_max_bytes", "18446000000000000 bytes"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const char *const variables[] = {cases[i].variable, cases[i].value, NULL};
@@ -274,7 +281,8 @@ static void test_the_cache_directory_follows_xdg(void **state) {
 
 /* ---- docs/configuration.md ------------------------------------------------------------------- */
 
-static const char *const type_words[] = {"text", "path", "URL", NULL, "true or false", "seconds"};
+static const char *const type_words[] = {"text",          "path",    "URL", NULL,
+                                         "true or false", "seconds", NULL,  "bytes"};
 
 static void type_text(const struct setting *s, char *out, size_t size) {
   if (s->type == SETTING_CHOICE) {

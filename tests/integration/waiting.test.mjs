@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Waiting for the download of another process: seeing how far it is, for as long as it gets further, and
+// taking over when it dies.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { hoist, hoistOk, jsonLines, listTree, named, start, tempDir } from '../lib/harness.mjs';
+import { makeWorld, modelFiles, modelId, totalBytes } from './world.mjs';
+
+const world = await makeWorld(after);
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+const weights = () => world.origin.requests({ path: /weights\.onnx$/ }).filter((r) => r.method === 'GET');
+const size = modelFiles['weights.onnx'].length;
+const drip = (seconds) => ({ path: 'weights\\.onnx', drip: { bytes: Math.ceil(size / (seconds * 20)), ms: 50 } });
+
+/** A process that is downloading the model, in an empty cache. */
+async function holder(t, rule, more = {}) {
+  world.origin.reset();
+  world.receiver.reset();
+  world.origin.script([rule]);
+  const cache = tempDir(t);
+  const env = world.env(cache, { HOIST_SOURCES: 's3', ...more });
+  const process = start(['pull', modelId, '-q'], { env });
+  for (let i = 0; i < 400 && weights().length === 0; i++) await sleep(10);
+  return { cache, env, process };
+}
+
+test('a waiter shows the progress of the process it waits for', async (t) => {
+  const { env, process } = await holder(t, drip(4));
+  const [programs, people] = await Promise.all([hoistOk(['pull', modelId, '--json'], { env }), hoistOk(['pull', modelId], { env })]);
+  assert.equal((await process.done).rc, 0);
+  assert.equal(weights().length, 1);
+  const waits = jsonLines(programs.stdout).filter((event) => event.kind === 'wait');
+  assert.ok(waits.length >= 3, `${waits.length} events`);
+  for (const event of waits) assert.equal(event.waiting_for_pid, process.child.pid);
+  const done = waits.map((event) => event.total_done);
+  assert.deepEqual(done, done.toSorted((a, b) => a - b));
+  assert.equal(waits.at(-1).total_bytes, totalBytes);
+  assert.ok(done.some((bytes) => bytes > 0 && bytes < totalBytes), `${done}`);
+  assert.match(people.stderr, new RegExp(`faces/1: waiting for process ${process.child.pid}, which is downloading it\n`));
+  assert.match(people.stderr, /faces\/1: still waiting, it has [\d.]+ KB \/ [\d.]+ KB, .*B\/s/);
+});
+
+test('patience is for a holder that gets no further', async (t) => {
+  const moving = await holder(t, drip(4), { MODEL_LOCK_ACQUIRE_TIMEOUT: '1.5' });
+  const patient = await hoistOk(['pull', modelId, '-q'], { env: moving.env }); // took longer than the limit
+  assert.ok(patient.durationMs > 1500, `${patient.durationMs} ms`);
+  assert.equal((await moving.process.done).rc, 0);
+
+  const stuck = await holder(t, { path: 'weights', stall: true, at: 0.5 }, { MODEL_LOCK_ACQUIRE_TIMEOUT: '1.5' });
+  const result = await hoist(['pull', modelId], { env: stuck.env });
+  stuck.process.child.kill('SIGKILL');
+  await stuck.process.done;
+  assert.equal(result.rc, 5, result.output);
+  assert.match(result.stderr, /waiting for process \d+ to finish with faces\/1, .* without progress for 1\d\d\d ms/);
+  assert.match(result.stderr, /raise MODEL_LOCK_ACQUIRE_TIMEOUT/);
+});
+
+test('of two waiters, one takes over from a holder that was killed', async (t) => {
+  const { cache, env, process } = await holder(t, { path: 'weights', stall: true, at: 0.5 });
+  const waiters = [hoist(['load', modelId, '-q'], { env }), hoist(['load', modelId, '-q'], { env })];
+  await sleep(500);
+  world.origin.script([{ path: 'weights', delayMs: 500, times: 0 }]);
+  process.child.kill('SIGKILL');
+  await process.done;
+  for (const result of await Promise.all(waiters)) assert.equal(result.rc, 0, result.output);
+  assert.equal(weights().length, 2); // the one that was killed, and one more
+  const spans = world.receiver.spans();
+  assert.equal(named(spans, 'model.cache.lock_wait').length, 2);
+  assert.equal(named(spans, 'model.artifacts.download').length, 1);
+  assert.deepEqual(readFileSync(join(cache, modelId, 'weights.onnx')), modelFiles['weights.onnx']);
+  assert.deepEqual(listTree(join(cache, '.hoist/staging')), []);
+});

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file system whose locks do nothing: flock is replaced at link time. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cache_fixture.h"
+#include "fs.h"
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+static enum { REAL, NOTHING, REFUSED } behaviour;
+
+int __wrap_flock(int fd, int operation) {
+  if (behaviour == REAL) return __real_flock(fd, operation);
+  if (behaviour == NOTHING) return 0;
+  errno = ENOLCK;
+  return -1;
+}
+
+static const struct made_file files[] = {{"weights.onnx", "1"}, {0}};
+
+static int setup(void **state) {
+  static struct fixture f;
+  *state = &f;
+  behaviour = REAL;
+  return fixture_init(&f) ? 0 : -1;
+}
+
+static int teardown(void **state) {
+  fixture_done(*state);
+  return 0;
+}
+
+static void reopen(struct fixture *f) {
+  cache_close(f->cache);
+  assert_int_equal(cache_open(f->root, &f->cache, NULL), HOIST_OK);
+}
+
+static void test_it_is_known_as_soon_as_a_lock_was_taken_or_an_old_cache_is_opened(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(cache_locks(f->cache), CACHE_LOCKS_UNKNOWN); /* nothing is written by looking */
+  assert_false(path_exists(f, ".hoist"));
+  assert_int_equal(model_publish(f->cache, "a/1", files, NULL, NULL), HOIST_OK);
+  assert_int_equal(cache_locks(f->cache), CACHE_LOCKS_WORK);
+  reopen(f);
+  assert_int_equal(cache_locks(f->cache), CACHE_LOCKS_WORK);
+}
+
+static void test_locks_that_do_nothing_are_noticed(void **state) {
+  struct fixture *f = *state;
+  behaviour = NOTHING;
+  assert_int_equal(model_publish(f->cache, "a/1", files, NULL, NULL), HOIST_OK);
+  assert_int_equal(cache_locks(f->cache), CACHE_LOCKS_DO_NOTHING);
+  reopen(f);
+  assert_int_equal(cache_locks(f->cache), CACHE_LOCKS_DO_NOTHING);
+  assert_int_equal(model_check(f->cache, "a/1", files, NULL), HOIST_OK);
+}
+
+static void test_a_neighbour_who_tries_at_the_same_time_does_not_mislead(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(model_publish(f->cache, "a/1", files, NULL, NULL), HOIST_OK);
+  char path[128];
+  snprintf(path, sizeof path, "%s/.hoist/lock-check", f->root);
+  FILE *neighbour = fopen(path, "r");
+  assert_non_null(neighbour);
+  assert_int_equal(__real_flock(fileno(neighbour), LOCK_EX | LOCK_NB), 0);
+  reopen(f);
+  assert_int_equal(cache_locks(f->cache), CACHE_LOCKS_WORK);
+  fclose(neighbour);
+}
+
+/* Whoever cannot tell who holds what must take it that somebody does. */
+static void test_without_locks_nothing_is_cleaned_up(void **state) {
+  struct fixture *f = *state;
+  behaviour = NOTHING;
+  assert_int_equal(model_publish(f->cache, "a/1", files, NULL, NULL), HOIST_OK);
+  const struct cache_limits limits = {.max_bytes = 0, .max_unused_s = UINT64_MAX};
+  struct cache_cleanup done = {.models = 0};
+  assert_true(path_make_dirs(f, ".hoist/staging/b-1.0"));
+  assert_int_equal(cache_evict(&no_limits, f->cache, &limits, &done, NULL), HOIST_OK);
+  assert_int_equal(cache_sweep(&no_limits, f->cache, 0, &done, NULL), HOIST_OK);
+  assert_int_equal(done.removed_models + done.removed_leftovers + done.removed_locks, 0);
+  assert_int_equal(done.busy_models, 1);
+  assert_true(path_exists(f, ".hoist/staging/b-1.0"));
+  assert_int_equal(model_publish(f->cache, "c/1", files, NULL, NULL), HOIST_OK);
+  assert_true(path_exists(f, ".hoist/staging/b-1.0")); /* neither does a download sweep it */
+}
+
+static void test_locks_that_are_refused_fail_with_the_cause(void **state) {
+  struct fixture *f = *state;
+  struct hoist_error err;
+  behaviour = REFUSED;
+  assert_int_equal(model_publish(f->cache, "a/1", files, NULL, &err), HOIST_UNAVAILABLE);
+  assert_int_equal(err.sys_errno, ENOLCK);
+  assert_int_equal(cache_locks(f->cache), CACHE_LOCKS_UNKNOWN);
+}
+
+int main(void) {
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      CASE(test_it_is_known_as_soon_as_a_lock_was_taken_or_an_old_cache_is_opened),
+      CASE(test_locks_that_do_nothing_are_noticed),
+      CASE(test_a_neighbour_who_tries_at_the_same_time_does_not_mislead),
+      CASE(test_without_locks_nothing_is_cleaned_up),
+      CASE(test_locks_that_are_refused_fail_with_the_cause),
+  };
+  return cmocka_run_group_tests_name("cache_lock_check", tests, NULL, NULL);
+}
