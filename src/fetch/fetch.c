@@ -73,10 +73,10 @@ static void report_now_and_then(struct transfer *t) {
   report(t, false);
 }
 
-static enum hoist_status sink_begin(void *user, int64_t size, const struct digest *promised,
+static enum hoist_status sink_begin(void *user, const struct source_response *response,
                                     struct hoist_error *err) {
   struct transfer *t = user;
-  return download_restart(&t->download, size, promised, err);
+  return download_restart(&t->download, response->size, &response->promised, err);
 }
 
 static enum hoist_status sink_write(void *user, const void *data, size_t size,
@@ -94,9 +94,13 @@ static enum hoist_status transfer_bytes(struct transfer *t, struct hoist_error *
   if (file->content) {
     status = download_write(&t->download, file->content, (size_t)file->size, err);
   } else {
-    const struct source_sink sink = {.user = t, .begin = sink_begin, .write = sink_write};
+    struct source_request request = {.file = file,
+                                     .to = SOURCE_TO_END,
+                                     .whole = 1,
+                                     .validator = file->etag,
+                                     .sink = {.user = t, .begin = sink_begin, .write = sink_write}};
     struct source *source = t->fetch->source;
-    status = source->ops->fetch(&t->call, source, t->fetch->id, file, &sink, err);
+    status = source->ops->fetch(&t->call, source, t->fetch->id, &request, err);
   }
   return status == HOIST_OK ? download_finish(&t->download, err) : status;
 }

@@ -36,15 +36,22 @@ static enum hoist_status wait_for_stop(const struct call *call, struct hoist_err
   }
 }
 
+static enum hoist_status begin(const struct fake_file *f, const struct source_sink *sink,
+                               struct hoist_error *err) {
+  const struct source_response response = {
+      .length = f->announced_size, .size = f->announced_size, .promised = f->in_response};
+  return sink->begin(sink->user, &response, err);
+}
+
 static enum hoist_status send(const struct call *call, struct fake_file *f,
                               const struct source_sink *sink, struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
   for (int i = 0; i < f->attempts && status == HOIST_OK; i++) {
-    status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
+    status = begin(f, sink, err);
     if (status == HOIST_OK)
       status = sink->write(sink->user, "garbage of an attempt that broke", f->size / 2, err);
   }
-  if (status == HOIST_OK) status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
+  if (status == HOIST_OK) status = begin(f, sink, err);
   if (status == HOIST_OK) status = sink->write(sink->user, f->data, f->size / 2, err);
   if (status != HOIST_OK) return status;
   if (f->fail != HOIST_OK) return hoist_fail(err, f->fail, "%s: failed half-way", f->name);
@@ -53,9 +60,10 @@ static enum hoist_status send(const struct call *call, struct fake_file *f,
 }
 
 static enum hoist_status fetch(const struct call *call, struct source *source,
-                               const struct model_id *id, struct manifest_file *file,
-                               const struct source_sink *sink, struct hoist_error *err) {
+                               const struct model_id *id, struct source_request *request,
+                               struct hoist_error *err) {
   struct fake_source *s = (struct fake_source *)source;
+  const struct source_sink *sink = &request->sink;
   (void)id;
   s->fetches++;
   int now = ++s->in_flight, most = s->most_in_flight;
@@ -63,7 +71,8 @@ static enum hoist_status fetch(const struct call *call, struct source *source,
     ;
   enum hoist_status status = HOIST_NOT_FOUND;
   for (size_t i = 0; i < s->file_count; i++)
-    if (strcmp(s->files[i].name, file->name) == 0) status = send(call, &s->files[i], sink, err);
+    if (strcmp(s->files[i].name, request->file->name) == 0)
+      status = send(call, &s->files[i], sink, err);
   s->in_flight--;
   return status;
 }
