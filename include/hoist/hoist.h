@@ -68,7 +68,7 @@ struct hoist_config {
   uint32_t request_timeout_ms; /**< one API request. Default 0: only the stall timeout */
   uint32_t stall_timeout_ms;   /**< no byte for so long fails an attempt. Default 30000 */
   uint32_t max_attempts;       /**< tries per request, the first included; 1..20. Default 5 */
-  uint32_t connections;        /**< requests in flight at once, for files and parts of them; 1..64. Default 8 */
+  uint32_t connections;        /**< requests at once, for files and their parts; 1..64. Default 8 */
   uint32_t lock_timeout_ms; /**< wait for another process's download. Default 0: while it lives */
 
   const char *onnxruntime;   /**< path of libonnxruntime; NULL: search (docs/onnxruntime.md) */
