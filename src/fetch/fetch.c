@@ -46,8 +46,14 @@ void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done) 
 
 /* ---- beginning and ending a file -------------------------------------------------------------- */
 
-static enum hoist_status stage(struct fetch *f, struct file *file, int *disk_failed,
+struct job {
+  struct file *file;
+  size_t part; /* PART_NONE: all of them are there */
+};
+
+static enum hoist_status stage(struct fetch *f, struct job *job, char *buffer, int *disk_failed,
                                struct hoist_error *err) {
+  struct file *file = job->file;
   if (file->fd >= 0) return HOIST_OK;
   hoist_span_start(f->call.span, "model.artifact.download", HOIST_SPAN_INTERNAL, &file->span);
   hoist_span_set_string(&file->span, "model.id", f->id->text);
@@ -55,7 +61,7 @@ static enum hoist_status stage(struct fetch *f, struct file *file, int *disk_fai
   file->has_span = true;
   enum hoist_status status = cache_txn_create(f->txn, file->m->name, &file->fd, err);
   *disk_failed = status != HOIST_OK && status != HOIST_CORRUPT; /* CORRUPT: names that clash */
-  return status;
+  return status == HOIST_OK ? resume_file(f, file, buffer, &job->part, err) : status;
 }
 
 static void end_span(struct file *file, const struct hoist_error *failure) {
@@ -66,6 +72,7 @@ static void end_span(struct file *file, const struct hoist_error *failure) {
     char hex[DIGEST_HEX_SIZE];
     digest_hex(&file->m->digest, hex);
     hoist_span_set_int(&file->span, "file.size", file->m->size);
+    if (file->resumed > 0) hoist_span_set_int(&file->span, "artifact.resumed_bytes", file->resumed);
     hoist_span_set_string(&file->span, "artifact.hash", hex);
   }
   hoist_span_end(&file->span);
@@ -83,21 +90,17 @@ static void fail(struct fetch *f, enum hoist_status status, const struct hoist_e
     atomic_store(&f->files[i].stop, 1);
 }
 
-/* What is left of the files of a fetch that failed, or of none. */
-static void give_up(struct fetch *f) {
+/* Ends what a fetch that failed left open. */
+static void close_files(struct fetch *f) {
   for (size_t i = 0; i < f->m->file_count; i++) {
     struct file *file = &f->files[i];
+    f->outcome.resumed_bytes += (uint64_t)file->resumed;
     end_span(file, file->error.status != HOIST_OK ? &file->error : &f->error);
     file_done(file);
   }
 }
 
 /* ---- one part after another ------------------------------------------------------------------- */
-
-struct job {
-  struct file *file;
-  size_t part;
-};
 
 static bool find_work(struct fetch *f, struct job *ret_job) {
   if (f->status != HOIST_OK) return false;
@@ -162,7 +165,8 @@ static enum hoist_status settle(struct fetch *f, const struct job *job, enum hoi
                                 struct hoist_error *err) {
   struct file *file = job->file;
   file->requests--;
-  if (status == HOIST_OK && !file->restart) *ret_complete = file_part_done(file, job->part);
+  if (status == HOIST_OK && !file->restart)
+    *ret_complete = job->part == PART_NONE || file_part_done(file, job->part);
   if (status != HOIST_OK && f->status == HOIST_OK && file_may_restart(file, trouble))
     status = HOIST_OK;
   if (status == HOIST_OK && file->restart && file->requests == 0 && f->status == HOIST_OK) {
@@ -177,13 +181,13 @@ static enum hoist_status settle(struct fetch *f, const struct job *job, enum hoi
   return status;
 }
 
-static void run_job(struct fetch *f, const struct job *job, char *buffer) {
+static void run_job(struct fetch *f, struct job *job, char *buffer) {
   struct hoist_error error = {0};
   enum source_trouble trouble = SOURCE_NO_TROUBLE;
   int disk_failed = 0;
   bool complete = false;
-  enum hoist_status status = stage(f, job->file, &disk_failed, &error);
-  if (status == HOIST_OK)
+  enum hoist_status status = stage(f, job, buffer, &disk_failed, &error);
+  if (status == HOIST_OK && job->part != PART_NONE)
     status = stream_run(f, job->file, job->part, buffer, &trouble, &disk_failed, &error);
   pthread_mutex_lock(&f->lock);
   status = settle(f, job, status, trouble, &complete, &error);
@@ -224,6 +228,12 @@ static enum hoist_status init_files(struct fetch *f, struct hoist_error *err) {
   return status;
 }
 
+/* Whether the next one who asks may have more luck, and may use what is here. */
+static bool may_heal(const struct fetch *f) {
+  return !f->outcome.disk_failed && (f->status == HOIST_UNAVAILABLE || f->status == HOIST_TIMEOUT ||
+                                     f->status == HOIST_CANCELLED);
+}
+
 static void run_workers(struct fetch *f) {
   work(f);
   /* The last ones to be started may just have been. */
@@ -256,8 +266,12 @@ enum hoist_status fetch_model(const struct call *call, struct source *source,
   *ret_outcome = f.outcome;
   if (!f.files) return hoist_fail_memory(err, "a download");
   f.status = init_files(&f, &f.error);
+  if (f.status == HOIST_OK) f.status = resume_open(&f, &f.error);
+  f.outcome.disk_failed = f.status != HOIST_OK;
   if (f.status == HOIST_OK) run_workers(&f);
-  give_up(&f);
+  close_files(&f);
+  f.outcome.keep = f.journal && may_heal(&f) && journal_keep(f.journal);
+  journal_close(f.journal);
   free(f.files);
   pthread_mutex_destroy(&f.lock);
   pthread_cond_destroy(&f.work);

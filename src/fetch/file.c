@@ -34,11 +34,24 @@ void file_done(struct file *file) {
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
+static void skip_done(struct file *file) {
+  while (file->next_part < file->part_count && file->parts[file->next_part].state == PART_DONE)
+    file->next_part++;
+}
+
 bool file_has_work(const struct file *file) {
   if (file->restart) return false;
   if (file->phase == FILE_WAITING) return true;
   return file->phase == FILE_OPEN && file->next_part < file->part_count &&
          file->requests < file->limit;
+}
+
+bool file_retake(struct file *file, size_t *ret_part) {
+  if (file->next_part == file->part_count) return false;
+  *ret_part = file->next_part++;
+  file->parts[*ret_part].state = PART_TAKEN;
+  skip_done(file);
+  return true;
 }
 
 size_t file_take(struct file *file, uint64_t now_ns) {
@@ -48,8 +61,9 @@ size_t file_take(struct file *file, uint64_t now_ns) {
     file->asked_ns = now_ns;
     return 0;
   }
-  file->parts[file->next_part].state = PART_TAKEN;
-  return file->next_part++;
+  size_t part = 0;
+  (void)file_retake(file, &part);
+  return part;
 }
 
 int64_t file_part_begin(const struct file *file, size_t part) {
@@ -64,6 +78,10 @@ int64_t file_part_end(const struct file *file, size_t part) {
   if (file->phase == FILE_ASKED) return file->whole || small ? SOURCE_TO_END : FILE_PART_BYTES;
   if (part + 1 < file->part_count) return file_part_begin(file, part + 1);
   return file->size != FILE_SIZE_UNKNOWN ? file->size : SOURCE_TO_END;
+}
+
+size_t file_count_parts(int64_t size) {
+  return (size_t)((size + FILE_PART_BYTES - 1) / FILE_PART_BYTES);
 }
 
 static enum hoist_status lay_out(struct file *file, size_t count, struct hoist_error *err) {
@@ -145,8 +163,7 @@ static enum hoist_status open_file(struct file *file, struct source_request *req
   if (request->to != SOURCE_TO_END && all && (size == FILE_SIZE_UNKNOWN || size > request->to))
     file->whole = true; /* asked for a part, it sends everything */
   if (size != FILE_SIZE_UNKNOWN) file->size = size;
-  enum hoist_status status =
-      lay_out(file, all ? 1 : (size_t)((size + FILE_PART_BYTES - 1) / FILE_PART_BYTES), err);
+  enum hoist_status status = lay_out(file, all ? 1 : file_count_parts(size), err);
   if (status != HOIST_OK) return status;
   struct digest promised = checksums_choose(&file->m->digest, &response->promised);
   status = checksums_restart(&file->sums, &promised, err);
@@ -156,6 +173,32 @@ static enum hoist_status open_file(struct file *file, struct source_request *req
   ramp_start(&file->ramp, max, now_ns - file->asked_ns, now_ns);
   file->limit = file->ramp.target;
   return frontier_start(file->fd, file->m->name, &file->sums, &file->frontier, err);
+}
+
+/* The worker that is at it has taken the file's first request; it becomes one for the first part that
+ * is not there. */
+enum hoist_status file_resume(struct file *file, int64_t size, const struct digest *promised,
+                              const bool *have, unsigned max, uint64_t now_ns,
+                              struct hoist_error *err) {
+  enum hoist_status status = lay_out(file, file_count_parts(size), err);
+  if (status == HOIST_OK) status = checksums_restart(&file->sums, promised, err);
+  if (status == HOIST_OK)
+    status = frontier_start(file->fd, file->m->name, &file->sums, &file->frontier, err);
+  if (status != HOIST_OK) return status;
+  file->size = size;
+  file->phase = FILE_OPEN;
+  file->parts[0].state = PART_FREE;
+  file->next_part = 0;
+  for (size_t i = 0; i < file->part_count; i++) {
+    if (!have[i]) continue;
+    file->parts[i].at = file_part_end(file, i);
+    file->resumed += file->parts[i].at - file_part_begin(file, i);
+    (void)file_part_done(file, i);
+  }
+  ramp_start(&file->ramp, max, 0, now_ns);
+  file->limit = file->ramp.target;
+  skip_done(file);
+  return HOIST_OK;
 }
 
 static enum hoist_status rewind_file(struct file *file, struct hoist_error *err) {
@@ -207,6 +250,8 @@ enum hoist_status file_begin_again(struct file *file, struct hoist_error *err) {
   free(HOIST_TAKE(file->parts));
   if (file->stale) free(HOIST_TAKE(file->validator));
   file->stale = false;
+  file->resumed = 0;
+  file->journaled = false;
   file->part_count = file->next_part = file->parts_done = file->front = 0;
   file->received = 0;
   file->limit = 1;

@@ -55,6 +55,8 @@ struct file {
   atomic_int stop; /* 1: requests under way are to end, the file begins again or is given up */
   bool has_span;
   struct hoist_span span;
+  bool journaled;   /* its parts are noted */
+  int64_t resumed;  /* bytes that an earlier download had brought */
   int64_t received; /* bytes that are of use */
   uint64_t reported_ns;
   struct hoist_error error; /* why it was given up */
@@ -83,6 +85,17 @@ HOIST_MUST_CHECK enum hoist_status file_accept(struct file *file, struct source_
                                                const struct source_response *response, unsigned max,
                                                uint64_t now_ns, bool *ret_rewind,
                                                struct hoist_error *err);
+/** Begins with parts that are there already, of the version that the file's `validator` names.
+ *  @param have  for each part, whether it is */
+HOIST_MUST_CHECK enum hoist_status file_resume(struct file *file, int64_t size,
+                                               const struct digest *promised, const bool *have,
+                                               unsigned max, uint64_t now_ns,
+                                               struct hoist_error *err);
+/** Gives the one request under way the next part that nobody fetches; false: there is none. */
+bool file_retake(struct file *file, size_t *ret_part);
+/** How many parts a file of that size has. */
+size_t file_count_parts(int64_t size);
+
 /** Bytes of a part were written up to `at`. */
 void file_advance(struct file *file, size_t part, int64_t at);
 

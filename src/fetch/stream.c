@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "clock.h"
 #include "fetch_internal.h"
@@ -22,6 +23,7 @@ struct stream {
   char *buffer;
   size_t buffered;
   int64_t written; /* position in the file of the buffer's first byte */
+  uint32_t crc;    /* of what is written */
   int64_t unnoted; /* bytes taken that are not in the file's `received` */
   uint64_t now_ns; /* of the last note */
   int disk_failed;
@@ -62,6 +64,8 @@ static enum hoist_status flush(struct stream *s, struct hoist_error *err) {
     s->disk_failed = 1;
     return status;
   }
+  if (file->journaled)
+    s->crc = (uint32_t)crc32(s->crc, (const Bytef *)s->buffer, (uInt)s->buffered);
   s->written += (int64_t)s->buffered;
   s->buffered = 0;
   pthread_mutex_lock(&s->fetch->lock);
@@ -85,7 +89,10 @@ static enum hoist_status take_answer(struct stream *s, const struct source_respo
     s->request.from = s->written = 0;
     s->buffered = 0;
   }
-  if (was_asked) fetch_summon(s->fetch);
+  if (was_asked) {
+    resume_note(s->fetch, file);
+    fetch_summon(s->fetch);
+  }
   s->request.whole = file->whole;
   s->end = response->length != FILE_SIZE_UNKNOWN ? response->offset + response->length
                                                  : file_part_end(file, s->part);
@@ -134,6 +141,16 @@ static enum hoist_status on_write(void *user, const void *data, size_t size,
   return HOIST_OK;
 }
 
+/* While this worker is at the file, nobody closes it. */
+static enum hoist_status note_part(struct stream *s, struct hoist_error *err) {
+  if (!s->file->journaled) return HOIST_OK;
+  const struct journal_part part = {
+      .file = (uint32_t)(s->file - s->fetch->files), .part = (uint32_t)s->part, .crc = s->crc};
+  enum hoist_status status = journal_add(s->fetch->journal, &part, s->file->fd, err);
+  s->disk_failed |= status != HOIST_OK;
+  return status;
+}
+
 static enum hoist_status deliver_content(struct stream *s, struct hoist_error *err) {
   const struct manifest_file *m = s->file->m;
   const struct source_response response = {.length = m->size, .size = m->size};
@@ -147,7 +164,8 @@ static enum hoist_status run(struct stream *s, struct hoist_error *err) {
       s->file->m->content ? deliver_content(s, err)
                           : f->source->ops->fetch(&s->call, f->source, f->id, &s->request, err);
   if (status == HOIST_OK) status = flush(s, err);
-  if (status != HOIST_OK || s->end == SOURCE_TO_END || s->request.from == s->end) return status;
+  if (status != HOIST_OK) return status;
+  if (s->end == SOURCE_TO_END || s->request.from == s->end) return note_part(s, err);
   if (s->request.to != SOURCE_TO_END) s->request.trouble = SOURCE_BAD_RANGE;
   return hoist_fail(err, HOIST_CORRUPT, "%s: got %" PRId64 " of %" PRId64 " bytes",
                     s->file->m->name, s->request.from, s->end);

@@ -27,6 +27,7 @@ struct fake_file {
   int attempts;           /* how often begin is called with half the bytes before the real one */
   int waits_for_stop;     /* 1: fetch waits until the call is stopped */
   fake_answer *answer;    /* NULL: none */
+  const char *version;    /* for `answer` to use */
   atomic_int requests;
   atomic_llong sent; /* bytes, by fake_send */
 };
