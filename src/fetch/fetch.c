@@ -192,7 +192,10 @@ static void run_job(struct fetch *f, struct job *job, char *buffer) {
   pthread_mutex_lock(&f->lock);
   status = settle(f, job, status, trouble, &complete, &error);
   pthread_mutex_unlock(&f->lock);
-  if (status == HOIST_OK && complete) status = finish(f, job->file, &error);
+  if (status == HOIST_OK && complete) {
+    status = finish(f, job->file, &error);
+    disk_failed = status != HOIST_OK && status != HOIST_CORRUPT;
+  }
   if (status == HOIST_OK) return;
   pthread_mutex_lock(&f->lock);
   if (job->file->error.status == HOIST_OK) job->file->error = error;

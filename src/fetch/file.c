@@ -66,8 +66,7 @@ size_t file_take(struct file *file, uint64_t now_ns) {
   return part;
 }
 
-int64_t file_part_begin(const struct file *file, size_t part) {
-  (void)file;
+int64_t file_part_begin(size_t part) {
   return (int64_t)part * FILE_PART_BYTES;
 }
 
@@ -76,7 +75,7 @@ int64_t file_part_begin(const struct file *file, size_t part) {
 int64_t file_part_end(const struct file *file, size_t part) {
   bool small = file->size != FILE_SIZE_UNKNOWN && file->size <= FILE_PARALLEL_ABOVE_BYTES;
   if (file->phase == FILE_ASKED) return file->whole || small ? SOURCE_TO_END : FILE_PART_BYTES;
-  if (part + 1 < file->part_count) return file_part_begin(file, part + 1);
+  if (part + 1 < file->part_count) return file_part_begin(part + 1);
   return file->size != FILE_SIZE_UNKNOWN ? file->size : SOURCE_TO_END;
 }
 
@@ -89,7 +88,7 @@ static enum hoist_status lay_out(struct file *file, size_t count, struct hoist_e
   if (!file->parts) return hoist_fail_memory(err, "a download");
   file->part_count = count;
   for (size_t i = 0; i < count; i++)
-    file->parts[i].at = file_part_begin(file, i);
+    file->parts[i].at = file_part_begin(i);
   file->parts[0].state = PART_TAKEN;
   file->next_part = 1;
   return HOIST_OK;
@@ -192,7 +191,7 @@ enum hoist_status file_resume(struct file *file, int64_t size, const struct dige
   for (size_t i = 0; i < file->part_count; i++) {
     if (!have[i]) continue;
     file->parts[i].at = file_part_end(file, i);
-    file->resumed += file->parts[i].at - file_part_begin(file, i);
+    file->resumed += file->parts[i].at - file_part_begin(i);
     (void)file_part_done(file, i);
   }
   ramp_start(&file->ramp, max, 0, now_ns);

@@ -72,7 +72,7 @@ bool file_has_work(const struct file *file);
 /** Takes it. */
 size_t file_take(struct file *file, uint64_t now_ns);
 
-int64_t file_part_begin(const struct file *file, size_t part);
+int64_t file_part_begin(size_t part);
 /** Exclusive; SOURCE_TO_END where the file's size is not known. */
 int64_t file_part_end(const struct file *file, size_t part);
 

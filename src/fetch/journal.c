@@ -230,6 +230,7 @@ enum hoist_status journal_add(struct journal *j, const struct journal_part *part
   pthread_mutex_lock(&j->lock);
   append_parts(j, due, count);
   pthread_mutex_unlock(&j->lock);
+  (void)sync_data(j->fd, NULL); /* a record that is lost costs a part, no more */
   return HOIST_OK;
 }
 
