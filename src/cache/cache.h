@@ -79,7 +79,7 @@ HOIST_MUST_CHECK enum hoist_status cache_find_locked(const struct call *call,
 
 /** Begins staging below the root, on the same file system. The lock stays the caller's, must
  *  outlive the transaction, and has one at a time: what crashed processes left in the staging
- *  of this model is removed first.
+ *  of this model is gone on with where it has a journal, else removed first.
  *  @param expected_bytes  0: unknown; else free space is checked first → NO_SPACE */
 HOIST_MUST_CHECK enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
                                                uint64_t expected_bytes, struct cache_txn **ret_txn,
@@ -87,11 +87,23 @@ HOIST_MUST_CHECK enum hoist_status cache_begin(const struct call *call, struct c
 /** Tells the transaction what is going to be staged, so that cache_txn_create can reserve room for the
  *  files whose size `planned` knows. Borrowed until the transaction ends. */
 void cache_txn_expect(struct cache_txn *txn, const struct manifest *planned);
-/** Opens a fresh staged file for writing (parents made). The descriptor is the caller's to
- *  close. Where the size is known (cache_txn_expect), the disk has room for it afterwards, as far as
- *  the file system can reserve; the file is empty all the same. Errors: NO_SPACE … by errno */
+/** Opens a staged file for reading and writing (parents made): fresh, or as an earlier download left
+ *  it. The descriptor is the caller's to close. Where the size is known (cache_txn_expect), the disk has
+ *  room for it afterwards, as far as the file system can reserve; a fresh file is empty all the same.
+ *  Errors: NO_SPACE … by errno */
 HOIST_MUST_CHECK enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name,
                                                     int *ret_fd, struct hoist_error *err);
+/** Opens the file in which the caller may keep what it needs to go on with this staging after a crash,
+ *  made empty where there is none. It is not part of the model. The descriptor is the caller's to close,
+ *  and stands at the end. */
+HOIST_MUST_CHECK enum hoist_status cache_txn_journal(struct cache_txn *txn, int *ret_fd,
+                                                     struct hoist_error *err);
+/** Whether the staging holds what an earlier download left. */
+int cache_txn_is_adopted(const struct cache_txn *txn);
+/** Removes everything staged, the journal too: it is of no use. */
+HOIST_MUST_CHECK enum hoist_status cache_txn_reset(struct cache_txn *txn, struct hoist_error *err);
+/** Leaves the staging on disk for the next cache_begin of the model. NULL is fine. */
+void cache_txn_keep(struct cache_txn *txn);
 /** Reads a small staged file back, so that a model can be looked at before it is published.
  *  Errors: NOT_FOUND it was not staged · CORRUPT over the buffer's cap · by errno */
 HOIST_MUST_CHECK enum hoist_status cache_txn_read(const struct cache_txn *txn, const char *name,

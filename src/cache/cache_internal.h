@@ -33,8 +33,11 @@
 /* The manifest of a model that is being taken apart: readers do not see the model any more, and
  * whoever finds it after a crash knows which files are left over. */
 #define CACHE_RETIRED ".hoist-retired.json"
-#define CACHE_NAME_SIZE 96        /* of {name} above, NUL included */
-#define CACHE_STATE_PATH_SIZE 192 /* of any path below CACHE_STATE_DIR, NUL included */
+/* What of a staging is finished; one that has it is worth going on with. */
+#define CACHE_JOURNAL ".hoist-journal"
+#define CACHE_KEEP_STAGING_S (24 * 3600) /* and for so long after it was last written to */
+#define CACHE_NAME_SIZE 96               /* of {name} above, NUL included */
+#define CACHE_STATE_PATH_SIZE 192        /* of any path below CACHE_STATE_DIR, NUL included */
 
 /* What a lock file tells of its holder, for people and their patience: nothing else depends on it. */
 struct cache_holder {
@@ -66,6 +69,7 @@ struct cache_txn {
   const struct manifest *planned;   /* borrowed; NULL: nothing is known */
   char path[CACHE_STATE_PATH_SIZE]; /* of the staging directory, below the root */
   int dir_fd;
+  bool adopted; /* an earlier download began it */
 };
 
 /* A manifest as it is kept on disk. */
@@ -223,6 +227,8 @@ HOIST_MUST_CHECK enum hoist_status cache_remove_locked(const struct call *call,
 /** Removes what was staged for a model and not published. The caller holds its lock. */
 HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
                                                        struct hoist_error *err);
+/** Whether a staging (a name in the directory `staging`) has a journal that is not too old. */
+bool cache_is_resumable(int staging, const char *name);
 /** Puts the staged, durable files in the model's place and makes that durable. What the
  *  transaction's path names afterwards is to be discarded. `ret_dir_fd`: the published
  *  directory. */

@@ -89,6 +89,8 @@ static enum hoist_status commit(const struct call *call, struct cache_txn *txn,
   HOIST_AUTO(buf) struct buf json = buf_make(MANIFEST_MAX_JSON_BYTES);
   status = make_record(m, id, &json, &entry->record, err);
   if (status != HOIST_OK) return status;
+  if (unlinkat(txn->dir_fd, CACHE_JOURNAL, 0) != 0 && errno != ENOENT)
+    return cache_fail_write(txn->cache, errno, "removing a journal", err);
   HOIST_AUTO(fd) int manifest_fd = -1;
   status = settle(call, txn, &entry->record.manifest, &json, &manifest_fd, err);
   if (status != HOIST_OK) return status;

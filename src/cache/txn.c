@@ -11,22 +11,35 @@
 #include <unistd.h>
 
 #include "cache_internal.h"
+#include "clock.h"
 #include "plan.h"
 #include "text.h"
 
 struct cleaning {
   struct cache *cache;
   const char *name;
+  char *adopt; /* where the path of one to go on with is put; NULL: all are removed */
 };
 
+bool cache_is_resumable(int staging, const char *name) {
+  char path[CACHE_STATE_PATH_SIZE];
+  struct stat st;
+  snprintf(path, sizeof path, "%s/%s", name, CACHE_JOURNAL);
+  if (fstatat(staging, path, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) return false;
+  uint64_t now_s = clock_realtime_ns() / NS_PER_S;
+  return now_s < (uint64_t)st.st_mtim.tv_sec + CACHE_KEEP_STAGING_S;
+}
+
 /* What another model's download left behind when it was killed: nobody holds that model's lock then.
- * Best effort, because it is not this model's business. */
+ * Best effort, because it is not this model's business. What that model may go on with is left to it for
+ * a while. */
 static void remove_if_orphaned(struct cache *cache, const struct tree_item *item) {
   char name[CACHE_NAME_SIZE];
   const char *dot = strrchr(item->name, '.');
   if (!dot || (size_t)(dot - item->name) >= sizeof name) return;
   memcpy(name, item->name, (size_t)(dot - item->name));
   name[dot - item->name] = '\0';
+  if (cache_is_resumable(item->dir_fd, item->name)) return;
   int lock_fd = -1;
   if (cache_lock_name(cache, name, &lock_fd, NULL) != HOIST_OK || lock_fd < 0) return;
   enum hoist_status ignored = fs_remove_tree(item->dir_fd, item->name, NULL);
@@ -40,24 +53,49 @@ static enum hoist_status remove_if_of_model(void *user, struct tree_item *item,
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
   size_t size = strlen(c->name);
-  if (strncmp(item->name, c->name, size) == 0 && item->name[size] == '.')
-    return fs_remove_tree(item->dir_fd, item->name, err);
+  if (strncmp(item->name, c->name, size) == 0 && item->name[size] == '.') {
+    bool adopt = c->adopt && !*c->adopt && cache_is_resumable(item->dir_fd, item->name);
+    if (!adopt) return fs_remove_tree(item->dir_fd, item->name, err);
+    snprintf(c->adopt, CACHE_STATE_PATH_SIZE, CACHE_STAGING_DIR "/%.150s", item->name);
+    return HOIST_OK;
+  }
   remove_if_orphaned(c->cache, item);
   return HOIST_OK;
 }
 
-enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
-                                      struct hoist_error *err) {
+static enum hoist_status clean(struct cache *cache, const char *name, char *adopt,
+                               struct hoist_error *err) {
   HOIST_AUTO(fd) int staging = tree_open(cache->root_fd, CACHE_STAGING_DIR, O_RDONLY | O_DIRECTORY);
   if (staging < 0 && errno == ENOENT) return HOIST_OK;
   if (staging < 0) return hoist_fail_errno(err, errno, "opening the staging of %s", cache->root);
-  struct cleaning c = {.cache = cache, .name = name};
+  struct cleaning c = {.cache = cache, .name = name, .adopt = adopt};
   return tree_walk(staging, remove_if_of_model, &c, err);
 }
 
+enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
+                                      struct hoist_error *err) {
+  return clean(cache, name, NULL, err);
+}
+
+static enum hoist_status add_blocks(void *user, struct tree_item *item, struct hoist_error *err) {
+  uint64_t *bytes = user;
+  (void)err;
+  if (item->event == TREE_FILE) *bytes += (uint64_t)item->st.st_blocks * 512;
+  return HOIST_OK;
+}
+
+/* What is staged already needs no more room. */
+static uint64_t staged_bytes(const struct cache_txn *txn) {
+  uint64_t bytes = 0;
+  if (txn->adopted && tree_walk(txn->dir_fd, add_blocks, &bytes, NULL) != HOIST_OK) return 0;
+  return bytes;
+}
+
 static enum hoist_status check_space(const struct cache_lock *lock, uint64_t expected_bytes,
-                                     struct hoist_error *err) {
+                                     uint64_t staged, struct hoist_error *err) {
   uint64_t free_bytes = fs_free_bytes(lock->cache->root);
+  if (staged >= expected_bytes) return HOIST_OK;
+  expected_bytes -= staged;
   if (expected_bytes <= free_bytes) return HOIST_OK;
   char needed[TEXT_BYTES_SIZE], available[TEXT_BYTES_SIZE];
   return hoist_fail(err, HOIST_NO_SPACE,
@@ -70,6 +108,7 @@ static enum hoist_status check_space(const struct cache_lock *lock, uint64_t exp
 static enum hoist_status make_staging(struct cache_txn *txn, struct hoist_error *err) {
   struct cache *cache = txn->cache;
   uint64_t random;
+  txn->adopted = false;
   if (getrandom(&random, sizeof random, 0) != sizeof random)
     return hoist_fail_errno(err, errno, "drawing a random number");
   snprintf(txn->path, sizeof txn->path, CACHE_STAGING_DIR "/%s.%016" PRIx64, txn->lock->name,
@@ -81,6 +120,14 @@ static enum hoist_status make_staging(struct cache_txn *txn, struct hoist_error 
   return HOIST_OK;
 }
 
+static enum hoist_status open_staging(struct cache_txn *txn, struct hoist_error *err) {
+  if (!*txn->path) return make_staging(txn, err);
+  txn->adopted = true;
+  txn->dir_fd = tree_open(txn->cache->root_fd, txn->path, O_RDONLY | O_DIRECTORY);
+  if (txn->dir_fd < 0) return hoist_fail_errno(err, errno, "opening a staging directory");
+  return HOIST_OK;
+}
+
 enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
                               uint64_t expected_bytes, struct cache_txn **ret_txn,
                               struct hoist_error *err) {
@@ -88,14 +135,13 @@ enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
   if (status != HOIST_OK) return status;
   status = cache_make_state(lock->cache, err);
   if (status != HOIST_OK) return status;
-  status = cache_clean_staging(lock->cache, lock->name, err);
-  if (status != HOIST_OK) return status;
-  status = check_space(lock, expected_bytes, err);
-  if (status != HOIST_OK) return status;
   HOIST_AUTO(cache_txn) struct cache_txn *txn = calloc(1, sizeof *txn);
   if (!txn) return hoist_fail_memory(err, "staging a model");
   *txn = (struct cache_txn){.cache = lock->cache, .lock = lock, .dir_fd = -1};
-  status = make_staging(txn, err);
+  status = clean(lock->cache, lock->name, txn->path, err);
+  if (status != HOIST_OK) return status;
+  status = open_staging(txn, err);
+  if (status == HOIST_OK) status = check_space(lock, expected_bytes, staged_bytes(txn), err);
   if (status != HOIST_OK) return status;
   *ret_txn = HOIST_TAKE(txn);
   return HOIST_OK;
@@ -130,16 +176,41 @@ static enum hoist_status reserve(const struct cache_txn *txn, const char *name, 
   return HOIST_OK;
 }
 
+int cache_txn_is_adopted(const struct cache_txn *txn) {
+  return txn->adopted;
+}
+
+void cache_txn_keep(struct cache_txn *txn) {
+  if (!txn) return;
+  fd_cleanup(&txn->dir_fd);
+  free(txn);
+}
+
+enum hoist_status cache_txn_reset(struct cache_txn *txn, struct hoist_error *err) {
+  fd_cleanup(&txn->dir_fd);
+  enum hoist_status status = fs_remove_tree(txn->cache->root_fd, txn->path, err);
+  return status == HOIST_OK ? make_staging(txn, err) : status;
+}
+
+enum hoist_status cache_txn_journal(struct cache_txn *txn, int *ret_fd, struct hoist_error *err) {
+  int fd = openat(txn->dir_fd, CACHE_JOURNAL, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+                  0666);
+  if (fd < 0) return cache_fail_write(txn->cache, errno, "opening a journal", err);
+  *ret_fd = fd;
+  return HOIST_OK;
+}
+
 enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int *ret_fd,
                                    struct hoist_error *err) {
   enum hoist_status status = plan_check_name(name, err);
   if (status != HOIST_OK) return status;
   const char *leaf;
   HOIST_AUTO(fd) int parent = tree_open_parent(txn->dir_fd, name, TREE_MAKE_PARENTS, &leaf);
+  int exclusive = txn->adopted ? 0 : O_EXCL;
   HOIST_AUTO(fd)
   int fd = parent < 0
                ? -1
-               : openat(parent, leaf, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+               : openat(parent, leaf, O_RDWR | O_CREAT | exclusive | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd < 0 && errno == EEXIST)
     return hoist_fail(err, HOIST_INVALID, "%s was staged before", name);
   if (fd < 0 && errno == ENOTDIR)

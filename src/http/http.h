@@ -78,6 +78,7 @@ struct http_request {
   enum hoist_status (*sign)(void *user, const struct http_header **ret_headers, size_t *ret_count,
                             struct hoist_error *err);
   void *sign_user;
+  int sign_redirects; /* 1: what `sign` makes is no secret (a Range) and goes along with a redirect */
   /** Called on the attempt's span before it ends, to add attributes; NULL: none. */
   void (*annotate)(void *user, struct hoist_span *span, const struct http_response *response);
   void *annotate_user;

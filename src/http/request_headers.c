@@ -43,11 +43,12 @@ static enum hoist_status add_headers(struct curl_slist **list, const struct http
   return HOIST_OK;
 }
 
-/* What the caller asked for, which is for its own URL only. */
-static enum hoist_status add_own(const struct http_request *r, struct curl_slist **list,
-                                 struct hoist_error *err) {
-  enum hoist_status status = add_headers(list, r->headers, r->header_count, err);
-  if (status != HOIST_OK || !r->sign) return status;
+/* What the caller asked for; most of it is for its own URL only. */
+static enum hoist_status add_asked(const struct http_request *r, bool is_own,
+                                   struct curl_slist **list, struct hoist_error *err) {
+  enum hoist_status status =
+      is_own ? add_headers(list, r->headers, r->header_count, err) : HOIST_OK;
+  if (status != HOIST_OK || !r->sign || !(is_own || r->sign_redirects)) return status;
   const struct http_header *signed_headers = NULL;
   size_t count = 0;
   status = r->sign(r->sign_user, &signed_headers, &count, err);
@@ -111,7 +112,7 @@ enum hoist_status request_headers(const struct call *call, const struct http_req
   struct curl_slist *empty = curl_slist_append(NULL, "Expect:");
   if (!empty) return hoist_fail_memory(err, "request headers");
   *list = empty;
-  enum hoist_status status = is_own ? add_own(request, list, err) : HOIST_OK;
+  enum hoist_status status = add_asked(request, is_own, list, err);
   if (status != HOIST_OK) return status;
   return add_context(call, is_own && request->with_baggage, span, list, err);
 }

@@ -70,6 +70,7 @@ static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lo
   status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
                        a->op->hoist->connections, &a->fetched, err);
   a->local = a->fetched.disk_failed;
+  if (a->fetched.keep) cache_txn_keep(HOIST_TAKE(txn));
   if (status == HOIST_OK) status = check_metadata(txn, err);
   if (status != HOIST_OK) return status;
   operation_report(a->op, (struct hoist_progress){
@@ -114,7 +115,7 @@ static void start_attempt(struct attempt *a) {
 static void end_attempt(struct attempt *a, enum hoist_status status) {
   hoist_span_set_int(&a->span, "model.artifacts.files", (int64_t)a->manifest.file_count);
   hoist_span_set_int(&a->span, "model.artifacts.bytes", (int64_t)a->fetched.bytes);
-  hoist_span_set_int(&a->span, "model.artifacts.resumed_bytes", 0);
+  hoist_span_set_int(&a->span, "model.artifacts.resumed_bytes", (int64_t)a->fetched.resumed_bytes);
   if (status != HOIST_OK) hoist_span_record_error(&a->span, &a->op->error);
   metrics_artifact_bytes(&a->span, a->op->hoist->telemetry, a->source->name,
                          hoist_status_name(status), a->fetched.bytes);

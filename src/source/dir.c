@@ -219,55 +219,60 @@ static enum hoist_status dir_describe(const struct call *call, struct source *so
 
 /* ---- fetch ----------------------------------------------------------------------------------- */
 
-static enum hoist_status changed(const struct manifest_file *file, struct hoist_error *err) {
+static enum hoist_status changed(struct source_request *r, struct hoist_error *err) {
+  r->trouble = SOURCE_CHANGED;
   return hoist_fail(err, HOIST_UNAVAILABLE,
                     "%s: changed while it was being read: try again when its writer is done",
-                    file->locator);
+                    r->file->locator);
 }
 
-static enum hoist_status check_unchanged(int fd, const struct manifest_file *file,
+static enum hoist_status check_unchanged(int fd, struct source_request *r, const char *validator,
                                          struct hoist_error *err) {
   struct stat st;
   char etag[ETAG_SIZE];
-  if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", file->locator);
+  if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", r->file->locator);
   format_etag(&st, etag);
-  return text_equal(etag, file->etag) ? HOIST_OK : changed(file, err);
+  return text_equal(etag, validator) ? HOIST_OK : changed(r, err);
 }
 
-static enum hoist_status copy_bytes(const struct call *call, int fd,
-                                    const struct manifest_file *file,
-                                    const struct source_sink *sink, struct hoist_error *err) {
+static enum hoist_status copy_bytes(const struct call *call, int fd, struct source_request *r,
+                                    int64_t from, int64_t end, struct hoist_error *err) {
   char chunk[READ_BYTES];
-  int64_t left = file->size;
-  for (;;) {
-    enum hoist_status status = call_check(call, file->name, err);
+  for (int64_t at = from; at < end;) {
+    enum hoist_status status = call_check(call, r->file->name, err);
     if (status != HOIST_OK) return status;
-    ssize_t n = read(fd, chunk, sizeof chunk);
+    size_t wanted = end - at < READ_BYTES ? (size_t)(end - at) : (size_t)READ_BYTES;
+    ssize_t n = pread(fd, chunk, wanted, at);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return hoist_fail_errno(err, errno, "reading %s", file->locator);
-    if (n > left || (n == 0 && left > 0)) return changed(file, err);
-    if (n == 0) return HOIST_OK;
-    left -= n;
-    status = sink->write(sink->user, chunk, (size_t)n, err);
+    if (n < 0) return hoist_fail_errno(err, errno, "reading %s", r->file->locator);
+    if (n == 0) return changed(r, err);
+    at += n;
+    status = r->sink.write(r->sink.user, chunk, (size_t)n, err);
     if (status != HOIST_OK) return status;
   }
+  return HOIST_OK;
 }
 
 static enum hoist_status dir_fetch(const struct call *call, struct source *source,
-                                   const struct model_id *id, struct manifest_file *file,
-                                   const struct source_sink *sink, struct hoist_error *err) {
+                                   const struct model_id *id, struct source_request *r,
+                                   struct hoist_error *err) {
   /* O_NONBLOCK: a pipe put in the file's place must not block the open. */
   HOIST_AUTO(fd)
-  int fd = open(file->locator, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return hoist_fail_errno(err, errno, "%s", file->locator);
-  enum hoist_status status = check_unchanged(fd, file, err);
-  if (status != HOIST_OK) return status;
-  const struct digest promised = {.kind = DIGEST_NONE};
-  status = sink->begin(sink->user, file->size, &promised, err);
-  if (status != HOIST_OK) return status;
-  status = copy_bytes(call, fd, file, sink, err);
-  if (status != HOIST_OK) return status;
-  return check_unchanged(fd, file, err);
+  int fd = open(r->file->locator, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return hoist_fail_errno(err, errno, "%s", r->file->locator);
+  struct stat st;
+  char etag[ETAG_SIZE];
+  if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", r->file->locator);
+  format_etag(&st, etag);
+  if (r->validator && !text_equal(etag, r->validator)) return changed(r, err);
+  int64_t from = r->whole ? 0 : r->from;
+  int64_t end = r->to == SOURCE_TO_END || r->to > st.st_size ? st.st_size : r->to;
+  if (!S_ISREG(st.st_mode) || from > end) return changed(r, err);
+  const struct source_response response = {
+      .offset = from, .length = end - from, .size = st.st_size, .validator = etag};
+  enum hoist_status status = r->sink.begin(r->sink.user, &response, err);
+  if (status == HOIST_OK) status = copy_bytes(call, fd, r, from, end, err);
+  return status == HOIST_OK ? check_unchanged(fd, r, etag, err) : status;
 }
 
 /* ---- construction ---------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Roboflow API as a source: /ort for versioned ids, /getWeights for others, then plain GETs of the
  * URLs they hand out. Those URLs are secrets and short-lived; the API key goes into the query of the
- * API's own requests and nowhere else. Any thread; what is shared is the last set of fresh URLs,
- * guarded by a lock. */
+ * API's own requests and nowhere else. Any thread; what is shared are the files' URLs and the
+ * last set of fresh ones, each guarded by a lock. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "http.h"
+#include "http_range.h"
 #include "path_rule.h"
 #include "roboflow_answer.h"
 #include "roboflow_api.h"
@@ -28,6 +29,7 @@ struct roboflow {
   uint32_t request_timeout_ms;
   int verify_md5;
 
+  pthread_mutex_t urls;  /* guards the locators of the files being fetched; never held for long */
   pthread_mutex_t lock;  /* guards what follows; held while the API is asked for fresh URLs */
   char *fresh_id;        /* the model of `fresh`; NULL: none yet */
   struct manifest fresh; /* what the API said when it was asked again */
@@ -260,13 +262,28 @@ static enum hoist_status ask_again(const struct call *call, struct roboflow *r,
   return HOIST_OK;
 }
 
-/* The files of a model expire together: what one thread learnt serves the others. A URL that `file`
- * has tried already is no news, and only then the API is asked. */
+static char *copy_url(struct roboflow *r, const struct manifest_file *file) {
+  pthread_mutex_lock(&r->urls);
+  char *copy = text_dup(file->locator);
+  pthread_mutex_unlock(&r->urls);
+  return copy;
+}
+
+/* Takes `url`. */
+static void set_url(struct roboflow *r, struct manifest_file *file, char *url) {
+  pthread_mutex_lock(&r->urls);
+  free(file->locator);
+  file->locator = url;
+  pthread_mutex_unlock(&r->urls);
+}
+
+/* The files of a model expire together, and so do the parts of one: what one thread learnt serves the
+ * others. A URL that was `tried` already is no news, and only then the API is asked. */
 static enum hoist_status refresh_locked(const struct call *call, struct roboflow *r,
                                         const struct model_id *id, struct manifest_file *file,
-                                        bool *asked, struct hoist_error *err) {
+                                        const char *tried, bool *asked, struct hoist_error *err) {
   const char *url = fresh_url(r, id, file->name);
-  if (!url || text_equal(url, file->locator)) {
+  if (!url || text_equal(url, tried)) {
     *asked = true;
     enum hoist_status status = ask_again(call, r, id, err);
     if (status != HOIST_OK) return status;
@@ -277,17 +294,16 @@ static enum hoist_status refresh_locked(const struct call *call, struct roboflow
                       file->name);
   char *copy = strdup(url);
   if (!copy) return hoist_fail_memory(err, "a URL");
-  free(file->locator);
-  file->locator = copy;
+  set_url(r, file, copy);
   return HOIST_OK;
 }
 
 static enum hoist_status refresh(const struct call *call, struct roboflow *r,
-                                 const struct model_id *id, struct manifest_file *file, bool *asked,
-                                 struct hoist_error *err) {
+                                 const struct model_id *id, struct manifest_file *file,
+                                 const char *tried, bool *asked, struct hoist_error *err) {
   enum hoist_status status = take_lock(call, r, err);
   if (status != HOIST_OK) return status;
-  status = refresh_locked(call, r, id, file, asked, err);
+  status = refresh_locked(call, r, id, file, tried, asked, err);
   pthread_mutex_unlock(&r->lock);
   return status;
 }
@@ -295,20 +311,39 @@ static enum hoist_status refresh(const struct call *call, struct roboflow *r,
 /* ---- fetching -------------------------------------------------------------------------------- */
 
 struct delivery {
-  const struct source_sink *sink;
+  struct source_request *request;
   int verify_md5;
   bool sink_failed; /* its error says what it is about */
+  char range[RANGE_HEADER_SIZE];
+  struct http_header headers[2];
 };
+
+/* If-Range and not If-Match: storage that does not know it ignores it, and the version is compared
+ * afterwards in any case. */
+static enum hoist_status ask_for_part(void *user, const struct http_header **ret_headers,
+                                      size_t *ret_count, struct hoist_error *err) {
+  struct delivery *d = user;
+  const char *range = range_header(d->request, d->range);
+  (void)err;
+  *ret_count = 0;
+  *ret_headers = d->headers;
+  if (!range) return HOIST_OK;
+  d->headers[(*ret_count)++] = (struct http_header){"range", range};
+  if (d->request->validator)
+    d->headers[(*ret_count)++] = (struct http_header){"if-range", d->request->validator};
+  return HOIST_OK;
+}
 
 static enum hoist_status begin(void *user, const struct http_response *response,
                                struct hoist_error *err) {
   struct delivery *d = user;
-  if (response->status != 200)
-    return hoist_fail(err, HOIST_CORRUPT, "HTTP status %d instead of the file", response->status);
-  struct digest promised = {.kind = DIGEST_NONE};
-  if (d->verify_md5) promised = roboflow_promised_digest(response);
-  enum hoist_status status =
-      d->sink->begin(d->sink->user, response->content_length, &promised, err);
+  struct source_response r;
+  char validator[SOURCE_VALIDATOR_SIZE];
+  d->sink_failed = true;
+  enum hoist_status status = range_read_response(d->request, response, validator, &r, err);
+  if (status != HOIST_OK) return status;
+  if (d->verify_md5) r.promised = roboflow_promised_digest(response);
+  status = d->request->sink.begin(d->request->sink.user, &r, err);
   d->sink_failed = status != HOIST_OK;
   return status;
 }
@@ -316,32 +351,41 @@ static enum hoist_status begin(void *user, const struct http_response *response,
 static enum hoist_status write_bytes(void *user, const void *data, size_t size,
                                      struct hoist_error *err) {
   struct delivery *d = user;
-  enum hoist_status status = d->sink->write(d->sink->user, data, size, err);
+  enum hoist_status status = d->request->sink.write(d->request->sink.user, data, size, err);
   d->sink_failed = status != HOIST_OK;
   return status;
 }
 
-static enum hoist_status get_file(const struct call *call, struct roboflow *r,
-                                  const struct manifest_file *file, const struct source_sink *sink,
-                                  struct http_response *ret_response, struct hoist_error *err) {
-  struct delivery delivery = {.sink = sink, .verify_md5 = r->verify_md5};
-  struct http_request request = {.begin = begin, .write = write_bytes, .sink_user = &delivery};
-  enum hoist_status status = get(call, r, file->locator, &request, ret_response, err);
-  if (status != HOIST_OK && !delivery.sink_failed) hoist_error_prepend(err, "%s", file->name);
+static enum hoist_status get_file(const struct call *call, struct roboflow *r, const char *url,
+                                  struct source_request *part, struct http_response *ret_response,
+                                  struct hoist_error *err) {
+  struct delivery delivery = {.request = part, .verify_md5 = r->verify_md5};
+  struct http_request request = {.sign = ask_for_part,
+                                 .sign_user = &delivery,
+                                 .sign_redirects = 1,
+                                 .begin = begin,
+                                 .write = write_bytes,
+                                 .sink_user = &delivery};
+  enum hoist_status status = get(call, r, url, &request, ret_response, err);
+  if (status != HOIST_OK && !delivery.sink_failed) hoist_error_prepend(err, "%s", part->file->name);
   return status;
 }
 
 static enum hoist_status roboflow_fetch(const struct call *call, struct source *source,
-                                        const struct model_id *id, struct manifest_file *file,
-                                        const struct source_sink *sink, struct hoist_error *err) {
+                                        const struct model_id *id, struct source_request *request,
+                                        struct hoist_error *err) {
   struct roboflow *r = self(source);
   bool asked = false;
   for (;;) {
     HOIST_AUTO(http_response) struct http_response response = {0};
-    enum hoist_status status = get_file(call, r, file, sink, &response, err);
+    HOIST_AUTO(mem) char *url = copy_url(r, request->file);
+    if (!url) return hoist_fail_memory(err, "a URL");
+    enum hoist_status status = get_file(call, r, url, request, &response, err);
     if (status != HOIST_OK) return status;
-    if (!may_be_expired(response.status) || asked) return check_file(&response, file->name, err);
-    status = refresh(call, r, id, file, &asked, err);
+    request->trouble = range_trouble(&response);
+    if (!may_be_expired(response.status) || asked)
+      return check_file(&response, request->file->name, err);
+    status = refresh(call, r, id, request->file, url, &asked, err);
     if (status != HOIST_OK) return status;
   }
 }
@@ -355,6 +399,7 @@ static void roboflow_free(struct source *source) {
   free(r->fresh_id);
   free(r->base.location);
   pthread_mutex_destroy(&r->lock);
+  pthread_mutex_destroy(&r->urls);
   free(r);
 }
 
@@ -377,6 +422,7 @@ enum hoist_status source_roboflow_new(struct http *http, const struct roboflow_o
   r->request_timeout_ms = options->request_timeout_ms;
   r->verify_md5 = options->verify_md5;
   pthread_mutex_init(&r->lock, NULL);
+  pthread_mutex_init(&r->urls, NULL);
   *ret_source = &HOIST_TAKE(r)->base;
   return HOIST_OK;
 }

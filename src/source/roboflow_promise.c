@@ -47,9 +47,10 @@ static bool read_goog_hash(const struct http_response *r, struct digest *ret_dig
   return false;
 }
 
+/* Of what this response carries, so with a part it is not the file's. */
 static bool read_content_md5(const struct http_response *r, struct digest *ret_digest) {
   char value[HEADER_VALUE_SIZE];
-  return http_response_header(r, "content-md5", value, sizeof value) &&
+  return r->status != 206 && http_response_header(r, "content-md5", value, sizeof value) &&
          digest_from_base64(DIGEST_MD5, value, ret_digest);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The S3 source: a model is what lies below {prefix}{model id}/ in a bucket. Describing it lists
- * that prefix, flat, in pages; fetching a file is one GetObject that asks for the very object which
- * was listed (If-Match). Read-only after construction; any thread. */
+ * that prefix, flat, in pages; fetching (a part of) a file is one GetObject that asks for the very version
+ * which the caller knows (If-Match). Read-only after construction; any thread. */
 #include <string.h>
 
+#include "http_range.h"
 #include "s3_client.h"
 #include "s3_select.h"
 #include "text.h"
@@ -127,13 +128,14 @@ static bool etag_md5(const struct http_response *response, struct digest *ret_di
   return digest_from_hex(DIGEST_MD5, text + 1, ret_digest);
 }
 
-/* A composite checksum ("…-3") is one over the parts' checksums and does not decode as a SHA-256.
- */
+/* A composite checksum ("…-3") is one over the parts' checksums and does not decode as a SHA-256. With
+ * a part of the object comes the checksum of that part, if any. */
 static struct digest promised_digest(const struct source_s3 *s,
                                      const struct http_response *response) {
   struct digest digest = {.kind = DIGEST_NONE};
   char text[64];
-  if (http_response_header(response, "x-amz-checksum-sha256", text, sizeof text) &&
+  if (response->status != 206 &&
+      http_response_header(response, "x-amz-checksum-sha256", text, sizeof text) &&
       digest_from_base64(DIGEST_SHA256, text, &digest))
     return digest;
   if (s->verify_md5) (void)etag_md5(response, &digest);
@@ -142,34 +144,39 @@ static struct digest promised_digest(const struct source_s3 *s,
 
 struct file_sink {
   const struct source_s3 *source;
-  const struct source_sink *sink;
+  struct source_request *request;
 };
 
 static enum hoist_status begin_file(void *user, const struct http_response *response,
                                     struct hoist_error *err) {
   const struct file_sink *f = user;
-  const struct digest promised = promised_digest(f->source, response);
-  return f->sink->begin(f->sink->user, response->content_length, &promised, err);
+  struct source_response r;
+  char validator[SOURCE_VALIDATOR_SIZE];
+  enum hoist_status status = range_read_response(f->request, response, validator, &r, err);
+  if (status != HOIST_OK) return status;
+  r.promised = promised_digest(f->source, response);
+  return f->request->sink.begin(f->request->sink.user, &r, err);
 }
 
 static enum hoist_status write_file(void *user, const void *data, size_t size,
                                     struct hoist_error *err) {
-  const struct file_sink *f = user;
-  return f->sink->write(f->sink->user, data, size, err);
+  const struct source_sink *sink = &((const struct file_sink *)user)->request->sink;
+  return sink->write(sink->user, data, size, err);
 }
 
 static enum hoist_status fetch(const struct call *call, struct source *source,
-                               const struct model_id *id, struct manifest_file *file,
-                               const struct source_sink *sink, struct hoist_error *err) {
+                               const struct model_id *id, struct source_request *request,
+                               struct hoist_error *err) {
   struct source_s3 *s = (struct source_s3 *)source;
-  struct file_sink file_sink = {.source = s, .sink = sink};
+  struct file_sink file_sink = {.source = s, .request = request};
+  const char *key = request->file->locator;
   (void)id;
-  HOIST_AUTO(mem) char *what = text_format("s3://%s/%s", s->client.bucket, file->locator);
+  HOIST_AUTO(mem) char *what = text_format("s3://%s/%s", s->client.bucket, key);
   if (!what) return hoist_fail_memory(err, "fetching a file");
   const struct s3_operation op = {.span_name = "S3.GetObject",
                                   .what = what,
-                                  .key = file->locator,
-                                  .if_match = file->etag,
+                                  .key = key,
+                                  .part = request,
                                   .want_checksum = 1,
                                   .begin = begin_file,
                                   .write = write_file,

@@ -31,8 +31,9 @@ struct s3_operation {
   const char *span_name; /* "S3.GetObject"; static */
   const char *what;      /* "s3://bucket/key", for errors */
   const char *key;       /* NULL: of the bucket */
-  const char *if_match;  /* an ETag in quotes; NULL: none */
   int want_checksum;     /* 1: ask for x-amz-checksum-* in the response */
+  struct source_request
+      *part; /* what of the object is wanted, and of which version; NULL: all, any */
   const struct sigv4_pair *query;
   size_t query_count;
   enum hoist_status (*begin)(void *user, const struct http_response *response,

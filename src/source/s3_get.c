@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "http_range.h"
 #include "s3_client.h"
 #include "s3_xml.h"
 #include "text.h"
@@ -19,6 +20,7 @@ struct request {
   struct buf query;
   char *url;
   char date[SIGV4_DATE_SIZE];
+  char range[RANGE_HEADER_SIZE];
   struct buf authorization;
   struct http_header headers[MAX_HEADERS];
   size_t header_count;
@@ -78,6 +80,16 @@ static enum hoist_status add_authorization(struct request *r, struct hoist_error
   return status;
 }
 
+/* Not signed: a proxy may split ranges. */
+static void add_part(struct request *r) {
+  const struct source_request *part = r->op->part;
+  if (!part) return;
+  add_header(r, "range", range_header(part, r->range));
+  if (part->validator)
+    add_header(r, range_is_etag(part->validator) ? "if-match" : "if-unmodified-since",
+               part->validator);
+}
+
 static enum hoist_status sign(void *user, const struct http_header **ret_headers, size_t *ret_count,
                               struct hoist_error *err) {
   struct request *r = user;
@@ -87,7 +99,7 @@ static enum hoist_status sign(void *user, const struct http_header **ret_headers
   add_header(r, "x-amz-checksum-mode", r->op->want_checksum ? "ENABLED" : NULL);
   if (r->client->access_key) status = add_authorization(r, err);
   if (status != HOIST_OK) return status;
-  add_header(r, "if-match", r->op->if_match);
+  add_part(r);
   *ret_headers = r->headers;
   *ret_count = r->header_count;
   return HOIST_OK;
@@ -136,5 +148,6 @@ enum hoist_status s3_get(const struct call *call, const struct s3_client *client
     hoist_error_prepend(err, "%s", op->what);
     return status;
   }
+  if (op->part) op->part->trouble = range_trouble(&response);
   return s3_check(client, op->what, &response, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sources: places a model can come from. A source only reads. It says what a model consists of
- * (describe) and streams one file of it (fetch); checking names, sizes and digests is done above.
+ * (describe) and streams its files, whole or in parts (fetch); checking names, sizes and digests is done above.
  * A new source is one file that fills in a struct source_ops, and one row where the chain is built. */
 #ifndef HOIST_SOURCE_SOURCE_H
 #define HOIST_SOURCE_SOURCE_H
@@ -9,15 +9,48 @@
 #include "manifest.h"
 #include "model_id.h"
 
+#define SOURCE_TO_END (-1)
+#define SOURCE_VALIDATOR_SIZE 256 /* NUL included; what is longer is no validator */
+
+/** What a response turned out to be. */
+struct source_response {
+  int64_t offset; /* of the first byte that follows: request->from, or 0 where the whole file
+                             comes although a part was asked for */
+  int64_t length; /* of what follows; FILE_SIZE_UNKNOWN */
+  int64_t size;   /* of the whole file; FILE_SIZE_UNKNOWN */
+  const char
+      *validator; /* names this version of the file: a strong ETag in quotes, or an HTTP date;
+                             NULL: none. Valid for the length of the call */
+  struct digest promised; /* of the whole file; DIGEST_NONE */
+};
+
 /** Where a file's bytes go. All calls come from the thread that called source_fetch. */
 struct source_sink {
   void *user;
-  /** Called once per attempt before its first byte: what was written so far is void, start at offset 0.
-   *  `size` is what this response announces (FILE_SIZE_UNKNOWN: nothing) and `promised` a digest it
-   *  carries (DIGEST_NONE: nothing). */
-  enum hoist_status (*begin)(void *user, int64_t size, const struct digest *promised,
+  /** Called once per attempt before its first byte. */
+  enum hoist_status (*begin)(void *user, const struct source_response *response,
                              struct hoist_error *err);
   enum hoist_status (*write)(void *user, const void *data, size_t size, struct hoist_error *err);
+};
+
+/** Why a fetch failed, where the caller may do something about it. */
+enum source_trouble {
+  SOURCE_NO_TROUBLE, /* nothing is known beyond the status */
+  SOURCE_CHANGED,    /* the file is not the version of `validator` any more */
+  SOURCE_BAD_RANGE /* the answer is not the range asked for: the server cannot do ranges, or lies */
+};
+
+/** Bytes [from, to) of one file, of one version of it. `from` 0 and `to` SOURCE_TO_END ask for the
+ *  whole file, which needs no server that knows ranges. */
+struct source_request {
+  struct manifest_file *file;
+  int64_t from; /* the next byte wanted: the sink moves it on as it takes bytes, so that a further
+                   attempt asks for the rest alone */
+  int64_t to;   /* exclusive, or SOURCE_TO_END */
+  int whole;    /* 1: never ask for a part; each attempt begins at 0 */
+  const char *validator; /* of an earlier response, or the manifest's ETag; NULL: any version */
+  struct source_sink sink;
+  enum source_trouble trouble; /* set on failure */
 };
 
 struct source;
@@ -29,12 +62,13 @@ struct source_ops {
   enum hoist_status (*describe)(const struct call *call, struct source *source,
                                 const struct model_id *id, struct manifest *ret_manifest,
                                 struct hoist_error *err);
-  /** Streams one file of a manifest that describe made. May replace file->locator (a fresh URL for an
-   *  expired one). Called from several threads at once, each with another file.
-   *  Errors: as describe, and whatever the sink returned */
+  /** Streams bytes of one file of a manifest that describe made. May replace file->locator (a fresh
+   *  URL for an expired one). Called from several threads at once, also for parts of one file.
+   *  Errors: as describe, UNAVAILABLE with SOURCE_CHANGED, CORRUPT with SOURCE_BAD_RANGE, and
+   *          whatever the sink returned */
   enum hoist_status (*fetch)(const struct call *call, struct source *source,
-                             const struct model_id *id, struct manifest_file *file,
-                             const struct source_sink *sink, struct hoist_error *err);
+                             const struct model_id *id, struct source_request *request,
+                             struct hoist_error *err);
   void (*free)(struct source *source);
 };
 

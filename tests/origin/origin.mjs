@@ -24,6 +24,7 @@
 //   corrupt: true|offset   one byte flipped                     drip: {bytes, ms}
 //   redirect: URL (status 302 unless given)                     expire: true     file URLs handed out have expired
 //   garbage: html|empty|binary|truncated|deep|deep-xml|laughs|huge (levels, bytes)
+//   ignoreRange: true   the whole file, whatever part was asked for
 //   merge: {…} (RFC 7396), edit: function (in-process only)     changes the API's JSON
 
 import { randomBytes } from 'node:crypto';
@@ -162,6 +163,7 @@ export async function startOrigin({
 
     const rule = script.take(req.method, target, headers.host ?? '');
     if (rule?.delayMs) await sleep(rule.delayMs);
+    if (rule?.ignoreRange) request.headers = { ...headers, range: undefined };
     let answer;
     try {
       answer = await answerTo(request, rule);

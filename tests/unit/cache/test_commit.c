@@ -323,6 +323,94 @@ static void test_a_file_is_staged_once(void **state) {
   cache_discard(NULL);
 }
 
+/* Stages the first file of `files` and a journal, and dies. */
+static void stage_and_die(struct cache_lock *lock, const char *journal) {
+  struct cache_txn *txn = NULL;
+  int fd = -1;
+  assert_int_equal(cache_begin(&no_limits, lock, 0, &txn, NULL), HOIST_OK);
+  assert_int_equal(cache_txn_is_adopted(txn), 0);
+  assert_int_equal(cache_txn_create(txn, "weights.onnx", &fd, NULL), HOIST_OK);
+  assert_int_equal(fs_write_all(fd, "half", 4, "x", NULL), HOIST_OK);
+  close(fd);
+  assert_int_equal(cache_txn_journal(txn, &fd, NULL), HOIST_OK);
+  assert_int_equal(fs_write_all(fd, journal, strlen(journal), "x", NULL), HOIST_OK);
+  close(fd);
+  cache_txn_keep(txn);
+}
+
+static void test_a_staging_with_a_journal_is_gone_on_with(void **state) {
+  struct fixture *f = *state;
+  static const struct made_file files[] = {{"weights.onnx", "half and half"}, {NULL, NULL}};
+  struct model_id id = id_of("m/1");
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &lock, NULL), HOIST_OK);
+  stage_and_die(lock, "4 bytes");
+  struct cache_txn *txn = NULL;
+  int fd = -1;
+  char text[16] = "";
+  assert_int_equal(cache_begin(&no_limits, lock, 0, &txn, NULL), HOIST_OK);
+  assert_int_equal(cache_txn_is_adopted(txn), 1);
+  assert_int_equal(cache_txn_journal(txn, &fd, NULL), HOIST_OK);
+  assert_int_equal(pread(fd, text, sizeof text, 0), 7);
+  assert_string_equal(text, "4 bytes");
+  close(fd);
+  assert_int_equal(cache_txn_create(txn, "weights.onnx", &fd, NULL), HOIST_OK);
+  assert_int_equal(pwrite(fd, " and half", 9, 4), 9);
+  close(fd);
+  HOIST_AUTO(manifest) struct manifest m = {0};
+  assert_int_equal(model_manifest(files, &m, NULL), HOIST_OK);
+  struct cache_entry *entry = NULL;
+  assert_int_equal(cache_commit(&no_limits, txn, &m, &lock, &entry, NULL), HOIST_OK);
+  cache_entry_release(entry);
+  assert_int_equal(model_check(f->cache, "m/1", files, NULL), HOIST_OK);
+  assert_false(path_exists(f, "m/1/.hoist-journal"));
+  assert_int_equal(path_count(f, STAGING), 0);
+}
+
+static void test_a_staging_may_be_emptied_and_begun_anew(void **state) {
+  struct fixture *f = *state;
+  struct model_id id = id_of("m/1");
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &lock, NULL), HOIST_OK);
+  stage_and_die(lock, "x");
+  struct cache_txn *txn = NULL;
+  assert_int_equal(cache_begin(&no_limits, lock, 0, &txn, NULL), HOIST_OK);
+  assert_int_equal(cache_txn_reset(txn, NULL), HOIST_OK);
+  assert_int_equal(cache_txn_is_adopted(txn), 0);
+  struct buf text = buf_make(16);
+  assert_int_equal(cache_txn_read(txn, "weights.onnx", &text, NULL), HOIST_NOT_FOUND);
+  assert_int_equal(path_count(f, STAGING), 1);
+  cache_discard(txn);
+  assert_int_equal(path_count(f, STAGING), 0);
+}
+
+static void age_journals(const struct fixture *f) {
+  char command[256];
+  snprintf(command, sizeof command, "touch -d '2 days ago' %s/" STAGING "/*/.hoist-journal",
+           f->root);
+  FILE *shell = popen(command, "r");
+  assert_int_equal(pclose(shell), 0);
+}
+
+static void test_a_staging_with_a_journal_is_left_to_its_model_for_a_day(void **state) {
+  struct fixture *f = *state;
+  struct model_id id = id_of("m/1"), other = id_of("n/1");
+  struct cache_lock *lock = NULL;
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &lock, NULL), HOIST_OK);
+  stage_and_die(lock, "x");
+  cache_unlock(lock);
+  HOIST_AUTO(cache_lock) struct cache_lock *others = NULL;
+  assert_int_equal(cache_lock(&no_limits, f->cache, &other, &others, NULL), HOIST_OK);
+  struct cache_txn *txn = NULL;
+  assert_int_equal(cache_begin(&no_limits, others, 0, &txn, NULL), HOIST_OK);
+  cache_discard(txn);
+  assert_int_equal(path_count(f, STAGING), 1);
+  age_journals(f);
+  assert_int_equal(cache_begin(&no_limits, others, 0, &txn, NULL), HOIST_OK);
+  cache_discard(txn);
+  assert_int_equal(path_count(f, STAGING), 0);
+}
+
 static void test_beginning_removes_what_a_crash_left_of_this_model_alone(void **state) {
   struct fixture *f = *state;
   struct model_id id = id_of("coco/3"), other_id = id_of("coco/33");
@@ -374,6 +462,9 @@ int main(void) {
       CASE(test_a_commit_that_was_called_off_changes_nothing),
       CASE(test_staged_names_cannot_leave_the_directory),
       CASE(test_a_file_is_staged_once),
+      CASE(test_a_staging_with_a_journal_is_gone_on_with),
+      CASE(test_a_staging_may_be_emptied_and_begun_anew),
+      CASE(test_a_staging_with_a_journal_is_left_to_its_model_for_a_day),
       CASE(test_beginning_removes_what_a_crash_left_of_this_model_alone),
       CASE(test_a_model_larger_than_the_disk_is_refused_with_both_figures),
   };

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fetch: made-up sources into a real cache transaction. */
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,70 +9,13 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <hoist/hoist.h>
 
-#include "fake_source.h"
-#include "fake_tracer.h"
-#include "fetch.h"
-#include "fs.h"
-#include "plan.h"
-
-struct world {
-  char root[64];
-  struct fake_tracer *tracer;
-  struct hoist_span root_span;
-  struct cache *cache;
-  struct cache_lock *lock;
-  struct cache_txn *txn;
-  struct fake_source *source;
-  struct model_id id;
-  struct manifest m;
-  struct call call;
-  struct hoist_error err;
-  struct fetch_outcome outcome;
-};
-
-static int set_up(void **state) {
-  struct world *w = calloc(1, sizeof *w);
-  strcpy(w->root, "/tmp/hoist-fetch-XXXXXX");
-  assert_non_null(mkdtemp(w->root));
-  w->tracer = fake_tracer_new();
-  hoist_span_start_root(w->tracer->telemetry, "root", HOIST_SPAN_INTERNAL, NULL, &w->root_span);
-  w->call = (struct call){.span = &w->root_span, .telemetry = w->tracer->telemetry};
-  assert_int_equal(model_id_parse("faces/1", &w->id, NULL), HOIST_OK);
-  assert_int_equal(cache_open(w->root, &w->cache, NULL), HOIST_OK);
-  assert_int_equal(cache_lock(&w->call, w->cache, &w->id, &w->lock, NULL), HOIST_OK);
-  assert_int_equal(cache_begin(&w->call, w->lock, 0, &w->txn, NULL), HOIST_OK);
-  w->source = fake_source_new("fake");
-  *state = w;
-  return 0;
-}
-
-static int tear_down(void **state) {
-  struct world *w = *state;
-  hoist_span_end(&w->root_span);
-  fake_tracer_check(w->tracer, NULL);
-  manifest_done(&w->m);
-  cache_discard(w->txn);
-  cache_unlock(w->lock);
-  cache_close(w->cache);
-  source_free(&w->source->base);
-  fake_tracer_free(w->tracer);
-  assert_int_equal(fs_remove_tree(AT_FDCWD, w->root, NULL), HOIST_OK);
-  free(w);
-  return 0;
-}
-
-static enum hoist_status fetch_all(struct world *w, unsigned connections) {
-  struct source *s = &w->source->base;
-  assert_int_equal(s->ops->describe(&w->call, s, &w->id, &w->m, &w->err), HOIST_OK);
-  return fetch_model(&w->call, s, &w->id, &w->m, w->txn, connections, &w->outcome, &w->err);
-}
+#include "fetch_world.h"
 
 static void test_files_arrive_with_size_and_sha256(void **state) {
   struct world *w = *state;
   fake_source_add(w->source, "weights.onnx", "abc");
-  assert_int_equal(fetch_all(w, 4), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 4), HOIST_OK);
   char hex[DIGEST_HEX_SIZE];
   digest_hex(&w->m.files[0].digest, hex);
   assert_int_equal(w->m.files[0].size, 3);
@@ -90,7 +31,7 @@ static void test_files_arrive_with_size_and_sha256(void **state) {
 static void test_what_a_broken_attempt_wrote_is_forgotten(void **state) {
   struct world *w = *state;
   fake_source_add(w->source, "weights.onnx", "0123456789")->attempts = 3;
-  assert_int_equal(fetch_all(w, 1), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
   struct digest d;
   assert_int_equal(digest_of(DIGEST_SHA256, "0123456789", 10, &d, NULL), HOIST_OK);
   assert_true(digest_equal(&d, &w->m.files[0].digest));
@@ -120,14 +61,10 @@ static void test_broken_promises_are_corrupt(void **state) {
     f->announced_size = cases[i].announced;
     f->promised.kind = cases[i].manifest_kind;
     f->in_response.kind = cases[i].response_kind;
-    assert_int_equal(fetch_all(w, 1), HOIST_CORRUPT);
+    assert_int_equal(world_fetch_all(w, 1), HOIST_CORRUPT);
     if (!strstr(w->err.message, cases[i].says)) fail_msg("%s: %s", cases[i].title, w->err.message);
     assert_non_null(strstr(w->err.message, "w.onnx"));
-    w->source->file_count = 0;
-    manifest_done(&w->m);
-    w->m = (struct manifest){0};
-    cache_discard(w->txn);
-    assert_int_equal(cache_begin(&w->call, w->lock, 0, &w->txn, NULL), HOIST_OK);
+    world_forget(w);
   }
 }
 
@@ -139,7 +76,7 @@ static void test_kept_promises_of_any_kind_are_fine(void **state) {
     struct fake_file *f = fake_source_add(w->source, names[i], "0123456789");
     assert_int_equal(digest_of(kinds[i], "0123456789", 10, &f->promised, NULL), HOIST_OK);
   }
-  assert_int_equal(fetch_all(w, 2), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 2), HOIST_OK);
   for (size_t i = 0; i < 3; i++)
     assert_int_equal(w->m.files[i].digest.kind, DIGEST_SHA256);
 }
@@ -149,7 +86,7 @@ static void test_one_failure_stops_the_others_and_is_the_one_reported(void **sta
   fake_source_add(w->source, "a", "0123456789")->waits_for_stop = 1;
   fake_source_add(w->source, "b", "0123456789")->fail = HOIST_DENIED;
   fake_source_add(w->source, "c", "0123456789")->waits_for_stop = 1;
-  assert_int_equal(fetch_all(w, 3), HOIST_DENIED);
+  assert_int_equal(world_fetch_all(w, 3), HOIST_DENIED);
   assert_string_equal(w->err.message, "b: failed half-way");
   for (int i = 0; i < fake_span_count(w->tracer, "model.artifact.download"); i++)
     assert_int_equal(fake_span(w->tracer, "model.artifact.download", i)->errors, 1);
@@ -162,7 +99,7 @@ static void test_no_more_files_are_in_flight_than_connections(void **state) {
     snprintf(names[i], sizeof names[i], "f%d", i);
     fake_source_add(w->source, names[i], "some bytes");
   }
-  assert_int_equal(fetch_all(w, 3), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 3), HOIST_OK);
   assert_int_equal(w->source->fetches, 40);
   assert_in_range(w->source->most_in_flight, 1, 3);
   assert_int_equal(w->outcome.bytes, 400);
@@ -190,7 +127,7 @@ static void test_a_file_larger_than_the_buffer_is_hashed_right(void **state) {
     data[i] = (char)('a' + i % 23);
   data[size] = '\0';
   fake_source_add(w->source, "big.onnx", data);
-  assert_int_equal(fetch_all(w, 1), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
   struct digest d;
   assert_int_equal(digest_of(DIGEST_SHA256, data, size, &d, NULL), HOIST_OK);
   assert_true(digest_equal(&d, &w->m.files[0].digest));
@@ -223,7 +160,7 @@ static void test_progress_has_a_beginning_and_an_end_for_each_file(void **state)
   w->call.progress_user = &seen;
   fake_source_add(w->source, "a", "0123456789");
   fake_source_add(w->source, "b", "0123456789");
-  assert_int_equal(fetch_all(w, 2), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 2), HOIST_OK);
   assert_int_equal(seen.done, 2);
   assert_true(seen.events >= 4);
   assert_int_equal(seen.last_total, 20);
@@ -235,11 +172,11 @@ static void test_a_cancelled_call_fetches_nothing(void **state) {
   atomic_int cancel = 1;
   w->call.cancel = &cancel;
   fake_source_add(w->source, "a", "0123456789");
-  assert_int_equal(fetch_all(w, 2), HOIST_CANCELLED);
+  assert_int_equal(world_fetch_all(w, 2), HOIST_CANCELLED);
 }
 
 int main(void) {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
   const struct CMUnitTest tests[] = {
       T(test_files_arrive_with_size_and_sha256),
       T(test_what_a_broken_attempt_wrote_is_forgotten),

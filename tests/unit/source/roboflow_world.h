@@ -42,6 +42,8 @@ struct received {
   int64_t announced;
   struct digest promised;
   enum hoist_status fail;
+  int64_t from, to; /* what is asked for; `to` 0: to the end */
+  const char *validator;
 };
 
 int world_setup(void **state);

@@ -84,14 +84,18 @@ struct collector {
   int64_t announced;
   const char *append_to; /* a file that grows while it is read; NULL: none */
   const char *truncate;  /* one that shrinks */
+  int64_t from, to;      /* what is asked for; `to` 0: to the end */
+  struct source_response response;
+  enum source_trouble trouble;
 };
 
-static enum hoist_status begin(void *user, int64_t size, const struct digest *promised,
+static enum hoist_status begin(void *user, const struct source_response *response,
                                struct hoist_error *err) {
   struct collector *c = user;
-  assert_int_equal(promised->kind, DIGEST_NONE);
+  assert_int_equal(response->promised.kind, DIGEST_NONE);
   c->begins++;
-  c->announced = size;
+  c->announced = response->size;
+  c->response = *response;
   buf_clear(&c->data);
   if (c->truncate) assert_int_equal(truncate(c->truncate, 1), 0);
   if (c->append_to) {
@@ -115,8 +119,14 @@ static enum hoist_status fetch(struct tree *t, const char *name, struct collecto
     if (strcmp(t->m.files[i].name, name) == 0) file = &t->m.files[i];
   assert_non_null(file);
   c->data = buf_make(1 << 20);
-  const struct source_sink sink = {.user = c, .begin = begin, .write = collect};
-  return t->source->ops->fetch(&t->call, t->source, &id, file, &sink, &t->err);
+  struct source_request request = {.file = file,
+                                   .from = c->from,
+                                   .to = c->to > 0 ? c->to : SOURCE_TO_END,
+                                   .validator = file->etag,
+                                   .sink = {.user = c, .begin = begin, .write = collect}};
+  enum hoist_status status = t->source->ops->fetch(&t->call, t->source, &id, &request, &t->err);
+  c->trouble = request.trouble;
+  return status;
 }
 
 static void test_a_model_is_the_regular_files_below_its_directory(void **state) {
@@ -289,8 +299,31 @@ static void test_a_file_that_changes_is_noticed(void **state) {
     }
     assert_int_equal(fetch(t, "weights.onnx", &c), HOIST_UNAVAILABLE);
     assert_non_null(strstr(t->err.message, "weights.onnx: changed while it was being read"));
+    assert_int_equal(c.trouble, SOURCE_CHANGED);
     buf_done(&c.data);
   }
+}
+
+static void test_a_part_of_a_file_is_read_where_it_lies(void **state) {
+  struct tree *t = *state;
+  put(t, "m/weights.onnx", "0123456789");
+  assert_int_equal(describe(t, "m"), HOIST_OK);
+  static const struct {
+    int64_t from, to;
+    const char *data;
+  } cases[] = {{0, 4, "0123"}, {4, 8, "4567"}, {8, 100, "89"}, {3, 0, "3456789"}, {10, 0, ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct collector c = {.from = cases[i].from, .to = cases[i].to};
+    assert_int_equal(fetch(t, "weights.onnx", &c), HOIST_OK);
+    assert_string_equal(buf_str(&c.data), cases[i].data);
+    assert_int_equal(c.response.offset, cases[i].from);
+    assert_int_equal(c.response.length, strlen(cases[i].data));
+    assert_int_equal(c.response.size, 10);
+    buf_done(&c.data);
+  }
+  struct collector beyond = {.from = 11};
+  assert_int_equal(fetch(t, "weights.onnx", &beyond), HOIST_UNAVAILABLE);
+  assert_int_equal(beyond.trouble, SOURCE_CHANGED);
 }
 
 static void test_a_file_that_went_away_is_not_found(void **state) {
@@ -333,8 +366,10 @@ static void test_a_sink_that_fails_is_heard(void **state) {
   struct collector c = {0};
   struct model_id id;
   assert_int_equal(model_id_parse("m", &id, NULL), HOIST_OK);
-  const struct source_sink sink = {.user = &c, .begin = begin, .write = full};
-  assert_int_equal(t->source->ops->fetch(&t->call, t->source, &id, &t->m.files[0], &sink, &t->err),
+  struct source_request request = {.file = &t->m.files[0],
+                                   .to = SOURCE_TO_END,
+                                   .sink = {.user = &c, .begin = begin, .write = full}};
+  assert_int_equal(t->source->ops->fetch(&t->call, t->source, &id, &request, &t->err),
                    HOIST_NO_SPACE);
   assert_string_equal(t->err.message, "the disk is full");
 }
@@ -354,6 +389,7 @@ int main(void) {
       TREE_TEST(test_too_many_files_are_corrupt),
       TREE_TEST(test_a_file_is_streamed_whole),
       TREE_TEST(test_a_file_that_changes_is_noticed),
+      TREE_TEST(test_a_part_of_a_file_is_read_where_it_lies),
       TREE_TEST(test_a_file_that_went_away_is_not_found),
       TREE_TEST(test_a_cancelled_call_stops),
       TREE_TEST(test_a_sink_that_fails_is_heard),

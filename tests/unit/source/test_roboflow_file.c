@@ -130,7 +130,8 @@ static void test_what_is_wrong_with_a_file_is_told_with_its_name(void **state) {
       {404, HOIST_CORRUPT, "weights.onnx: the API lists it, but its storage does not have it"},
       {410, HOIST_CORRUPT, "the model package is broken"},
       {500, HOIST_UNAVAILABLE, "weights.onnx: HTTP status 500"},
-      {206, HOIST_CORRUPT, "weights.onnx: HTTP status 206 instead of the file"},
+      {206, HOIST_CORRUPT, "weights.onnx: asked for the whole file, the server sends a part"},
+      {204, HOIST_CORRUPT, "weights.onnx: HTTP status 204 instead of the file"},
   };
   struct world *w = *state;
   assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
@@ -142,6 +143,23 @@ static void test_what_is_wrong_with_a_file_is_told_with_its_name(void **state) {
     assert_int_equal(r.begins, 0);
     w->f.sleep_count = 0;
   }
+}
+
+static void test_a_part_is_asked_for_if_it_is_still_the_same_version(void **state) {
+  struct world *w = *state;
+  assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
+  w->storage_status = 206;
+  w->file_headers = "Content-Range: bytes 3-7/8\r\n";
+  struct received r = {.from = 3, .to = 8, .validator = "\"v1\""};
+  w->expired_below = 2; /* and by a fresh URL, when the first one has expired */
+  assert_int_equal(world_fetch(w, "weights.onnx", &r), HOIST_OK);
+  assert_int_equal(r.announced, 8);
+  int last = script_server_requests(w->storage) - 1;
+  world_assert_asked(w->storage, last, "\r\nrange: bytes=3-7\r\n");
+  world_assert_asked(w->storage, last, "\r\nif-range: \"v1\"\r\n");
+  w->file_headers = "Content-Range: bytes 2-6/8\r\n";
+  assert_int_equal(world_fetch(w, "weights.onnx", &r), HOIST_CORRUPT);
+  assert_non_null(strstr(w->err.message, "weights.onnx: asked for bytes=3-7, the server sends"));
 }
 
 static void test_a_sink_that_fails_is_heard_once(void **state) {
@@ -163,7 +181,7 @@ static enum hoist_status drop(void *user, const void *data, size_t size, struct 
   return HOIST_OK;
 }
 
-static enum hoist_status drop_begin(void *user, int64_t size, const struct digest *promised,
+static enum hoist_status drop_begin(void *user, const struct source_response *response,
                                     struct hoist_error *err) {
   return HOIST_OK;
 }
@@ -174,9 +192,10 @@ static void *fetch_in_thread(void *user) {
   struct model_id id = world_id("coins/1");
   struct call call = w->f.call;
   call.sleep = NULL;
-  const struct source_sink sink = {.begin = drop_begin, .write = drop};
-  worker->status =
-      w->source->ops->fetch(&call, w->source, &id, world_file(w, worker->name), &sink, NULL);
+  struct source_request request = {.file = world_file(w, worker->name),
+                                   .to = SOURCE_TO_END,
+                                   .sink = {.begin = drop_begin, .write = drop}};
+  worker->status = w->source->ops->fetch(&call, w->source, &id, &request, NULL);
   return NULL;
 }
 
@@ -208,6 +227,7 @@ int main(void) {
       WORLD_TEST(test_an_api_that_fails_when_asked_again_fails_the_file),
       WORLD_TEST(test_a_file_that_is_listed_no_more_is_corrupt),
       WORLD_TEST(test_what_is_wrong_with_a_file_is_told_with_its_name),
+      WORLD_TEST(test_a_part_is_asked_for_if_it_is_still_the_same_version),
       WORLD_TEST(test_a_sink_that_fails_is_heard_once),
       WORLD_TEST(test_threads_whose_urls_expire_at_once_share_the_fresh_ones),
   };

@@ -32,6 +32,9 @@ struct s3_fixture {
   struct manifest manifest;
   struct collector collector;
   struct digest promised;
+  struct source_response response;
+  char validator[SOURCE_VALIDATOR_SIZE];
+  enum source_trouble trouble;
 };
 
 static void open_source(struct s3_fixture *s) {
@@ -70,13 +73,15 @@ static enum hoist_status describe(struct s3_fixture *s) {
   return s->source->ops->describe(&s->f.call, s->source, &s->id, &s->manifest, &s->f.err);
 }
 
-static enum hoist_status begin(void *user, int64_t size, const struct digest *promised,
+static enum hoist_status begin(void *user, const struct source_response *response,
                                struct hoist_error *err) {
   struct s3_fixture *s = user;
   (void)err;
   s->collector.begins++;
-  s->collector.announced = size;
-  s->promised = *promised;
+  s->collector.announced = response->size;
+  s->promised = response->promised;
+  s->response = *response;
+  text_copy(s->validator, sizeof s->validator, response->validator ? response->validator : "");
   buf_clear(&s->collector.data);
   return HOIST_OK;
 }
@@ -86,13 +91,24 @@ static enum hoist_status write_data(void *user, const void *data, size_t size,
   return buf_append(&((struct s3_fixture *)user)->collector.data, data, size, err);
 }
 
-static enum hoist_status fetch_key(struct s3_fixture *s, const char *key, const char *etag) {
-  const struct source_sink sink = {.user = s, .begin = begin, .write = write_data};
+static enum hoist_status fetch_part(struct s3_fixture *s, const char *key, int64_t from, int64_t to,
+                                    const char *validator) {
   struct manifest_file file = {.name = (char *)(uintptr_t) "w.onnx",
                                .size = FILE_SIZE_UNKNOWN,
-                               .locator = (char *)(uintptr_t)key,
-                               .etag = (char *)(uintptr_t)etag};
-  return s->source->ops->fetch(&s->f.call, s->source, &s->id, &file, &sink, &s->f.err);
+                               .locator = (char *)(uintptr_t)key};
+  struct source_request request = {.file = &file,
+                                   .from = from,
+                                   .to = to,
+                                   .validator = validator,
+                                   .sink = {.user = s, .begin = begin, .write = write_data}};
+  enum hoist_status status =
+      s->source->ops->fetch(&s->f.call, s->source, &s->id, &request, &s->f.err);
+  s->trouble = request.trouble;
+  return status;
+}
+
+static enum hoist_status fetch_key(struct s3_fixture *s, const char *key, const char *etag) {
+  return fetch_part(s, key, 0, SOURCE_TO_END, etag);
 }
 
 static void assert_message(const struct s3_fixture *s, const char *part) {
@@ -386,6 +402,87 @@ static void test_promises_are_taken_from_the_headers(void **state) {
   }
 }
 
+static void test_a_part_of_an_object_must_be_the_one_asked_for(void **state) {
+  (void)state;
+  static const struct {
+    const char *head;
+    int64_t from, to;
+    enum hoist_status status;
+    enum source_trouble trouble;
+    int64_t size, offset;
+  } cases[] = {
+      {"206 P\r\nContent-Range: bytes 4-6/100", 4, 7, HOIST_OK, 0, 100, 4},
+      {"206 P\r\nContent-Range: bytes 4-6/7", 4, 100, HOIST_OK, 0, 7, 4},
+      {"206 P\r\nContent-Range: bytes 4-6/7", 4, SOURCE_TO_END, HOIST_OK, 0, 7, 4},
+      {"206 P\r\nContent-Range: bytes 4-6/*", 4, 7, HOIST_OK, 0, FILE_SIZE_UNKNOWN, 4},
+      {"200 OK", 4, 7, HOIST_OK, 0, 3, 0},
+      {"206 P\r\nContent-Range: bytes 4-6/*", 4, 100, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 3-5/100", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 4-5/100", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 4-7/100", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 4-6/6", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 4-6", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 4-6/100x", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 4-6/99999999999999999999", 4, 7, HOIST_CORRUPT,
+       SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: items 4-6/100", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Type: multipart/byteranges", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"206 P\r\nContent-Range: bytes 0-2/3", 0, SOURCE_TO_END, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0,
+       0},
+      {"206 P\r\nContent-Range: bytes 4-7/100", 4, 8, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+      {"204 No", 4, 7, HOIST_CORRUPT, 0, 0, 0},
+      {"412 Changed", 4, 7, HOIST_UNAVAILABLE, SOURCE_CHANGED, 0, 0},
+      {"416 No", 4, 7, HOIST_CORRUPT, SOURCE_BAD_RANGE, 0, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    bool empty = strncmp(cases[i].head, "204", 3) == 0;
+    HOIST_AUTO(mem)
+    char *data = text_format("HTTP/1.1 %s\r\nETag: \"v1\"\r\n%s\r\n%s", cases[i].head,
+                             empty ? "" : "Content-Length: 3\r\n", empty ? "" : "abc");
+    const struct script_reply reply = {.data = data};
+    struct s3_fixture s;
+    set_up_replay(&s, &reply, 1);
+    enum hoist_status status = fetch_part(&s, "k", cases[i].from, cases[i].to, "\"v1\"");
+    if (status != cases[i].status || s.trouble != cases[i].trouble)
+      fail_msg("%s: %d, %d: %s", cases[i].head, status, s.trouble, s.f.err.message);
+    if (status == HOIST_OK) {
+      assert_int_equal(s.response.size, cases[i].size);
+      assert_int_equal(s.response.offset, cases[i].offset);
+      assert_int_equal(s.response.length, 3);
+      assert_string_equal(s.validator, "\"v1\"");
+    }
+    tear_down(&s);
+  }
+}
+
+static void test_what_is_asked_for_is_in_the_request(void **state) {
+  (void)state;
+  static const struct script_reply replies[] = {
+      {.data = "HTTP/1.1 206 P\r\nContent-Range: bytes 4-6/9\r\nContent-Length: 3\r\n\r\nabc"}};
+  struct s3_fixture s;
+  set_up_replay(&s, replies, 1);
+  assert_int_equal(fetch_part(&s, "k", 4, 7, "\"v1\""), HOIST_OK);
+  const char *asked = script_server_request(s.f.server, 0);
+  assert_non_null(strstr(asked, "\r\nrange: bytes=4-6\r\n"));
+  assert_non_null(strstr(asked, "\r\nif-match: \"v1\"\r\n"));
+  assert_int_equal(fetch_part(&s, "k", 4, 7, "Wed, 21 Oct 2015 07:28:00 GMT"), HOIST_OK);
+  asked = script_server_request(s.f.server, 1);
+  assert_non_null(strstr(asked, "\r\nif-unmodified-since: Wed, 21 Oct 2015 07:28:00 GMT\r\n"));
+  tear_down(&s);
+}
+
+static void test_a_checksum_that_comes_with_a_part_is_not_of_the_object(void **state) {
+  (void)state;
+  static const struct script_reply replies[] = {
+      {.data = "HTTP/1.1 206 P\r\nContent-Range: bytes 0-2/9\r\nContent-Length: 3\r\n"
+               "x-amz-checksum-sha256: " SHA256 "\r\nETag: \"" MD5 "\"\r\n\r\nabc"}};
+  struct s3_fixture s;
+  set_up_replay(&s, replies, 1);
+  assert_int_equal(fetch_part(&s, "k", 0, 3, NULL), HOIST_OK);
+  assert_int_equal(s.promised.kind, DIGEST_MD5);
+  tear_down(&s);
+}
+
 static void test_the_object_fetched_is_the_one_listed(void **state) {
   (void)state;
   static const struct script_reply replies[] = {
@@ -579,6 +676,9 @@ int main(void) {
       cmocka_unit_test(test_an_answer_that_is_no_listing_is_corrupt),
       cmocka_unit_test(test_an_endless_listing_is_given_up),
       cmocka_unit_test(test_promises_are_taken_from_the_headers),
+      cmocka_unit_test(test_a_part_of_an_object_must_be_the_one_asked_for),
+      cmocka_unit_test(test_what_is_asked_for_is_in_the_request),
+      cmocka_unit_test(test_a_checksum_that_comes_with_a_part_is_not_of_the_object),
       cmocka_unit_test(test_the_object_fetched_is_the_one_listed),
       cmocka_unit_test(test_errors_say_what_to_do),
       cmocka_unit_test(test_a_denial_without_credentials_asks_for_them),

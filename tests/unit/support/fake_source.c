@@ -8,6 +8,8 @@
 
 #include "text.h"
 
+#define FAKE_CHUNK_BYTES 100000 /* no divisor of anything */
+
 static enum hoist_status describe(const struct call *call, struct source *source,
                                   const struct model_id *id, struct manifest *ret_manifest,
                                   struct hoist_error *err) {
@@ -36,15 +38,22 @@ static enum hoist_status wait_for_stop(const struct call *call, struct hoist_err
   }
 }
 
+static enum hoist_status begin(const struct fake_file *f, const struct source_sink *sink,
+                               struct hoist_error *err) {
+  const struct source_response response = {
+      .length = f->announced_size, .size = f->announced_size, .promised = f->in_response};
+  return sink->begin(sink->user, &response, err);
+}
+
 static enum hoist_status send(const struct call *call, struct fake_file *f,
                               const struct source_sink *sink, struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
   for (int i = 0; i < f->attempts && status == HOIST_OK; i++) {
-    status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
+    status = begin(f, sink, err);
     if (status == HOIST_OK)
       status = sink->write(sink->user, "garbage of an attempt that broke", f->size / 2, err);
   }
-  if (status == HOIST_OK) status = sink->begin(sink->user, f->announced_size, &f->in_response, err);
+  if (status == HOIST_OK) status = begin(f, sink, err);
   if (status == HOIST_OK) status = sink->write(sink->user, f->data, f->size / 2, err);
   if (status != HOIST_OK) return status;
   if (f->fail != HOIST_OK) return hoist_fail(err, f->fail, "%s: failed half-way", f->name);
@@ -52,10 +61,47 @@ static enum hoist_status send(const struct call *call, struct fake_file *f,
   return sink->write(sink->user, f->data + f->size / 2, f->size - f->size / 2, err);
 }
 
+static enum hoist_status send_bytes(struct fake_file *f, struct source_request *request, int64_t at,
+                                    int64_t end, struct hoist_error *err) {
+  while (at < end) {
+    int64_t n = end - at < FAKE_CHUNK_BYTES ? end - at : FAKE_CHUNK_BYTES;
+    f->sent += n;
+    enum hoist_status status =
+        request->sink.write(request->sink.user, f->data + at, (size_t)n, err);
+    if (status != HOIST_OK) return status;
+    at += n;
+  }
+  return HOIST_OK;
+}
+
+enum hoist_status fake_send(struct fake_file *f, struct source_request *request,
+                            const char *validator, struct hoist_error *err) {
+  int64_t size = (int64_t)f->size, from = request->whole ? 0 : request->from;
+  int64_t end = request->to == SOURCE_TO_END || request->to > size ? size : request->to;
+  const struct source_response response = {.offset = from,
+                                           .length = end - from,
+                                           .size = size,
+                                           .validator = validator,
+                                           .promised = f->in_response};
+  enum hoist_status status = request->sink.begin(request->sink.user, &response, err);
+  return status == HOIST_OK ? send_bytes(f, request, from, end, err) : status;
+}
+
+enum hoist_status fake_send_whole(struct fake_file *f, struct source_request *request, size_t size,
+                                  const char *validator, struct hoist_error *err) {
+  const struct source_response response = {.length = (int64_t)f->size,
+                                           .size = (int64_t)f->size,
+                                           .validator = validator,
+                                           .promised = f->in_response};
+  enum hoist_status status = request->sink.begin(request->sink.user, &response, err);
+  return status == HOIST_OK ? send_bytes(f, request, 0, (int64_t)size, err) : status;
+}
+
 static enum hoist_status fetch(const struct call *call, struct source *source,
-                               const struct model_id *id, struct manifest_file *file,
-                               const struct source_sink *sink, struct hoist_error *err) {
+                               const struct model_id *id, struct source_request *request,
+                               struct hoist_error *err) {
   struct fake_source *s = (struct fake_source *)source;
+  const struct source_sink *sink = &request->sink;
   (void)id;
   s->fetches++;
   int now = ++s->in_flight, most = s->most_in_flight;
@@ -63,7 +109,11 @@ static enum hoist_status fetch(const struct call *call, struct source *source,
     ;
   enum hoist_status status = HOIST_NOT_FOUND;
   for (size_t i = 0; i < s->file_count; i++)
-    if (strcmp(s->files[i].name, file->name) == 0) status = send(call, &s->files[i], sink, err);
+    if (strcmp(s->files[i].name, request->file->name) == 0) {
+      struct fake_file *f = &s->files[i];
+      int n = f->requests++;
+      status = f->answer ? f->answer(call, f, n, request, err) : send(call, f, sink, err);
+    }
   s->in_flight--;
   return status;
 }

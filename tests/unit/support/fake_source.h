@@ -9,6 +9,12 @@
 
 #define FAKE_MAX_FILES 64
 
+struct fake_file;
+
+/** Answers request `n` (from 0) for a file in place of what the fields below say. */
+typedef enum hoist_status fake_answer(const struct call *call, struct fake_file *f, int n,
+                                      struct source_request *request, struct hoist_error *err);
+
 struct fake_file {
   const char *name;
   const char *data;
@@ -20,6 +26,10 @@ struct fake_file {
   enum hoist_status fail; /* not OK: fetch fails so after half of the bytes */
   int attempts;           /* how often begin is called with half the bytes before the real one */
   int waits_for_stop;     /* 1: fetch waits until the call is stopped */
+  fake_answer *answer;    /* NULL: none */
+  const char *version;    /* for `answer` to use */
+  atomic_int requests;
+  atomic_llong sent; /* bytes, by fake_send */
 };
 
 struct fake_source {
@@ -35,5 +45,12 @@ struct fake_source {
 /** A source of that name with no files. Release with source_free. */
 struct fake_source *fake_source_new(const char *name);
 struct fake_file *fake_source_add(struct fake_source *s, const char *name, const char *data);
+
+/** As a server that knows ranges: exactly what was asked for, as of version `validator`. */
+enum hoist_status fake_send(struct fake_file *f, struct source_request *request,
+                            const char *validator, struct hoist_error *err);
+/** As one that does not: all of it, and the first `size` bytes before the connection breaks. */
+enum hoist_status fake_send_whole(struct fake_file *f, struct source_request *request, size_t size,
+                                  const char *validator, struct hoist_error *err);
 
 #endif

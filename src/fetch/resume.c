@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Going on where an earlier download of the same files was interrupted. Its journal says which parts
+ * were finished; each is read back and compared with its checksum before it counts, and the version it
+ * is of is the one asked for from then on. */
+#include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "clock.h"
+#include "fetch_internal.h"
+#include "text.h"
+
+#define KEY_MAX_BYTES (4u << 20)
+
+/* What the parts are parts of. Locators are left out: they are new with every description. */
+static enum hoist_status make_key(const struct fetch *f, struct digest *ret_key,
+                                  struct hoist_error *err) {
+  HOIST_AUTO(buf) struct buf text = buf_make(KEY_MAX_BYTES);
+  enum hoist_status status = buf_printf(&text, err, "parts of %" PRId64 "\n%s\n%s\n",
+                                        FILE_PART_BYTES, f->source->name, f->source->location);
+  for (size_t i = 0; i < f->m->file_count && status == HOIST_OK; i++) {
+    const struct manifest_file *m = &f->m->files[i];
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(&m->digest, hex);
+    status = buf_printf(&text, err, "%s\n%" PRId64 " %s %s\n", m->name, m->size, hex,
+                        m->etag ? m->etag : "");
+  }
+  return status == HOIST_OK ? digest_of(DIGEST_SHA256, buf_str(&text), text.size, ret_key, err)
+                            : status;
+}
+
+static enum hoist_status open_journal(struct fetch *f, bool *ret_void, struct hoist_error *err) {
+  struct digest key = {0};
+  int fd = -1;
+  enum hoist_status status = make_key(f, &key, err);
+  if (status == HOIST_OK) status = cache_txn_journal(f->txn, &fd, err);
+  return status == HOIST_OK ? journal_open(fd, &key, ret_void, &f->journal, err) : status;
+}
+
+enum hoist_status resume_open(struct fetch *f, struct hoist_error *err) {
+  bool is_void = false;
+  if (!cache_txn_is_adopted(f->txn)) return HOIST_OK;
+  enum hoist_status status = open_journal(f, &is_void, err);
+  f->adopted = status == HOIST_OK && !is_void;
+  if (status != HOIST_OK || !is_void) return status;
+  journal_close(HOIST_TAKE(f->journal));
+  return cache_txn_reset(f->txn, err);
+}
+
+/* Anything wrong with a part means only that it is fetched again. */
+static bool is_whole(int fd, int64_t from, int64_t to, uint32_t crc, char *buffer) {
+  uint32_t actual = 0;
+  while (from < to) {
+    size_t wanted =
+        to - from < (int64_t)FETCH_BUFFER_BYTES ? (size_t)(to - from) : (size_t)FETCH_BUFFER_BYTES;
+    ssize_t n = pread(fd, buffer, wanted, from);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    actual = (uint32_t)crc32(actual, (const Bytef *)buffer, (uInt)n);
+    from += n;
+  }
+  return actual == crc;
+}
+
+static enum hoist_status find_parts(struct fetch *f, const struct file *file,
+                                    const struct journal_file *about, char *buffer, bool *have,
+                                    struct hoist_error *err) {
+  size_t known = 0, count = file_count_parts(about->size);
+  const struct journal_part *parts = journal_parts(f->journal, &known);
+  for (size_t i = 0; i < known; i++) {
+    if (parts[i].file != about->file || parts[i].part >= count) continue;
+    enum hoist_status status = call_check(&f->call, file->m->name, err);
+    if (status != HOIST_OK) return status;
+    int64_t from = (int64_t)parts[i].part * FILE_PART_BYTES, to = from + FILE_PART_BYTES;
+    if (to > about->size) to = about->size;
+    have[parts[i].part] = is_whole(file->fd, from, to, parts[i].crc, buffer);
+  }
+  /* At least one request has to find out whether the file is still the same. */
+  if (!file->m->etag) have[count - 1] = false;
+  return HOIST_OK;
+}
+
+static bool fits(const struct file *file, const struct journal_file *about) {
+  return about->size > FILE_PARALLEL_ABOVE_BYTES && about->size <= FETCH_MAX_FILE_BYTES &&
+         *about->validator && (file->size == FILE_SIZE_UNKNOWN || file->size == about->size) &&
+         (!file->validator || text_equal(file->validator, about->validator));
+}
+
+enum hoist_status resume_file(struct fetch *f, struct file *file, char *buffer, size_t *part,
+                              struct hoist_error *err) {
+  struct journal_file about;
+  if (!f->adopted) return HOIST_OK;
+  if (!journal_find(f->journal, (size_t)(file - f->files), &about) || !fits(file, &about))
+    return ftruncate(file->fd, 0) == 0 ? HOIST_OK
+                                       : hoist_fail_errno(err, errno, "emptying %s", file->m->name);
+  HOIST_AUTO(mem) bool *have = calloc(file_count_parts(about.size), sizeof *have);
+  HOIST_AUTO(mem) char *validator = text_dup(about.validator);
+  if (!have || !validator) return hoist_fail_memory(err, "a download");
+  enum hoist_status status = find_parts(f, file, &about, buffer, have, err);
+  if (status != HOIST_OK) return status;
+  pthread_mutex_lock(&f->lock);
+  free(file->validator);
+  file->validator = HOIST_TAKE(validator);
+  status = file_resume(file, about.size, &about.promised, have, f->connections,
+                       clock_monotonic_ns(), err);
+  if (status == HOIST_OK) {
+    file->journaled = true;
+    if (!file_retake(file, part)) *part = PART_NONE;
+    fetch_report(f, file, file->resumed, false);
+  }
+  pthread_mutex_unlock(&f->lock);
+  return status;
+}
+
+/* Only now is there something to be noted. A journal that cannot be had costs the next download time. */
+void resume_note(struct fetch *f, struct file *file) {
+  bool is_void = false;
+  file->journaled = false;
+  if (file->part_count < 2 || !file->frontier || !file->validator) return;
+  if (!f->journal && open_journal(f, &is_void, NULL) != HOIST_OK) return;
+  struct journal_file about = {
+      .file = (uint32_t)(file - f->files), .size = file->size, .promised = file->sums.promised};
+  if (!text_copy(about.validator, sizeof about.validator, file->validator)) return;
+  journal_begin(f->journal, &about);
+  file->journaled = true;
+}

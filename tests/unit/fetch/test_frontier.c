@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frontier: a file that is hashed while it grows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "frontier.h"
+#include "fs.h"
+
+#define SIZE (3 << 20)
+
+struct world {
+  char *data;
+  int fd;
+  struct checksums sums;
+  struct frontier *frontier;
+};
+
+static int set_up(void **state) {
+  struct world *w = calloc(1, sizeof *w);
+  char path[] = "/tmp/hoist-frontier-XXXXXX";
+  w->data = malloc(SIZE);
+  for (size_t i = 0; i < SIZE; i++)
+    w->data[i] = (char)(i * 31 + (i >> 9));
+  w->fd = mkstemp(path);
+  assert_true(w->fd >= 0);
+  assert_int_equal(unlink(path), 0);
+  const struct digest md5 = {.kind = DIGEST_MD5};
+  assert_int_equal(checksums_restart(&w->sums, &md5, NULL), HOIST_OK);
+  assert_int_equal(frontier_start(w->fd, "w.onnx", &w->sums, &w->frontier, NULL), HOIST_OK);
+  *state = w;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  struct world *w = *state;
+  frontier_abandon(w->frontier);
+  checksums_done(&w->sums);
+  close(w->fd);
+  free(w->data);
+  free(w);
+  return 0;
+}
+
+static enum hoist_status finish(struct world *w, struct hoist_error *err) {
+  return frontier_finish(HOIST_TAKE(w->frontier), err);
+}
+
+static void test_what_grows_in_steps_is_hashed_once(void **state) {
+  struct world *w = *state;
+  struct digest wanted, got;
+  for (size_t at = 0; at < SIZE;) {
+    size_t n = at + 70001 < SIZE ? 70001 : SIZE - at;
+    assert_int_equal(fs_write_all(w->fd, w->data + at, n, "w.onnx", NULL), HOIST_OK);
+    at += n;
+    frontier_advance(w->frontier, (int64_t)at);
+  }
+  assert_int_equal(finish(w, NULL), HOIST_OK);
+  assert_int_equal(digest_of(DIGEST_MD5, w->data, SIZE, &w->sums.promised, NULL), HOIST_OK);
+  assert_int_equal(checksums_finish(&w->sums, "w.onnx", &got, NULL), HOIST_OK);
+  assert_int_equal(digest_of(DIGEST_SHA256, w->data, SIZE, &wanted, NULL), HOIST_OK);
+  assert_true(digest_equal(&got, &wanted));
+}
+
+static void test_an_empty_file_is_hashed_too(void **state) {
+  struct world *w = *state;
+  assert_int_equal(finish(w, NULL), HOIST_OK);
+}
+
+static void test_bytes_that_are_not_there_are_an_error(void **state) {
+  struct world *w = *state;
+  struct hoist_error err = {0};
+  frontier_advance(w->frontier, 10);
+  assert_int_equal(finish(w, &err), HOIST_UNAVAILABLE);
+  assert_non_null(strstr(err.message, "w.onnx"));
+}
+
+static void test_one_that_is_abandoned_leaves_nothing_behind(void **state) {
+  struct world *w = *state;
+  assert_int_equal(fs_write_all(w->fd, w->data, SIZE, "w.onnx", NULL), HOIST_OK);
+  frontier_advance(w->frontier, SIZE); /* tear_down abandons it */
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+  const struct CMUnitTest tests[] = {
+      T(test_what_grows_in_steps_is_hashed_once),
+      T(test_an_empty_file_is_hashed_too),
+      T(test_bytes_that_are_not_there_are_an_error),
+      T(test_one_that_is_abandoned_leaves_nothing_behind),
+  };
+  return cmocka_run_group_tests_name("frontier", tests, NULL, NULL);
+}
