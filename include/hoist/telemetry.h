@@ -197,7 +197,7 @@ struct hoist_telemetry_status {
   uint64_t spans_exported; /**< accepted by every exporter */
   uint64_t spans_dropped;  /**< lost, in all, and by reason: */
   struct {
-    uint64_t queue_full;    /**< more came than the exporters took away */
+    uint64_t queue_full;    /**< more came than the exporters took away; also copies that ended */
     uint64_t export_failed; /**< an exporter gave a batch up */
     uint64_t rejected;      /**< the collector refused them (partial success) */
     uint64_t shutdown;      /**< no time was left at close */

@@ -93,7 +93,8 @@ enum hoist_span_status { /* the values of OTLP's StatusCode */
 #define HOIST_SPAN_SIZE 3072
 
 /** A running span, in storage of the caller: on its stack, or in its own object where the span outlives
- *  the function. Not copyable once started. Used by one thread at a time; it may be started in one
+ *  the function. Once started it must stay where it is: what is done to a copy is dropped, and counted
+ *  as a lost span when that ends. Used by one thread at a time; it may be started in one
  *  thread and ended in another. A zeroed struct is a valid span that records nothing. */
 struct hoist_span {
   struct hoist_telemetry *telemetry; /**< read-only; NULL: this span records nothing */
