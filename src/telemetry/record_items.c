@@ -184,8 +184,8 @@ static uint8_t *put_attrs(uint8_t *p, const uint8_t *end, const struct attr_list
   for (size_t i = 0; p && i < list->count; i++) {
     const struct hoist_attr *attr = &list->attrs[i];
     size_t key_size = attr_key_size(attr->key);
-    bool is_null = attr->type == HOIST_ATTR_STRING && !attr->value.string;
-    if (is_null || !attr->key || attr_is_overridden(list->attrs, list->count, i)) continue;
+    if (attr_is_null(attr) || !attr->key || attr_is_overridden(list->attrs, list->count, i))
+      continue;
     if (key_size == 0 || !attr_has_value(attr) || kept == list->limit) {
       dropped++;
       continue;

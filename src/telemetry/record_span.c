@@ -117,7 +117,7 @@ static void span_start(struct hoist_telemetry *telemetry, const struct hoist_spa
   if (!r->is_recording) return;
   begin_record(recorder, r, parent, start_unix_ns);
   r->scope = scope_of(telemetry)->index;
-  r->parent_is_remote = remote != NULL && ancestry.parent_id != NULL;
+  r->parent_is_remote = remote && remote->remote && ancestry.parent_id;
   begin_message(r, &ancestry, name, kind);
   recorder_settle(recorder);
   queue_count_started(&recorder->queue, thread_slot_of(own));
