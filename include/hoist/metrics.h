@@ -24,7 +24,11 @@ enum hoist_instrument_kind {
  * more, with otel.metric.overflow=true); 16 attributes and 1024 encoded bytes per set (in the order of
  * their keys; what is beyond is left off, and counted); 128 bounds (the others are left off). */
 
-/** An instrument: static, constant data of the program; identified by its address. */
+/** An instrument: static, constant data of the program, which it stays until the telemetry is closed. Two of
+ *  the same name, unit, description and kind in one scope are the same one, as a `static const` in a header
+ *  makes them in every file; each measurement through another address than the first one's takes a little
+ *  longer. Of the same name but different in one of these they are two metrics: OTLP gets both, and
+ *  Prometheus text, where both come to the same name there, has the first alone. */
 struct hoist_instrument {
   const char *name;
   const char *unit; /**< UCUM: "s", "By", "{load}" */

@@ -35,7 +35,11 @@ HOIST_API void hoist_context_extract(hoist_get_header *get, void *user,
                                      struct hoist_remote_context *ret_remote);
 
 /** Passes a context on: traceparent, and tracestate where there is one. Nothing for an invalid
- *  context. */
+ *  context. Where nothing is configured a span has none, and what came in goes on instead:
+ *
+ *    hoist_span_get_context(&span, &context);
+ *    if (!hoist_span_context_is_valid(&context)) context = remote.span;
+ *    hoist_context_inject(&context, set, user); */
 HOIST_API void hoist_context_inject(const struct hoist_span_context *context, hoist_set_header *set,
                                     void *user);
 
@@ -88,7 +92,7 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_baggage_new(struct hoist_bagg
                                                                struct hoist_error *err);
 /** Reads a baggage header. Values are percent-decoded, with U+FFFD for what is not UTF-8; properties are
  *  kept as they are. Of a name that is there twice the last value counts; empty entries go. Headers that
- *  came several times are joined with ',' by the caller.
+ *  came several times are joined with ',' by the caller; NULL is as "".
  *  Errors: INVALID malformed, a %00 in a value, or beyond the limits · NO_MEMORY */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_baggage_parse(const char *header,
                                                                  struct hoist_baggage **ret_baggage,

@@ -164,7 +164,9 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_flush(
     struct hoist_telemetry *telemetry, uint32_t timeout_ms, struct hoist_error *err);
 
 /** Flushes for at most `timeout_ms`, stops the thread, frees everything. NULL is fine, and so is a view,
- *  which goes with the whole. All spans must have ended.
+ *  which goes with the whole. No other thread may be in a call with `telemetry`, its views, spans or bound
+ *  instruments meanwhile, and none of them may be used afterwards: a span that is still open is not ended,
+ *  but forgotten. A program that exits without hoist_telemetry_close or _flush loses what waits for export.
  *
  *  Returns at most 250 ms later than that, whatever collectors, files and standard error do: where one of
  *  them holds the thread up, the thread is left to free everything itself. Only a callback of the program's
@@ -174,7 +176,8 @@ HOIST_API void hoist_telemetry_close(struct hoist_telemetry *telemetry, uint32_t
 /** A view of `telemetry` whose spans and metrics carry an instrumentation scope of their own (Trace API,
  *  "Get a Tracer"): a library gives its name, and may share its program's telemetry. The same name and
  *  version give the same view. It lives as long as `telemetry`, is not closed, and spans of different
- *  views may be each other's parents. Strings are copied.
+ *  views may be each other's parents. Strings are copied. (struct hoist_scope is something else: a thread's
+ *  current span.)
  *  @return `telemetry` itself for a host's tracer and beyond 15 scopes; NULL for NULL
  *  Threads: any */
 HOIST_API struct hoist_telemetry *hoist_telemetry_scope(struct hoist_telemetry *telemetry,
@@ -182,6 +185,7 @@ HOIST_API struct hoist_telemetry *hoist_telemetry_scope(struct hoist_telemetry *
 
 /** Every metric as Prometheus text (exposition format 0.0.4), cumulative whatever the exporters get.
  *  @param ret_text  on OK: NUL-terminated, release with free()
+ *  @param ret_size  its bytes without the NUL; may be NULL
  *  Errors:  UNSUPPORTED a host's tracer keeps its own metrics, or `telemetry` is NULL · UNAVAILABLE another
  *           thread is just taking over in a forked process · NO_MEMORY. Text beyond 64 MiB is no error:
  *           it ends with the last attribute set that has room
@@ -197,7 +201,7 @@ struct hoist_telemetry_status {
   uint64_t spans_exported; /**< accepted by every exporter */
   uint64_t spans_dropped;  /**< lost, in all, and by reason: */
   struct {
-    uint64_t queue_full;    /**< more came than the exporters took away */
+    uint64_t queue_full;    /**< more came than the exporters took away; also copies that ended */
     uint64_t export_failed; /**< an exporter gave a batch up */
     uint64_t rejected;      /**< the collector refused them (partial success) */
     uint64_t shutdown;      /**< no time was left at close */

@@ -62,7 +62,7 @@ struct hoist_span_context {
   uint8_t trace_id[16];
   uint8_t span_id[8];
   uint8_t flags;  /**< W3C trace-flags: 0x01 sampled, 0x02 random trace id */
-  uint8_t remote; /**< 1 when it came from another process */
+  uint8_t remote; /**< 1 when it came from another process; recorded spans and links say so */
   /** 1 when whoever sent it wants this trace recorded (X-Force-Trace), also where the ids are invalid.
    *  It counts only where hoist_telemetry_config.allow_forced_traces says so. */
   uint8_t forced;
@@ -93,7 +93,8 @@ enum hoist_span_status { /* the values of OTLP's StatusCode */
 #define HOIST_SPAN_SIZE 3072
 
 /** A running span, in storage of the caller: on its stack, or in its own object where the span outlives
- *  the function. Not copyable once started. Used by one thread at a time; it may be started in one
+ *  the function. Once started it must stay where it is: what is done to a copy is dropped, and counted
+ *  as a lost span when that ends. Used by one thread at a time; it may be started in one
  *  thread and ended in another. A zeroed struct is a valid span that records nothing. */
 struct hoist_span {
   struct hoist_telemetry *telemetry; /**< read-only; NULL: this span records nothing */
@@ -118,6 +119,16 @@ HOIST_INLINE void hoist_span_start_root(struct hoist_telemetry *telemetry, const
                                         struct hoist_span *ret_span) {
   ret_span->telemetry = NULL;
   if (telemetry) hoist_span_begin_(telemetry, NULL, remote, name, kind, 0, ret_span);
+}
+
+/** As hoist_span_start_root with a time of the caller (nanoseconds since the Unix epoch; 0: now), for a
+ *  request whose arrival was noted before there was a span. */
+HOIST_INLINE void hoist_span_start_root_at(struct hoist_telemetry *telemetry, const char *name,
+                                           enum hoist_span_kind kind,
+                                           const struct hoist_span_context *remote,
+                                           uint64_t start_unix_ns, struct hoist_span *ret_span) {
+  ret_span->telemetry = NULL;
+  if (telemetry) hoist_span_begin_(telemetry, NULL, remote, name, kind, start_unix_ns, ret_span);
 }
 
 /** Starts a span under `parent` (NULL or recording nothing: this one records nothing either). The
@@ -146,10 +157,11 @@ HOIST_INLINE void hoist_span_start_at(const struct hoist_span *parent, const cha
     hoist_span_begin_(parent->telemetry, parent, NULL, name, kind, start_unix_ns, ret_span);
 }
 
-/** Whether what is set on the span goes anywhere: 0 when it is not configured, not sampled, or ended. */
+/** Whether what is set on the span goes anywhere: 0 when it is not configured, not sampled, or ended, for a copy, and in a
+ *  process forked since it was started. */
 HOIST_API int hoist_span_is_recording(const struct hoist_span *span);
 
-/** Sets an attribute; the last value of a key wins. NULL strings are ignored. Long values are cut at a
+/** Sets an attribute; the last value of a key wins. NULL strings and arrays are ignored. Long values are cut at a
  *  UTF-8 boundary (hoist_telemetry_config.attribute_value_max); what does not fit any more, and a key that
  *  is empty, over 127 bytes or not UTF-8, is dropped and counted on the span. */
 HOIST_INLINE void hoist_span_set_string(struct hoist_span *span, const char *key,
@@ -205,6 +217,15 @@ HOIST_API void hoist_span_set_error(struct hoist_span *span, const char *type,
  *  `exception` event with exception.type and exception.message. Nothing for HOIST_OK. */
 HOIST_API void hoist_span_record_error(struct hoist_span *span, const struct hoist_error *err);
 
+#define HOIST_EXCEPTION_ATTRS_MAX 64
+
+/** One `exception` event with exception.type and exception.message (NULL: without it), and `attrs`: the
+ *  first HOIST_EXCEPTION_ATTRS_MAX, which win over the former. The status stays as it is
+ *  (hoist_span_set_error). */
+HOIST_API void hoist_span_record_exception(struct hoist_span *span, const char *type,
+                                           const char *message, const struct hoist_attr *attrs,
+                                           size_t attr_count);
+
 /** Renames the span. The sampler has decided by then. */
 HOIST_API void hoist_span_update_name(struct hoist_span *span, const char *name);
 
@@ -220,12 +241,16 @@ HOIST_INLINE void hoist_span_end_at(struct hoist_span *span, uint64_t end_unix_n
   if (span && span->telemetry) hoist_span_finish_(span, end_unix_ns);
 }
 
-/** The span's identity; all zero for a span that records nothing because nothing is configured. A span
- *  that was not sampled has one. */
+/** The span's identity; all zero for a span that records nothing because nothing is configured, and for
+ *  one that has ended. A span that was not sampled has one. What was got before the end may be used
+ *  afterwards (for a link, say) but for its `tracestate`, which goes with the span: set that to NULL, or
+ *  copy the text. Where nothing is configured a server passes on what came to it (hoist_context_inject). */
 HOIST_API void hoist_span_get_context(const struct hoist_span *span,
                                       struct hoist_span_context *ret_context);
 
 /* ---- the current span of a thread -------------------------------------------------------------- */
+/* A scope here is a stretch of a thread's time in which a span is the current one. The instrumentation
+ * scope, the name of the library that records, is hoist_telemetry_scope's. */
 
 /** Between enter and leave: what the thread's current span was before. */
 struct hoist_scope {

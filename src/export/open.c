@@ -165,7 +165,7 @@ enum hoist_status hoist_telemetry_open(const struct hoist_telemetry_config *conf
                                        struct hoist_telemetry **ret_telemetry,
                                        struct hoist_error *err) {
   struct hoist_telemetry_config complete;
-  if (config->size == 0 || config->size > sizeof complete)
+  if (!config || !ret_telemetry || config->size == 0 || config->size > sizeof complete)
     return hoist_fail(err, HOIST_INVALID,
                       "the telemetry configuration was not made by hoist_telemetry_config_init");
   hoist_telemetry_config_init(&complete); /* a program built with an older header knows less */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attr.h"
 #include "clock.h"
 #include "context.h"
 #include "dispatch.h"
@@ -122,6 +123,7 @@ static size_t text_size(const char *text) {
 
 /* Bytes of an array's elements, without the texts they point to; 0 for what is none. */
 static size_t array_size(const struct hoist_attr *attr) {
+  if (attr_is_null(attr)) return 0;
   switch (attr->type) {
   case HOIST_ATTR_STRING_ARRAY:
     return attr->count * sizeof attr->value.strings[0];
@@ -150,7 +152,7 @@ static size_t whole_words(size_t size) {
 static size_t room_for(const struct hoist_attr *attr) {
   size_t size = array_size(attr) + text_size(attr->key);
   if (attr->type == HOIST_ATTR_STRING) size += text_size(attr->value.string);
-  if (attr->type == HOIST_ATTR_STRING_ARRAY)
+  if (attr->type == HOIST_ATTR_STRING_ARRAY && !attr_is_null(attr))
     for (uint32_t i = 0; i < attr->count; i++)
       size += text_size(attr->value.strings[i]);
   return whole_words(size);
@@ -169,7 +171,7 @@ static void keep_attr(struct hoist_attr *attr, char *room) {
   size_t size = array_size(attr);
   char *at = room + size;
   if (size > 0) memcpy(room, attr->value.numbers, size); /* the address, whatever it points to */
-  if (attr->type == HOIST_ATTR_STRING_ARRAY)
+  if (attr->type == HOIST_ATTR_STRING_ARRAY && !attr_is_null(attr))
     for (uint32_t i = 0; i < attr->count; i++)
       ((const char **)(void *)room)[i] = keep_text(&at, attr->value.strings[i]);
   if (attr->type == HOIST_ATTR_STRING) attr->value.string = keep_text(&at, attr->value.string);
@@ -251,7 +253,8 @@ enum hoist_status hoist_telemetry_adapt(const struct hoist_tracer *tracer,
                                         struct hoist_telemetry **ret_telemetry,
                                         struct hoist_error *err) {
   struct hoist_tracer copy = {0};
-  if (tracer->size > 0 && tracer->size <= sizeof copy) memcpy(&copy, tracer, tracer->size);
+  if (tracer && tracer->size > 0 && tracer->size <= sizeof copy)
+    memcpy(&copy, tracer, tracer->size);
   if (!copy.span_start || !copy.span_set_attr || !copy.span_add_event || !copy.span_set_status ||
       !copy.span_get_context || !copy.span_end)
     return hoist_fail(err, HOIST_INVALID,

@@ -138,10 +138,17 @@ static inline uint8_t *attr_put(uint8_t *p, const uint8_t *end, uint8_t tag,
                         text_max);
 }
 
-/** Whether there is a value: of a type we know, and no NULL string. */
+/** Whether it is a string or an array with elements, and NULL. */
+static inline bool attr_is_null(const struct hoist_attr *attr) {
+  bool is_pointer =
+      attr->type == HOIST_ATTR_STRING || (attr->type >= HOIST_ATTR_STRING_ARRAY && attr->count > 0);
+  return is_pointer && !attr->value.string;
+}
+
+/** Whether there is a value: of a type we know, and not NULL. */
 static inline bool attr_has_value(const struct hoist_attr *attr) {
   return attr->type >= HOIST_ATTR_STRING && attr->type <= HOIST_ATTR_BOOL_ARRAY &&
-         (attr->type != HOIST_ATTR_STRING || attr->value.string);
+         !attr_is_null(attr);
 }
 
 /** Whether a later element of the list with a value has the same key, so that this one does not count. */

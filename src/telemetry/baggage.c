@@ -236,7 +236,7 @@ enum hoist_status hoist_baggage_new(struct hoist_baggage **ret_baggage, struct h
 enum hoist_status hoist_baggage_parse(const char *header, struct hoist_baggage **ret_baggage,
                                       struct hoist_error *err) {
   HOIST_AUTO(baggage) struct hoist_baggage *baggage = NULL;
-  struct slice rest = {header, strnlen(header, HOIST_BAGGAGE_SIZE)}, member;
+  struct slice rest = {header, header ? strnlen(header, HOIST_BAGGAGE_SIZE) : 0}, member;
   if (rest.size > TEXT_MAX)
     return hoist_fail(err, HOIST_INVALID, "baggage: more than %d bytes", TEXT_MAX);
   enum hoist_status status = hoist_baggage_new(&baggage, err);
@@ -251,6 +251,7 @@ enum hoist_status hoist_baggage_parse(const char *header, struct hoist_baggage *
 
 const char *hoist_baggage_get(const struct hoist_baggage *baggage, const char *name,
                               const char **ret_properties) {
+  if (!baggage || !name) return NULL;
   size_t at = find(baggage, (struct slice){name, strlen(name)});
   if (at == baggage->count) return NULL;
   if (ret_properties) *ret_properties = baggage->entries[at]->properties;
@@ -260,13 +261,14 @@ const char *hoist_baggage_get(const struct hoist_baggage *baggage, const char *n
 enum hoist_status hoist_baggage_set(struct hoist_baggage *baggage, const char *name,
                                     const char *value, const char *properties,
                                     struct hoist_error *err) {
-  struct slice key = {name, strlen(name)};
+  struct slice key = {name, name ? strlen(name) : 0};
   struct slice metadata = {properties, properties ? strlen(properties) : 0};
+  if (!baggage) return hoist_fail(err, HOIST_INVALID, "baggage: there is none to set it in");
   metadata = trim(metadata);
   if (!is_token(key))
     return hoist_fail(err, HOIST_INVALID,
                       "baggage: the name \"%.40s\" is empty or has characters a token may not",
-                      name);
+                      name ? name : "");
   if (!value) {
     size_t at = find(baggage, key);
     if (at < baggage->count) remove_at(baggage, at);
@@ -282,12 +284,12 @@ enum hoist_status hoist_baggage_set(struct hoist_baggage *baggage, const char *n
 }
 
 const char *hoist_baggage_name(const struct hoist_baggage *baggage, size_t index) {
-  return index < baggage->count ? baggage->entries[index]->name : NULL;
+  return baggage && index < baggage->count ? baggage->entries[index]->name : NULL;
 }
 
 void hoist_baggage_format(const struct hoist_baggage *baggage, char out[HOIST_BAGGAGE_SIZE]) {
   char *p = out;
-  for (size_t i = 0; i < baggage->count; i++) {
+  for (size_t i = 0; baggage && i < baggage->count; i++) {
     const struct entry *entry = baggage->entries[i];
     if (i > 0) *p++ = ',';
     p = stpcpy(p, entry->name);

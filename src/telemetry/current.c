@@ -10,10 +10,11 @@ struct hoist_span *hoist_span_current(void) {
 }
 
 void hoist_scope_enter(struct hoist_scope *ret_scope, struct hoist_span *span) {
+  if (!ret_scope) return;
   ret_scope->previous = current_span;
   current_span = span;
 }
 
 void hoist_scope_leave(struct hoist_scope *scope) {
-  current_span = scope->previous;
+  if (scope) current_span = scope->previous;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aggregation. One hash table over all series, keyed by scope, the instrument's address and the encoded,
- * sorted attributes; a new attribute set allocates once, known ones never. Owns the series.
+ * sorted attributes; a new attribute set allocates once, known ones never. An instrument that is like an
+ * earlier one at another address is taken for that one. Owns the series.
  * Threads: any; one lock, held without I/O. */
 #include "metrics.h"
 
@@ -171,11 +172,32 @@ static bool grow(struct metrics *m) {
   return true;
 }
 
-static struct metric *metric_of(struct metrics *m, unsigned scope,
-                                const struct hoist_instrument *instrument) {
+static bool is_same_text(const char *a, const char *b) {
+  return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* What identifies an instrument (Metrics SDK, "Duplicate instrument registration"); the bounds are advice, and
+ * those of the first one count. */
+static bool is_like(const struct hoist_instrument *a, const struct hoist_instrument *b) {
+  return a->kind == b->kind && is_same_text(a->name, b->name) && is_same_text(a->unit, b->unit) &&
+         is_same_text(a->description, b->description);
+}
+
+static struct metric *find_metric(struct metrics *m, unsigned scope,
+                                  const struct hoist_instrument *instrument) {
   for (size_t i = 0; i < m->metric_count; i++)
     if (m->metrics[i].instrument == instrument && m->metrics[i].scope == scope)
       return &m->metrics[i];
+  for (size_t i = 0; i < m->metric_count; i++)
+    if (m->metrics[i].scope == scope && is_like(m->metrics[i].instrument, instrument))
+      return &m->metrics[i];
+  return NULL;
+}
+
+static struct metric *metric_of(struct metrics *m, unsigned scope,
+                                const struct hoist_instrument *instrument) {
+  struct metric *known = find_metric(m, scope, instrument);
+  if (known) return known;
   if (m->metric_count == METRICS_INSTRUMENTS_MAX) return NULL;
   struct metric *metric = &m->metrics[m->metric_count++];
   *metric = (struct metric){.instrument = instrument,
@@ -219,11 +241,16 @@ static struct series *overflow_of(struct metrics *m, struct metric *metric) {
   return metric->overflow;
 }
 
-struct series *series_get(struct metrics *m, const struct series_key *key) {
+struct series *series_get(struct metrics *m, struct series_key *key) {
   struct series *s = find(m, key);
   if (s) return s;
   struct metric *metric = metric_of(m, key->scope, key->instrument);
   if (!metric) return NULL;
+  if (metric->instrument != key->instrument) {
+    key->instrument = metric->instrument;
+    key->hash = hash_of(key);
+    if ((s = find(m, key))) return s;
+  }
   return metric->count < METRICS_POINTS_MAX - 1 ? add_series(m, metric, key)
                                                 : overflow_of(m, metric);
 }

@@ -35,7 +35,10 @@ static bool is_forced(hoist_get_header *get, void *user) {
 void hoist_context_extract(hoist_get_header *get, void *user,
                            struct hoist_remote_context *ret_remote) {
   struct hoist_span_context context = {0};
+  if (!ret_remote) return;
   ret_remote->tracestate[0] = '\0';
+  ret_remote->span = context;
+  if (!get) return;
   if (extract_parent(get, user, &context) && extract_state(get, user, ret_remote->tracestate))
     context.tracestate = ret_remote->tracestate;
   context.forced = is_forced(get, user);
@@ -47,7 +50,7 @@ void hoist_context_inject(const struct hoist_span_context *context, hoist_set_he
                           void *user) {
   char parent[HOIST_TRACEPARENT_SIZE], state[HOIST_TRACESTATE_SIZE];
   hoist_traceparent_format(context, parent);
-  if (!parent[0]) return;
+  if (!parent[0] || !set) return;
   set(user, "traceparent", parent);
   if (context->tracestate && hoist_tracestate_parse(&context->tracestate, 1, state) == HOIST_OK &&
       state[0])
@@ -59,7 +62,7 @@ void hoist_context_answer(const struct hoist_span_context *remote, const struct 
   struct hoist_span_context context;
   char trace_id[TRACE_ID_TEXT_SIZE];
   hoist_span_get_context(span, &context);
-  if (!remote || !remote->forced || !(context.flags & CONTEXT_SAMPLED)) return;
+  if (!set || !remote || !remote->forced || !(context.flags & CONTEXT_SAMPLED)) return;
   hex_encode(context.trace_id, sizeof context.trace_id, trace_id);
   set(user, "X-Trace-Id", trace_id);
 }

@@ -175,6 +175,13 @@ void queue_count_started_shared(struct queue *q) {
   pthread_mutex_unlock(&q->shared_lock);
 }
 
+void queue_count_refused(struct queue *q, unsigned slot) {
+  bool is_shared = slot >= q->own_writers;
+  if (is_shared) pthread_mutex_lock(&q->shared_lock);
+  queue_count(is_shared ? &shared_writer(q)->refused : &q->writers[slot].refused);
+  if (is_shared) pthread_mutex_unlock(&q->shared_lock);
+}
+
 struct chunk *queue_borrow(struct queue *q) {
   if (q->room < 2 * QUEUE_FRAME_MAX || is_half_full(q)) return NULL;
   pthread_mutex_lock(&q->lock);

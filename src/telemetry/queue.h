@@ -75,6 +75,8 @@ uint8_t *queue_reserve_slowly(struct queue *q, unsigned slot, size_t size,
                               struct queue_writer **ret_writer);
 void queue_commit_shared(struct queue *q, size_t size);
 void queue_count_started_shared(struct queue *q);
+/** Counts a span that ends without a frame. */
+void queue_count_refused(struct queue *q, unsigned slot);
 
 /** Counts a span that begins. `slot` is thread_slot() of the calling thread, here and below. */
 static inline void queue_count_started(struct queue *q, unsigned slot) {

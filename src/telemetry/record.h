@@ -46,9 +46,10 @@ enum {
 
 /* Overlays struct hoist_span behind its first member. */
 struct record {
-  uint8_t *at;         /* behind the message so far */
-  uint8_t *items;      /* where name, attributes, events, links and status begin in it */
-  uint8_t *room_end;   /* behind the room for the message, less RECORD_END_RESERVE */
+  const struct record *self; /* where it was started, if it records; a copy points into that one */
+  uint8_t *at;               /* behind the message so far */
+  uint8_t *items;            /* where name, attributes, events, links and status begin in it */
+  uint8_t *room_end;         /* behind the room for the message, less RECORD_END_RESERVE */
   struct chunk *chunk; /* of the queue, which the message has moved to; NULL: it is in `message` */
   uint64_t start_unix_ns;
   uint64_t anchor_ns;  /* of the trace: realtime minus monotonic */
@@ -84,6 +85,11 @@ static inline struct recorder *record_recorder(const struct hoist_span *span) {
 
 static inline uint8_t *record_inline_end(struct record *r) {
   return r->message + RECORD_MESSAGE_MAX - (r->tracestate_size ? r->tracestate_size + 1u : 0u);
+}
+
+/* Whether it may be written to: it records, and is no copy of a span. */
+static inline bool record_is_live(const struct record *r) {
+  return r->self == r;
 }
 
 /* "" for none. */

@@ -31,7 +31,7 @@ static void count(uint32_t *dropped) {
 /* A span inherited through fork must leave its chunk alone: that is the parent process's, and here a free
  * one. */
 static bool is_writable(const struct record *r) {
-  return r->is_recording && (!r->chunk || r->generation == fork_generation());
+  return record_is_live(r) && (!r->chunk || r->generation == fork_generation());
 }
 
 /* ---- items --------------------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ void record_set_attr(struct hoist_span *span, const char *key, size_t key_size,
   enum { KEY_SHORT = 64, TEXT_SHORT = 48, ROOM = 128 };
   struct record *r = record_of(span);
   const struct recorder_config *config = &record_recorder(span)->config;
-  if (!r->is_recording) return;
+  if (!record_is_live(r)) return;
   if (key_size - 1 < KEY_SHORT && size <= TEXT_SHORT && size <= config->attribute_value_max &&
       (unsigned)type - 1 < HOIST_ATTR_BOOL && !r->chunk && record_limit(r) - r->at >= ROOM &&
       r->attr_count < config->limits.attributes && !(r->keys_seen & bit_of(key, key_size))) {
@@ -184,8 +184,8 @@ static uint8_t *put_attrs(uint8_t *p, const uint8_t *end, const struct attr_list
   for (size_t i = 0; p && i < list->count; i++) {
     const struct hoist_attr *attr = &list->attrs[i];
     size_t key_size = attr_key_size(attr->key);
-    bool is_null = attr->type == HOIST_ATTR_STRING && !attr->value.string;
-    if (is_null || !attr->key || attr_is_overridden(list->attrs, list->count, i)) continue;
+    if (attr_is_null(attr) || !attr->key || attr_is_overridden(list->attrs, list->count, i))
+      continue;
     if (key_size == 0 || !attr_has_value(attr) || kept == list->limit) {
       dropped++;
       continue;

@@ -113,10 +113,11 @@ static void span_start(struct hoist_telemetry *telemetry, const struct hoist_spa
   struct ancestry ancestry = ancestry_of(parent, remote);
   identify(r, &ancestry, &recorder->config, own);
   ret_span->telemetry = telemetry;
+  r->self = r->is_recording ? r : NULL;
   if (!r->is_recording) return;
   begin_record(recorder, r, parent, start_unix_ns);
   r->scope = scope_of(telemetry)->index;
-  r->parent_is_remote = remote != NULL && ancestry.parent_id != NULL;
+  r->parent_is_remote = remote && remote->remote && ancestry.parent_id;
   begin_message(r, &ancestry, name, kind);
   recorder_settle(recorder);
   queue_count_started(&recorder->queue, thread_slot_of(own));
@@ -140,7 +141,8 @@ bool record_move(struct recorder *recorder, struct record *r) {
 }
 
 static int is_recording(const struct hoist_span *span) {
-  return record_peek(span)->is_recording;
+  const struct record *r = record_peek(span);
+  return record_is_live(r) && r->generation == fork_generation();
 }
 
 static void get_context(const struct hoist_span *span, struct hoist_span_context *ret_context) {
@@ -231,9 +233,19 @@ static __attribute__((noinline)) void end_record(struct recorder *recorder, stru
     enqueue(&recorder->queue, r, r->message, end_unix_ns);
 }
 
+/* A copy of a span, or one that was moved: where its message is nobody knows any more. */
+static __attribute__((noinline, cold)) void drop_copy(struct recorder *recorder,
+                                                      const struct record *r) {
+  recorder_settle(recorder);
+  if (r->generation == fork_generation()) queue_count_refused(&recorder->queue, thread_slot());
+}
+
 static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
   struct record *r = record_of(span);
-  if (r->is_recording) end_record(record_recorder(span), r, end_unix_ns);
+  if (record_is_live(r))
+    end_record(record_recorder(span), r, end_unix_ns);
+  else if (r->is_recording)
+    drop_copy(record_recorder(span), r);
 }
 
 /* ---- the table ----------------------------------------------------------------------------------- */

@@ -143,8 +143,10 @@ void recorder_take_over(struct recorder *r) {
 void recorder_counts(struct recorder *r, struct recorder_counts *ret_counts) {
   struct queue_counts counts;
   queue_get_counts(&r->queue, &counts);
+  uint64_t ended = counts.accepted + counts.refused;
+  if (ended > counts.started) ended = counts.started; /* a span and its copy both did */
   *ret_counts = (struct recorder_counts){.started = counts.started,
-                                         .ended = counts.accepted + counts.refused,
+                                         .ended = ended,
                                          .refused = counts.refused,
                                          .queue_bytes = counts.bytes,
                                          .queue_bytes_max = counts.bytes_max};

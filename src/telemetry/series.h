@@ -41,8 +41,9 @@ void series_key_make(struct metrics *m, struct series_key *ret_key, unsigned sco
                      const struct hoist_instrument *instrument, const struct hoist_attr *attrs,
                      size_t attr_count);
 
-/** The series of a key, or the overflow of its metric; made where it is new. NULL: no room, no memory. */
-struct series *series_get(struct metrics *m, const struct series_key *key);
+/** The series of a key, or the overflow of its metric; made where it is new. NULL: no room, no memory. Of
+ *  instruments that are alike the key gets the first one. */
+struct series *series_get(struct metrics *m, struct series_key *key);
 
 /** The key of a series. */
 void series_key_of(const struct series *s, struct series_key *ret_key);

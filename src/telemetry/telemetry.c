@@ -3,6 +3,7 @@
  * call through the object's table; nothing is kept here. Threads: any, one at a time per span. */
 #include <string.h>
 
+#include "attr.h"
 #include "context.h"
 #include "dispatch.h"
 #include "err.h"
@@ -12,6 +13,10 @@ extern inline void hoist_span_start_root(struct hoist_telemetry *telemetry, cons
                                          enum hoist_span_kind kind,
                                          const struct hoist_span_context *remote,
                                          struct hoist_span *ret_span);
+extern inline void hoist_span_start_root_at(struct hoist_telemetry *telemetry, const char *name,
+                                            enum hoist_span_kind kind,
+                                            const struct hoist_span_context *remote,
+                                            uint64_t start_unix_ns, struct hoist_span *ret_span);
 extern inline void hoist_span_start(const struct hoist_span *parent, const char *name,
                                     enum hoist_span_kind kind, struct hoist_span *ret_span);
 extern inline void hoist_span_start_at(const struct hoist_span *parent, const char *name,
@@ -46,6 +51,7 @@ void hoist_span_start_in(struct hoist_telemetry *telemetry, const struct hoist_s
     return;
   }
   hoist_span_get_context(parent, &context);
+  context.remote = 1;
   hoist_span_begin_(telemetry, NULL, &context, name, kind, 0, ret_span);
 }
 
@@ -56,11 +62,11 @@ void hoist_span_put_(struct hoist_span *span, const char *key, size_t key_size,
 
 void hoist_span_set_attr(struct hoist_span *span, const struct hoist_attr *attr) {
   uint64_t value;
-  bool is_string = attr->type == HOIST_ATTR_STRING;
-  if (!span || !span->telemetry || !attr->key || (is_string && !attr->value.string)) return;
+  if (!span || !span->telemetry || !attr || !attr->key || attr_is_null(attr)) return;
   memcpy(&value, &attr->value, sizeof value);
   span->telemetry->spans->set_attr(span, attr->key, strlen(attr->key), attr->type, value,
-                                   is_string ? strlen(attr->value.string) : attr->count);
+                                   attr->type == HOIST_ATTR_STRING ? strlen(attr->value.string)
+                                                                   : attr->count);
 }
 
 void hoist_span_add_event_at(struct hoist_span *span, const char *name, uint64_t unix_ns,
@@ -91,19 +97,32 @@ void hoist_span_set_status(struct hoist_span *span, enum hoist_span_status statu
   span->telemetry->spans->set_status(span, status, counts ? description : "");
 }
 
+static struct hoist_attr string_attr(const char *key, const char *text) {
+  return (struct hoist_attr){.key = key, .type = HOIST_ATTR_STRING, .value = {.string = text}};
+}
+
 void hoist_span_set_error(struct hoist_span *span, const char *type, const char *description) {
   hoist_span_set_status(span, HOIST_SPAN_ERROR, description);
   hoist_span_set_string(span, "error.type", type);
+}
+
+void hoist_span_record_exception(struct hoist_span *span, const char *type, const char *message,
+                                 const struct hoist_attr *attrs, size_t attr_count) {
+  struct hoist_attr all[2 + HOIST_EXCEPTION_ATTRS_MAX];
+  size_t count = 0;
+  if (!span || !span->telemetry) return;
+  if (type) all[count++] = string_attr("exception.type", type);
+  if (message) all[count++] = string_attr("exception.message", message);
+  for (size_t i = 0; attrs && i < attr_count && i < HOIST_EXCEPTION_ATTRS_MAX; i++)
+    all[count++] = attrs[i];
+  hoist_span_add_event(span, "exception", all, count);
 }
 
 void hoist_span_record_error(struct hoist_span *span, const struct hoist_error *err) {
   if (!span || !span->telemetry || !err || err->status == HOIST_OK) return;
   const char *type = hoist_status_name(err->status);
   hoist_span_set_error(span, type, err->message);
-  struct hoist_attr attrs[] = {
-      {.key = "exception.type", .type = HOIST_ATTR_STRING, .value = {.string = type}},
-      {.key = "exception.message", .type = HOIST_ATTR_STRING, .value = {.string = err->message}}};
-  hoist_span_add_event(span, "exception", attrs, sizeof attrs / sizeof attrs[0]);
+  hoist_span_record_exception(span, type, err->message, NULL, 0);
 }
 
 void hoist_span_update_name(struct hoist_span *span, const char *name) {
@@ -120,12 +139,13 @@ void hoist_span_finish_(struct hoist_span *span, uint64_t end_unix_ns) {
 }
 
 void hoist_span_get_context(const struct hoist_span *span, struct hoist_span_context *ret_context) {
+  if (!ret_context) return;
   memset(ret_context, 0, sizeof *ret_context);
   if (span && span->telemetry) span->telemetry->spans->get_context(span, ret_context);
 }
 
 int hoist_span_context_is_valid(const struct hoist_span_context *context) {
-  return context_is_valid(context);
+  return context && context_is_valid(context);
 }
 
 /* ---- metrics ------------------------------------------------------------------------------------- */
@@ -133,7 +153,7 @@ int hoist_span_context_is_valid(const struct hoist_span_context *context) {
 void hoist_metric_add_in(const struct hoist_span *span, struct hoist_telemetry *telemetry,
                          const struct hoist_instrument *instrument, double value,
                          const struct hoist_attr *attrs, size_t attr_count) {
-  if (!telemetry) return;
+  if (!telemetry || !instrument) return;
   const struct measurement measurement = {.instrument = instrument,
                                           .value = value,
                                           .attrs = attrs,
@@ -150,8 +170,8 @@ void hoist_metric_add(struct hoist_telemetry *telemetry, const struct hoist_inst
 struct hoist_bound *hoist_metric_bind(struct hoist_telemetry *telemetry,
                                       const struct hoist_instrument *instrument,
                                       const struct hoist_attr *attrs, size_t attr_count) {
-  return telemetry ? telemetry->spans->bind(telemetry, instrument, attrs, attrs ? attr_count : 0)
-                   : NULL;
+  if (!telemetry || !instrument) return NULL;
+  return telemetry->spans->bind(telemetry, instrument, attrs, attrs ? attr_count : 0);
 }
 
 void hoist_bound_record_(struct hoist_bound *bound, double value) {
@@ -171,6 +191,7 @@ void hoist_telemetry_close(struct hoist_telemetry *telemetry, uint32_t timeout_m
 
 void hoist_telemetry_get_status(const struct hoist_telemetry *telemetry,
                                 struct hoist_telemetry_status *ret_status) {
+  if (!ret_status) return;
   memset(ret_status, 0, sizeof *ret_status);
   if (telemetry) telemetry->lifetime->get_status(telemetry, ret_status);
 }
@@ -184,8 +205,10 @@ struct hoist_telemetry *hoist_telemetry_scope(struct hoist_telemetry *telemetry,
 
 enum hoist_status hoist_telemetry_prometheus(struct hoist_telemetry *telemetry, char **ret_text,
                                              size_t *ret_size, struct hoist_error *err) {
+  size_t unused;
+  if (!ret_text) return hoist_fail(err, HOIST_INVALID, "there is nowhere to put the metrics' text");
   if (!telemetry || !telemetry->lifetime->prometheus)
     return hoist_fail(err, HOIST_UNSUPPORTED,
                       "this telemetry keeps no metrics of its own: ask the program's tracer");
-  return telemetry->lifetime->prometheus(telemetry, ret_text, ret_size, err);
+  return telemetry->lifetime->prometheus(telemetry, ret_text, ret_size ? ret_size : &unused, err);
 }

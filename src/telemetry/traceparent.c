@@ -13,7 +13,7 @@ enum { VERSION_AT = 0, TRACE_AT = 3, SPAN_AT = 36, FLAGS_AT = 53, LENGTH = 55 };
 void hoist_traceparent_format(const struct hoist_span_context *context,
                               char out[HOIST_TRACEPARENT_SIZE]) {
   out[0] = '\0';
-  if (!context_is_valid(context)) return;
+  if (!context || !context_is_valid(context)) return;
   uint8_t flags = context->flags & CONTEXT_FLAGS;
   memcpy(out, "00-", 3);
   hex_encode(context->trace_id, 16, out + TRACE_AT);
@@ -44,7 +44,7 @@ enum hoist_status hoist_traceparent_parse(const char *text,
                                           struct hoist_span_context *ret_context) {
   struct hoist_span_context context = {.remote = 1};
   uint8_t version;
-  if (!text) return HOIST_INVALID;
+  if (!text || !ret_context) return HOIST_INVALID;
   while (is_space(*text))
     text++;
   size_t length = strlen(text);

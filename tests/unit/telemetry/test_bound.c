@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -360,14 +361,26 @@ static void test_after_a_fork_bound_instruments_go_on_from_zero(void **state) {
   assert_true(total(f, "count") == 101);
 }
 
+static void test_instruments_that_are_alike_bind_to_one_series(void **state) {
+  struct fixture *f = *state;
+  struct hoist_instrument alike = counter;
+  struct hoist_bound *bound = bind(f, &counter);
+  assert_ptr_equal(bind(f, &alike), bound);
+  hoist_bound_add(bound, 1);
+  hoist_metric_add(f->telemetry, &alike, 2, NULL, 0);
+  assert_true(total(f, "count") == 3);
+}
+
 static void test_beyond_the_instruments_there_is_room_for_nothing_is_bound(void **state) {
   static struct hoist_instrument many[METRICS_INSTRUMENTS_MAX + 1];
+  static char names[METRICS_INSTRUMENTS_MAX + 1][8];
   struct fixture *f = *state;
-  for (int i = 0; i < METRICS_INSTRUMENTS_MAX; i++) {
+  for (int i = 0; i <= METRICS_INSTRUMENTS_MAX; i++) {
+    snprintf(names[i], sizeof names[i], "c%d", i);
     many[i] = counter;
-    bind(f, &many[i]);
+    many[i].name = names[i];
+    if (i < METRICS_INSTRUMENTS_MAX) bind(f, &many[i]);
   }
-  many[METRICS_INSTRUMENTS_MAX] = counter;
   assert_null(hoist_metric_bind(f->telemetry, &many[METRICS_INSTRUMENTS_MAX], NULL, 0));
   assert_int_equal(metrics_lost(&f->recording->recorder.metrics), 1);
 }
@@ -421,6 +434,7 @@ int main(void) {
       TEST(test_more_threads_than_slots_count_all_the_same),
       TEST(test_after_a_fork_bound_instruments_go_on_from_zero),
       TEST(test_beyond_the_attribute_sets_all_share_one_bound),
+      TEST(test_instruments_that_are_alike_bind_to_one_series),
       TEST(test_beyond_the_instruments_there_is_room_for_nothing_is_bound),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

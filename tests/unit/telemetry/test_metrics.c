@@ -114,6 +114,43 @@ static void test_a_counter_sums_per_attribute_set(void **state) {
   buf_done(&e.bytes);
 }
 
+static void test_instruments_that_are_alike_are_one_at_any_address(void **state) {
+  static const char unit[] = "{thing}";
+  const struct hoist_instrument alike = {
+      .name = "test.count", .unit = unit, .description = "Things.", .kind = HOIST_COUNTER};
+  const struct hoist_attr a = {
+      .key = "model.id", .type = HOIST_ATTR_STRING, .value = {.string = "a"}};
+  struct encoded e = {.bytes = buf_make(1 << 20)};
+  add_with(*state, "a", 1);
+  add(*state, &alike, 2, &a, 1);
+  add(*state, &alike, 4, NULL, 0); /* a new attribute set through the other address */
+  add(*state, &counter, 8, NULL, 0);
+  encode(*state, &e);
+  assert_int_equal(((struct metrics *)*state)->metric_count, 1);
+  assert_int_equal(e.points, 2);
+  struct wire_field sum = field(metric_named(&e, "test.count"), 7);
+  assert_true(number_in(point_with(sum, 7, "model.id", "a"), 4) == 3);
+  buf_done(&e.bytes);
+}
+
+static void test_instruments_that_differ_in_more_than_the_address_are_two(void **state) {
+  const struct hoist_instrument others[] = {
+      {.name = "test.count", .unit = "By", .description = "Things.", .kind = HOIST_COUNTER},
+      {.name = "test.count", .unit = "{thing}", .kind = HOIST_COUNTER},
+      {.name = "test.count", .unit = "{thing}", .description = "Things.", .kind = HOIST_GAUGE},
+      {.name = "Things.", .unit = "{thing}", .description = "Things.", .kind = HOIST_COUNTER},
+      {.unit = "{thing}", .description = "Things.", .kind = HOIST_COUNTER}};
+  struct metrics *m = *state;
+  add(m, &counter, 1, NULL, 0);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    add(m, &others[i], 1, NULL, 0);
+    assert_int_equal(m->metric_count, i + 2);
+  }
+  struct measurement elsewhere = {.instrument = &counter, .value = 1};
+  metrics_add(m, 1, &elsewhere);
+  assert_int_equal(m->metric_count, sizeof others / sizeof *others + 2);
+}
+
 static void test_values_go_on_from_one_export_to_the_next(void **state) {
   struct encoded e = {.bytes = buf_make(1 << 20)};
   add_with(*state, "a", 1);
@@ -545,6 +582,8 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       TEST(test_a_counter_sums_per_attribute_set),
+      TEST(test_instruments_that_are_alike_are_one_at_any_address),
+      TEST(test_instruments_that_differ_in_more_than_the_address_are_two),
       TEST(test_values_go_on_from_one_export_to_the_next),
       TEST(test_a_gauge_is_its_last_value),
       TEST(test_deltas_begin_anew_with_each_export),

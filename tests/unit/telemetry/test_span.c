@@ -453,6 +453,7 @@ static void test_a_span_may_end_in_another_thread(void **state) {
 /* Runs in the child, where cmocka's assertions cannot report. */
 static int child_records_only_its_own(struct recording *r, struct hoist_span *inherited) {
   struct hoist_span span;
+  if (hoist_span_is_recording(inherited)) return 3;
   hoist_span_start(inherited, "child's", HOIST_SPAN_INTERNAL, &span);
   struct hoist_span_context mine = context_of(&span), parents = context_of(inherited);
   hoist_span_end(&span);
@@ -575,6 +576,69 @@ static void test_a_value_is_never_over_8_kib_however_large_the_queue(void **stat
     }
 }
 
+static void test_a_copied_span_is_dropped_and_harms_no_other(void **state) {
+  for (int is_large = 0; is_large < 2; is_large++) {
+    struct recorder_config config = recording_config();
+    if (is_large) config.queue_bytes = UINT64_C(64) << 20;
+    struct recording *r = recording_start_with(&config);
+    struct hoist_span span, copy, child;
+    struct recorder_counts counts;
+    char text[1000] = {0};
+    memset(text, 't', sizeof text - 1);
+    hoist_span_start_root(recording_telemetry(r), "original", HOIST_SPAN_INTERNAL, NULL, &span);
+    for (int i = 0; i < 8; i++) { /* where it can it moves to the queue */
+      char key[] = {'k', (char)('0' + i), 0};
+      hoist_span_set_string(&span, key, text);
+    }
+    memcpy(&copy, &span, sizeof copy);
+    assert_true(hoist_span_is_recording(&span));
+    assert_false(hoist_span_is_recording(&copy));
+    hoist_span_set_int(&copy, "lost", 1);
+    hoist_span_set_string(&copy, "k0", "changed");
+    hoist_span_add_event(&copy, "event", NULL, 0);
+    hoist_span_set_error(&copy, "type", "text");
+    hoist_span_update_name(&copy, "renamed");
+    hoist_span_start(&copy, "child", HOIST_SPAN_INTERNAL, &child);
+    hoist_span_end(&child);
+    hoist_span_end(&copy);
+    recorder_counts(&r->recorder, &counts);
+    assert_int_equal(counts.refused, 1);
+    hoist_span_end(&span);
+    recorder_counts(&r->recorder, &counts);
+    assert_int_equal(counts.started, 2);
+    assert_int_equal(counts.ended, 2); /* never more than began */
+    recording_read(r);
+    assert_int_equal(r->count, 2);
+    recording_open_span(r, "original");
+    assert_null(recording_attr(r, "lost"));
+    assert_int_equal(r->event_count, 0);
+    assert_memory_equal(recording_span(r, "child")->trace_id,
+                        recording_span(r, "original")->trace_id, 16);
+    recording_stop(r);
+  }
+}
+
+static void test_a_moved_span_is_lost_alone(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span spans[3], moved;
+  struct recorder_counts counts;
+  const char *const names[] = {"a", "b", "c"};
+  for (int i = 0; i < 3; i++)
+    hoist_span_start_root(recording_telemetry(r), names[i], HOIST_SPAN_INTERNAL, NULL, &spans[i]);
+  memcpy(&moved, &spans[1], sizeof moved);
+  memset(&spans[1], 0x5a, sizeof spans[1]); /* its storage is gone */
+  hoist_span_set_string(&moved, "key", "value");
+  hoist_span_end(&spans[0]);
+  hoist_span_end(&moved);
+  hoist_span_end(&spans[2]);
+  recorder_counts(&r->recorder, &counts);
+  assert_int_equal(counts.ended, 3);
+  assert_int_equal(counts.refused, 1);
+  recording_read(r);
+  assert_int_equal(r->count, 2);
+  recording_stop(r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_without_telemetry_nothing_is_touched),
@@ -601,6 +665,8 @@ int main(void) {
 #ifndef __SANITIZE_THREAD__
       cmocka_unit_test(test_no_thread_of_a_child_loses_spans_to_the_take_over),
 #endif
+      cmocka_unit_test(test_a_copied_span_is_dropped_and_harms_no_other),
+      cmocka_unit_test(test_a_moved_span_is_lost_alone),
       cmocka_unit_test(test_a_value_is_never_over_8_kib_however_large_the_queue),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
