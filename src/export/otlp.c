@@ -11,8 +11,8 @@
 
 #include "clock.h"
 #include "endpoint.h"
+#include "header.h"
 #include "ids.h"
-#include "keyvalue.h"
 #include "text.h"
 #include "wire.h"
 
@@ -235,9 +235,6 @@ static enum hoist_status append_header(struct header_list *headers, const char *
 static enum hoist_status add_header(void *user, const char *key, const char *value,
                                     struct hoist_error *err) {
   struct header_list *headers = user;
-  if (strspn(key, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(key))
-    return hoist_fail(err, HOIST_INVALID, "a header's name has a character that names cannot have");
   enum hoist_status status = secrets_add(headers->secrets, value, err);
   if (status != HOIST_OK) return status;
   /* libcurl's spelling of a header without a value ends in ';'. */
@@ -252,7 +249,7 @@ static enum hoist_status make_headers(const char *const fixed[], const char *tex
   enum hoist_status status = append_header(headers, "Expect:", err);
   for (size_t i = 0; status == HOIST_OK && fixed[i]; i++)
     status = append_header(headers, fixed[i], err);
-  if (status == HOIST_OK && text) status = keyvalue_each(text, add_header, headers, err);
+  if (status == HOIST_OK && text) status = header_each(text, add_header, headers, err);
   if (status != HOIST_OK) hoist_error_prepend(err, "headers for the collector");
   return status;
 }

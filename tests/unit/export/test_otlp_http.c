@@ -83,7 +83,10 @@ static void test_a_request_is_what_the_specification_says(void **state) {
     assert_int_equal(deliver(exporter, &partial, &err), HOIST_OK);
   const char *text = script_server_request(server, 0);
   assert_non_null(strstr(text, "POST /otlp/v1/traces?tenant=1 HTTP/1.1\r\n"));
-  assert_non_null(strstr(text, "\r\nContent-Type: application/x-protobuf\r\n"));
+  const char *type = strstr(text, "\r\nContent-Type: application/x-protobuf\r\n");
+  assert_non_null(type);
+  assert_null(strcasestr(type + 2, "\ncontent-type")); /* and no other */
+  assert_ptr_equal(strcasestr(text, "\r\ncontent-type"), type);
   assert_non_null(strstr(text, "\r\nUser-Agent: OTel-OTLP-Exporter-C/" HOIST_VERSION
                                " hoist/" HOIST_VERSION "\r\n"));
   assert_non_null(strstr(text, "\r\nAccept-Encoding: gzip\r\n"));
@@ -466,6 +469,17 @@ static void test_a_bad_url_or_header_list_is_invalid(void **state) {
       {"http://h/", "novalue"},
       {"http://h/", "bad name=x"},
       {"http://h/", "a=%0d%0ainjected"},
+      {"http://h/", "a:=x"},
+      {"http://h/", "\xc3\xa4=x"},
+      {"http://h/", "Content-Type=text/plain"},
+      {"http://h/", "content-length=1"},
+      {"http://h/", "content-encoding=br"},
+      {"http://h/", "transfer-encoding=chunked"},
+      {"http://h/", "a=b,te=x"},
+      {"http://h/", "host=other"},
+      {"http://h/", "connection=close"},
+      {"http://h/", "expect=100-continue"},
+      {"http://h/", "grpc%2Dtimeout=1S"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct otlp_config config = {.signal = SIGNAL_TRACES,
@@ -475,6 +489,7 @@ static void test_a_bad_url_or_header_list_is_invalid(void **state) {
     struct exporter *exporter = NULL;
     struct hoist_error err;
     assert_int_equal(otlp_http_new(&config, &exporter, &err), HOIST_INVALID);
+    assert_int_equal(otlp_grpc_new(&config, &exporter, &err), HOIST_INVALID);
     assert_null(exporter);
   }
 }
