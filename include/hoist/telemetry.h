@@ -144,14 +144,17 @@ HOIST_API void hoist_telemetry_config_init(struct hoist_telemetry_config *config
  *  into `config`; unset variables leave their member alone. Strings point into storage owned by
  *  `config`: release with hoist_telemetry_config_done.
  *  @param get_env  how to look a variable up; NULL: getenv
- *  @return 1 when the environment asks for telemetry, 0 when nothing in it does (then do not open) */
+ *  @return 1 when the environment asks for telemetry; 0 when nothing in it does, or OTEL_SDK_DISABLED is
+ *          true. Then open only for what the program itself asks for (trace_file, on_spans, …), and, to
+ *          honour that variable, only where it is not "true" */
 HOIST_API int hoist_telemetry_config_from_env(struct hoist_telemetry_config *config,
                                               const char *(*get_env)(const char *name));
 HOIST_API void hoist_telemetry_config_done(struct hoist_telemetry_config *config);
 
 /** Starts recording and one export thread.
- *  Errors:  INVALID a malformed URL, sampler or header list · UNAVAILABLE the trace file cannot be
- *           opened · NO_MEMORY
+ *  Errors:  INVALID a malformed URL, sampler or header list, a header that is the protocol's own, a number
+ *           that an enum does not have · by errno the trace file cannot be opened: NOT_FOUND, DENIED,
+ *           UNAVAILABLE (also a pipe that nobody reads) · NO_MEMORY
  *  Threads: any */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_telemetry_open(
     const struct hoist_telemetry_config *config, struct hoist_telemetry **ret_telemetry,

@@ -65,6 +65,23 @@ void pipeline_warn(struct pipeline *p, enum warning kind, const char *fmt, ...) 
 
 /* ---- what became of a batch ---------------------------------------------------------------------- */
 
+/* Under the lock. */
+static void keep_trouble(struct pipeline *p, const char *message) {
+  text_copy(p->totals.last_error, sizeof p->totals.last_error, message);
+  text_copy(p->trouble, sizeof p->trouble, message);
+}
+
+void pipeline_on_trouble(void *user, const char *message) {
+  struct pipeline *p = user;
+  pthread_mutex_lock(&p->lock);
+  keep_trouble(p, message);
+  pthread_mutex_unlock(&p->lock);
+}
+
+static const char *spans(uint64_t count) {
+  return count == 1 ? "span" : "spans";
+}
+
 static enum warning warning_for(enum signal signal) {
   return signal == SIGNAL_TRACES ? WARN_TRACES : WARN_METRICS;
 }
@@ -73,11 +90,11 @@ static void note_failure(struct pipeline *p, enum warning kind, size_t count,
                          const struct hoist_error *error) {
   pthread_mutex_lock(&p->lock);
   p->totals.exports_failed++;
-  text_copy(p->totals.last_error, sizeof p->totals.last_error, error->message);
+  keep_trouble(p, error->message);
   pthread_mutex_unlock(&p->lock);
   if (kind == WARN_TRACES)
-    pipeline_warn(p, kind, "%s; %zu spans dropped; more of this is only counted", error->message,
-                  count);
+    pipeline_warn(p, kind, "%s; %zu %s dropped; more of this is only counted", error->message,
+                  count, spans(count));
   else
     pipeline_warn(p, kind, "%s; metrics not %s; more of this is only counted", error->message,
                   kind == WARN_METRICS ? "exported" : "written");
@@ -88,7 +105,9 @@ static void note_partial(struct pipeline *p, const struct batch *batch,
   if (partial->rejected == 0 && !partial->message[0]) return;
   pipeline_warn(p, WARN_REJECTED, "the collector rejected %" PRIu64 " of %zu %s%s%s",
                 partial->rejected, batch->count,
-                batch->signal == SIGNAL_TRACES ? "spans" : "data points",
+                batch->signal == SIGNAL_TRACES ? spans(batch->count)
+                : batch->count == 1            ? "data point"
+                                               : "data points",
                 partial->message[0] ? ": " : "", partial->message);
 }
 
@@ -221,7 +240,7 @@ static enum hoist_status export_batch(struct pipeline *p, size_t count, struct h
     count_lost(p, &p->totals.dropped.shutdown, count);
     self_processed(p, count, "shutdown");
     pipeline_warn(p, WARN_CLOSED, "closed before all spans were exported; the rest is dropped");
-    return hoist_fail(err, HOIST_TIMEOUT, "no time left to export %zu spans", count);
+    return hoist_fail(err, HOIST_TIMEOUT, "no time left to export %zu %s", count, spans(count));
   }
   enum hoist_status status = wrap(p, SIGNAL_TRACES, count, &batch, err);
   self_processed(p, count, NULL);
@@ -241,8 +260,8 @@ static void warn_of_full_queue(struct pipeline *p) {
   queue_get_counts(&p->recorder.queue, &counts);
   if (counts.refused > p->refused_seen)
     pipeline_warn(p, WARN_QUEUE_FULL,
-                  "the span queue was full, %" PRIu64 " spans dropped; queue_bytes sets its size",
-                  counts.refused - p->refused_seen);
+                  "the span queue was full, %" PRIu64 " %s dropped; queue_bytes sets its size",
+                  counts.refused - p->refused_seen, spans(counts.refused - p->refused_seen));
   p->refused_seen = counts.refused;
 }
 
@@ -351,9 +370,9 @@ static enum hoist_status export_metrics(struct pipeline *p, struct hoist_error *
 
 enum hoist_status pipeline_export(struct pipeline *p, bool with_metrics, struct hoist_error *err) {
   struct hoist_error spans_error = {0}, metrics_error = {0};
-  enum hoist_status spans = export_spans(p, &spans_error), metrics = HOIST_OK;
+  enum hoist_status traces = export_spans(p, &spans_error), metrics = HOIST_OK;
   if (with_metrics) metrics = export_metrics(p, &metrics_error);
-  if (spans == HOIST_OK && metrics == HOIST_OK) return HOIST_OK;
-  if (err) *err = spans != HOIST_OK ? spans_error : metrics_error;
-  return spans != HOIST_OK ? spans : metrics;
+  if (traces == HOIST_OK && metrics == HOIST_OK) return HOIST_OK;
+  if (err) *err = traces != HOIST_OK ? spans_error : metrics_error;
+  return traces != HOIST_OK ? traces : metrics;
 }

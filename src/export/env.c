@@ -12,7 +12,7 @@
 
 #include "auto.h"
 #include "buf.h"
-#include "keyvalue.h"
+#include "header.h"
 #include "sampler.h"
 #include "text.h"
 
@@ -178,11 +178,6 @@ static void read_sampler(const struct env *env) {
   }
 }
 
-static enum hoist_status accept_pair(void *user, const char *key, const char *value,
-                                     struct hoist_error *err) {
-  return HOIST_OK;
-}
-
 /* "lowmemory" differs from "delta" only for instruments that are read when they are exported, of which there
  * are none here. */
 static void read_temporality(const struct env *env) {
@@ -231,12 +226,17 @@ static void read_histogram_aggregation(const struct env *env) {
              name, text);
 }
 
+static enum hoist_status accept_pair(void *user, const char *key, const char *value,
+                                     struct hoist_error *err) {
+  return HOIST_OK;
+}
+
 /* Header lists are secret: the warning names the variable only. */
 static void read_headers(const struct env *env, const char *const names[2], const char **headers) {
   struct hoist_error error;
   const char *name, *text = env_first_set(env, names, &name);
   if (!text) return;
-  if (keyvalue_each(text, accept_pair, NULL, &error) != HOIST_OK)
+  if (header_each(text, accept_pair, NULL, &error) != HOIST_OK)
     env_warn(env, "%s: %s: ignored", name, error.message);
   else
     env_keep(env, text, headers);

@@ -49,6 +49,9 @@ struct exporter {
   const struct exporter_ops *ops;
   unsigned signals; /* enum signal, or-ed: what it wants */
   const char *kind; /* begins its otel.component.type: "otlp_http"; static */
+  /* Told what became of an attempt that will be made again, from within deliver; NULL: nobody is. */
+  void (*on_trouble)(void *user, const char *message);
+  void *on_trouble_user;
   /* Where it sends to; NULL and 0: nowhere. */
   char *server_address;
   uint16_t server_port;

@@ -37,8 +37,11 @@ void hoist_telemetry_config_init(struct hoist_telemetry_config *config) {
 /* Takes the exporter that `status` says was made. */
 static enum hoist_status add(struct pipeline *p, enum hoist_status status,
                              struct exporter *exporter) {
-  if (status == HOIST_OK) p->exporters[p->exporter_count++] = exporter;
-  return status;
+  if (status != HOIST_OK) return status;
+  exporter->on_trouble = pipeline_on_trouble;
+  exporter->on_trouble_user = p;
+  p->exporters[p->exporter_count++] = exporter;
+  return HOIST_OK;
 }
 
 static enum hoist_status add_otlp(struct pipeline *p, enum hoist_otlp_protocol protocol,
@@ -52,7 +55,7 @@ static enum hoist_status add_otlp(struct pipeline *p, enum hoist_otlp_protocol p
 
 static enum hoist_status add_file(struct pipeline *p, const char *path, struct hoist_error *err) {
   struct exporter *exporter = NULL;
-  if (!path) return HOIST_OK;
+  if (!path || !*path) return HOIST_OK;
   enum hoist_status status = otlp_file_new(path, &exporter, err);
   return add(p, status, exporter);
 }
@@ -161,6 +164,38 @@ static enum hoist_status build(struct pipeline *p, const struct hoist_telemetry_
   return status == HOIST_OK ? pipeline_start(p, err) : status;
 }
 
+static bool is_protocol(enum hoist_otlp_protocol protocol) {
+  return protocol == HOIST_OTLP_HTTP_PROTOBUF || protocol == HOIST_OTLP_GRPC;
+}
+
+static bool is_compression(enum hoist_compression compression) {
+  return compression == HOIST_COMPRESSION_NONE || compression == HOIST_COMPRESSION_GZIP;
+}
+
+/* A program may put any number into an enum. */
+static enum hoist_status check_enums(const struct hoist_telemetry_config *c,
+                                     struct hoist_error *err) {
+  const struct {
+    const char *member;
+    bool is_known;
+  } enums[] = {
+      {"traces_protocol", is_protocol(c->traces_protocol)},
+      {"metrics_protocol", is_protocol(c->metrics_protocol)},
+      {"traces_compression", is_compression(c->traces_compression)},
+      {"metrics_compression", is_compression(c->metrics_compression)},
+      {"metrics_temporality", c->metrics_temporality == HOIST_TEMPORALITY_CUMULATIVE ||
+                                  c->metrics_temporality == HOIST_TEMPORALITY_DELTA},
+      {"exemplar_filter", c->exemplar_filter == HOIST_EXEMPLARS_TRACE_BASED ||
+                              c->exemplar_filter == HOIST_EXEMPLARS_ALL ||
+                              c->exemplar_filter == HOIST_EXEMPLARS_OFF},
+  };
+  for (size_t i = 0; i < sizeof enums / sizeof enums[0]; i++)
+    if (!enums[i].is_known)
+      return hoist_fail(err, HOIST_INVALID,
+                        "the telemetry configuration's %s is none of its values", enums[i].member);
+  return HOIST_OK;
+}
+
 enum hoist_status hoist_telemetry_open(const struct hoist_telemetry_config *config,
                                        struct hoist_telemetry **ret_telemetry,
                                        struct hoist_error *err) {
@@ -170,12 +205,14 @@ enum hoist_status hoist_telemetry_open(const struct hoist_telemetry_config *conf
                       "the telemetry configuration was not made by hoist_telemetry_config_init");
   hoist_telemetry_config_init(&complete); /* a program built with an older header knows less */
   memcpy(&complete, config, config->size);
+  enum hoist_status status = check_enums(&complete, err);
+  if (status != HOIST_OK) return status;
   pthread_once(&curl_once, init_curl);
   struct pipeline *p = calloc(1, sizeof *p);
   if (!p) return hoist_fail_memory(err, "telemetry");
   atomic_init(&p->stop_at_ns, UINT64_MAX);
   pipeline_init_locks(p);
-  enum hoist_status status = build(p, &complete, err);
+  status = build(p, &complete, err);
   if (status != HOIST_OK) {
     pipeline_free(p);
     return status;

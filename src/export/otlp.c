@@ -11,8 +11,8 @@
 
 #include "clock.h"
 #include "endpoint.h"
+#include "header.h"
 #include "ids.h"
-#include "keyvalue.h"
 #include "text.h"
 #include "wire.h"
 
@@ -45,6 +45,8 @@ static bool is_set(const char *text) {
 void otlp_copy_text(const struct otlp *o, const void *text, size_t size, char *out,
                     size_t out_size) {
   char whole[TEXT_MAX + 1];
+  out[0] = '\0';
+  if (secrets_has_short(&o->secrets)) return;
   size = utf8_prefix(text, size, TEXT_MAX);
   memcpy(whole, text, size);
   whole[size] = '\0';
@@ -107,18 +109,40 @@ static struct judgement judge(const struct otlp *o, const struct http_answer *an
   return o->transport->judge(o, answer);
 }
 
+static bool has_said(const struct otlp *o, const char *words) {
+  return strstr(o->post.curl_error, words) != NULL;
+}
+
+/* Who listens there may not be whom the URL means: the other transport's port, or one with TLS, or
+ * without. Only libcurl's and OpenSSL's words tell. */
+static const char *guess_port(const struct otlp *o, const struct http_answer *answer) {
+  if (answer->code == CURLE_SSL_CONNECT_ERROR &&
+      (has_said(o, "wrong version number") || has_said(o, "packet length too long") ||
+       has_said(o, "record layer failure")))
+    return " (does the receiver speak TLS on this port? http:// is cleartext)";
+  if (has_said(o, "HTTP/0.9"))
+    return " (is this a gRPC port (4317), or one with TLS? OTLP/HTTP has port 4318)";
+  if (o->post.http2 && answer->status == 0 &&
+      (answer->code == CURLE_HTTP2 || answer->code == CURLE_GOT_NOTHING))
+    return " (is this the gRPC port (4317)? 4318 is that of OTLP/HTTP)";
+  return "";
+}
+
 /* What libcurl has to say, and what it may mean. */
 static void explain_connection(struct otlp *o, const struct http_answer *answer, char *out,
                                size_t out_size) {
   bool is_guess = may_want_certificate(o, answer);
+  const char *port = is_guess ? "" : guess_port(o, answer);
+  /* Where there was an answer, libcurl may quote it. */
+  if (answer->status > 0 && secrets_has_short(&o->secrets)) o->post.curl_error[0] = '\0';
   secrets_hide(&o->secrets, o->post.curl_error);
   if (strlen(o->post.curl_error) == sizeof o->post.curl_error - 1) /* libcurl cut it */
     secrets_hide_cut(&o->secrets, o->post.curl_error);
-  snprintf(out, out_size, "%s%s",
+  snprintf(out, out_size, "%s%s%s",
            is_guess ? "the TLS connection is refused, does the receiver want a client certificate "
                       "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)? "
                     : "",
-           o->post.curl_error[0] ? o->post.curl_error : curl_easy_strerror(answer->code));
+           o->post.curl_error[0] ? o->post.curl_error : curl_easy_strerror(answer->code), port);
 }
 
 static enum hoist_status fail(struct otlp *o, const struct http_answer *answer, unsigned attempts,
@@ -166,6 +190,14 @@ static void note_answer(const struct otlp *o, const struct http_answer *answer,
   partial->grpc_status = o->transport->grpc_status ? o->transport->grpc_status(o, answer) : NULL;
 }
 
+/* Whoever waits for the batch learns why it takes so long. */
+static void tell_trouble(struct otlp *o, const struct http_answer *answer, unsigned attempt) {
+  struct hoist_error error = {0};
+  if (!o->base.on_trouble) return;
+  (void)!fail(o, answer, attempt, &error);
+  o->base.on_trouble(o->base.on_trouble_user, error.message);
+}
+
 static enum hoist_status encode(struct otlp *o, const struct batch *batch,
                                 struct http_request *ret_request, struct hoist_error *err) {
   ret_request->data = batch->data;
@@ -200,6 +232,7 @@ enum hoist_status otlp_deliver(struct exporter *exporter, const struct batch *ba
       read_response(o, ret_partial);
       return HOIST_OK;
     case TRY_AGAIN:
+      tell_trouble(o, &answer, attempt);
       if (wait_for_retry(o, judgement.wait_ms, request.deadline_ns, &backoff_ms)) continue;
       return fail(o, &answer, attempt, err);
     case REFUSED:
@@ -235,9 +268,6 @@ static enum hoist_status append_header(struct header_list *headers, const char *
 static enum hoist_status add_header(void *user, const char *key, const char *value,
                                     struct hoist_error *err) {
   struct header_list *headers = user;
-  if (strspn(key, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(key))
-    return hoist_fail(err, HOIST_INVALID, "a header's name has a character that names cannot have");
   enum hoist_status status = secrets_add(headers->secrets, value, err);
   if (status != HOIST_OK) return status;
   /* libcurl's spelling of a header without a value ends in ';'. */
@@ -252,7 +282,7 @@ static enum hoist_status make_headers(const char *const fixed[], const char *tex
   enum hoist_status status = append_header(headers, "Expect:", err);
   for (size_t i = 0; status == HOIST_OK && fixed[i]; i++)
     status = append_header(headers, fixed[i], err);
-  if (status == HOIST_OK && text) status = keyvalue_each(text, add_header, headers, err);
+  if (status == HOIST_OK && text) status = header_each(text, add_header, headers, err);
   if (status != HOIST_OK) hoist_error_prepend(err, "headers for the collector");
   return status;
 }

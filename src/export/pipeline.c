@@ -77,6 +77,7 @@ static struct round wait_for_work(struct pipeline *p) {
     wait_until(p, &p->to_worker, earlier(due_ns, p->metrics_due_ns));
   struct round round = {.flushes = p->flushes_wanted, .is_last = p->is_stopping};
   bool is_flush = p->flushes_wanted != p->flushes_done || p->is_stopping;
+  p->trouble[0] = '\0';
   p->is_pressed = false;
   pthread_mutex_unlock(&p->lock);
   round.with_metrics = is_flush || clock_monotonic_ns() >= p->metrics_due_ns;
@@ -158,6 +159,7 @@ void pipeline_on_reset(void *user) {
   p->is_running = p->is_pressed = p->is_stopping = p->is_in_io = false;
   p->flushes_wanted = p->flushes_done = 0;
   p->totals = (struct hoist_telemetry_status){0};
+  p->trouble[0] = '\0';
   p->observed = (struct recorder_counts){0};
   p->observed_lost = 0;
   p->refused_seen = 0;
@@ -196,9 +198,12 @@ static enum hoist_status flush(struct hoist_telemetry *telemetry, uint32_t timeo
     wait_until(p, &p->to_waiters, until_ns);
   bool is_done = p->flushes_done >= ticket;
   struct hoist_error result = p->flush_result;
+  char trouble[sizeof p->trouble];
+  memcpy(trouble, p->trouble, sizeof trouble);
   pthread_mutex_unlock(&p->lock);
   if (!is_done)
-    return hoist_fail(err, HOIST_TIMEOUT, "telemetry was not exported within %u ms", timeout_ms);
+    return hoist_fail(err, HOIST_TIMEOUT, "telemetry was not exported within %u ms%s%s", timeout_ms,
+                      trouble[0] ? ": " : "", trouble);
   if (result.status == HOIST_OK) return HOIST_OK;
   if (err) *err = result;
   if (err) err->status = HOIST_UNAVAILABLE;

@@ -62,7 +62,8 @@ struct pipeline {
   bool is_in_io;     /* inside an exporter, which no caller's code can be */
   bool is_abandoned; /* nobody will join the worker: it frees the pipeline */
   uint64_t flushes_wanted, flushes_done;
-  struct hoist_error flush_result;      /* of the last flush done */
+  struct hoist_error flush_result; /* of the last flush done */
+  char trouble[256];               /* what last went wrong in the round under way; "": nothing */
   struct hoist_telemetry_status totals; /* what the worker counts; the rest is the recorder's */
   struct recorder_counts observed;      /* what is already in the metrics (self.c) */
   uint64_t observed_lost;
@@ -78,6 +79,8 @@ HOIST_MUST_CHECK enum hoist_status pipeline_start(struct pipeline *p, struct hoi
 void pipeline_on_pressure(void *user);
 void pipeline_on_reset(void *user);
 void pipeline_on_fork(void *user);
+/** struct exporter's hook. */
+void pipeline_on_trouble(void *user, const char *message);
 
 /** One line to the user's on_warning or standard error, unless this kind was warned about lately, or
  *  close has returned. The worker, or before it starts. */

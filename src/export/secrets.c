@@ -7,7 +7,7 @@
 
 #include "text.h"
 
-enum { SHORTEST = 4 }; /* shorter values would blot out ordinary words, and are no secrets */
+enum { SHORTEST = 4 }; /* shorter values would blot out ordinary words */
 
 enum hoist_status secrets_add(struct secrets *s, const char *value, struct hoist_error *err) {
   if (s->count == SECRETS_MAX)
@@ -40,6 +40,18 @@ static void hide_end(char *text, const char *secret) {
       memset(text + text_size - size, '*', size);
       return;
     }
+}
+
+static bool is_short(const char *secret) {
+  return *secret && strlen(secret) < SHORTEST;
+}
+
+bool secrets_has_short(const struct secrets *s) {
+  for (size_t i = 0; i < s->count; i++) {
+    const char *scheme_end = strrchr(s->values[i], ' ');
+    if (is_short(s->values[i]) || (scheme_end && is_short(scheme_end + 1))) return true;
+  }
+  return false;
 }
 
 void secrets_hide(const struct secrets *s, char *text) {

@@ -4,6 +4,7 @@
 #ifndef HOIST_EXPORT_SECRETS_H
 #define HOIST_EXPORT_SECRETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "err.h"
@@ -26,5 +27,9 @@ void secrets_hide(const struct secrets *s, char *text);
 
 /** The same for the beginning of a value at the end of `text`, which was cut there. */
 void secrets_hide_cut(const struct secrets *s, char *text);
+
+/** Whether a value, or what follows its scheme, is so short that hiding it would blot out ordinary words:
+ *  then secrets_hide leaves it, and a text that may repeat it must not be shown at all. */
+bool secrets_has_short(const struct secrets *s);
 
 #endif

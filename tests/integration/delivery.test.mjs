@@ -279,7 +279,8 @@ test('two million spans and a dead collector: memory stays flat, one warning per
   const [warm, last] = [result.rssKib[2], result.rssKib.at(-1)];
   t.diagnostic(`RSS ${warm} KiB after the first tenths, ${last} KiB at the end`);
   assert.ok(last - warm < 2048, `${warm} KiB → ${last} KiB`);
-  assert.ok(result.warnings.length <= 2, result.stderr); // the collector, and the queue that fills up for it
+  assert.equal(result.warnings.length, 2, result.stderr); // the collector, and the queue that fills up for it
+  for (const trouble of [/: POST http.* spans? dropped/, /: the span queue was full/]) assert.equal(result.warnings.filter((line) => trouble.test(line)).length, 1, result.stderr);
 });
 
 test('a request is never larger than 64 MiB, however many spans a batch may have', async (t) => {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The OTLP/HTTP exporter against a server with a script. Retries wait a millisecond here; nothing is
  * decided by how long anything takes, but that what must not wait for ever does not. */
+#include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,7 +86,10 @@ static void test_a_request_is_what_the_specification_says(void **state) {
     assert_int_equal(deliver(exporter, &partial, &err), HOIST_OK);
   const char *text = script_server_request(server, 0);
   assert_non_null(strstr(text, "POST /otlp/v1/traces?tenant=1 HTTP/1.1\r\n"));
-  assert_non_null(strstr(text, "\r\nContent-Type: application/x-protobuf\r\n"));
+  const char *type = strstr(text, "\r\nContent-Type: application/x-protobuf\r\n");
+  assert_non_null(type);
+  assert_null(strcasestr(type + 2, "\ncontent-type")); /* and no other */
+  assert_ptr_equal(strcasestr(text, "\r\ncontent-type"), type);
   assert_non_null(strstr(text, "\r\nUser-Agent: OTel-OTLP-Exporter-C/" HOIST_VERSION
                                " hoist/" HOIST_VERSION "\r\n"));
   assert_non_null(strstr(text, "\r\nAccept-Encoding: gzip\r\n"));
@@ -410,6 +416,94 @@ static void test_an_error_shows_what_the_receiver_said_without_secrets(void **st
   assert_null(strstr(o.err.message, "hunter22"));
 }
 
+/* Too short to be found in a text without hiding words of it. */
+static void test_where_a_value_is_too_short_to_hide_the_receiver_is_not_quoted(void **state) {
+  static const char *const headers[] = {"x-pin=42", "a=1234,authorization=Basic%20x7", "x=%41"};
+  struct script_reply denied = REPLY("HTTP/1.1 401 X\r\nContent-Length: 12\r\n\r\n"
+                                     "\x08\x10\x12\x08"
+                                     "42 x7 A!");
+  for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+    struct partial partial;
+    struct hoist_error err;
+    struct script_server *server = script_server_replay(&denied, 1);
+    struct exporter *exporter = exporter_to(script_server_url(server), headers[i], 5000, &never);
+    assert_int_equal(deliver(exporter, &partial, &err), HOIST_UNAVAILABLE);
+    assert_non_null(strstr(err.message, ": HTTP status 401 (attempt 1)"));
+    exporter_free(exporter);
+    script_server_stop(server);
+  }
+}
+
+/* A port that says the same to whatever it is told first. */
+struct port {
+  pthread_t thread;
+  int listener;
+  const char *says;
+  size_t size;
+};
+
+static void *answer_all(void *arg) {
+  struct port *port = arg;
+  char ignored[4096];
+  for (int fd; (fd = accept(port->listener, NULL, NULL)) >= 0; close(fd)) {
+    if (read(fd, ignored, sizeof ignored) <= 0) continue;
+    if (send(fd, port->says, port->size, MSG_NOSIGNAL) < 0) continue;
+    shutdown(fd, SHUT_WR);
+    while (read(fd, ignored, sizeof ignored) > 0) /* no reset */
+      ;
+  }
+  return NULL;
+}
+
+static unsigned port_open(struct port *port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t size = sizeof address;
+  port->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(port->listener, (struct sockaddr *)&address, size), 0);
+  assert_int_equal(listen(port->listener, 8), 0);
+  assert_int_equal(getsockname(port->listener, (struct sockaddr *)&address, &size), 0);
+  assert_int_equal(pthread_create(&port->thread, NULL, answer_all, port), 0);
+  return ntohs(address.sin_port);
+}
+
+static void port_close(struct port *port) {
+  shutdown(port->listener, SHUT_RDWR);
+  pthread_join(port->thread, NULL);
+  close(port->listener);
+}
+
+static void test_another_kind_of_port_is_guessed(void **state) {
+  static const char settings[] = "\0\0\0\4\0\0\0\0\0";
+  static const char http1[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+  static const struct {
+    struct port port;
+    const char *scheme, *hint;
+    enum hoist_status (*make)(const struct otlp_config *, struct exporter **, struct hoist_error *);
+  } cases[] = {
+      {{.says = settings, .size = 9}, "http", "is this a gRPC port (4317)", otlp_http_new},
+      {{.says = http1, .size = sizeof http1 - 1}, "https", "speak TLS", otlp_http_new},
+      {{.says = http1, .size = sizeof http1 - 1}, "https", "speak TLS", otlp_grpc_new},
+      {{.says = http1, .size = sizeof http1 - 1}, "http", "is this the gRPC port", otlp_grpc_new}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char url[64];
+    struct partial partial;
+    struct hoist_error err;
+    struct exporter *exporter;
+    struct port port = cases[i].port;
+    snprintf(url, sizeof url, "%s://127.0.0.1:%u", cases[i].scheme, port_open(&port));
+    const struct otlp_config config = {.signal = SIGNAL_TRACES,
+                                       .url = url,
+                                       .timeout_ms = 2000,
+                                       .backoff_ms = 1000,
+                                       .stop_at_ns = &never};
+    assert_int_equal(cases[i].make(&config, &exporter, &err), HOIST_OK);
+    assert_int_equal(deliver(exporter, &partial, &err), HOIST_UNAVAILABLE);
+    if (!strstr(err.message, cases[i].hint)) fail_msg("%s", err.message);
+    exporter_free(exporter);
+    port_close(&port);
+  }
+}
+
 static void test_a_refused_connection_is_retried_until_the_deadline(void **state) {
   struct script_reply ok = REPLY(OK_EMPTY);
   struct script_server *server = script_server_replay(&ok, 1);
@@ -466,6 +560,17 @@ static void test_a_bad_url_or_header_list_is_invalid(void **state) {
       {"http://h/", "novalue"},
       {"http://h/", "bad name=x"},
       {"http://h/", "a=%0d%0ainjected"},
+      {"http://h/", "a:=x"},
+      {"http://h/", "\xc3\xa4=x"},
+      {"http://h/", "Content-Type=text/plain"},
+      {"http://h/", "content-length=1"},
+      {"http://h/", "content-encoding=br"},
+      {"http://h/", "transfer-encoding=chunked"},
+      {"http://h/", "a=b,te=x"},
+      {"http://h/", "host=other"},
+      {"http://h/", "connection=close"},
+      {"http://h/", "expect=100-continue"},
+      {"http://h/", "grpc%2Dtimeout=1S"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct otlp_config config = {.signal = SIGNAL_TRACES,
@@ -475,6 +580,7 @@ static void test_a_bad_url_or_header_list_is_invalid(void **state) {
     struct exporter *exporter = NULL;
     struct hoist_error err;
     assert_int_equal(otlp_http_new(&config, &exporter, &err), HOIST_INVALID);
+    assert_int_equal(otlp_grpc_new(&config, &exporter, &err), HOIST_INVALID);
     assert_null(exporter);
   }
 }
@@ -505,6 +611,8 @@ int main(void) {
       cmocka_unit_test(test_an_odd_body_of_a_success_is_ignored),
       cmocka_unit_test(test_a_secret_is_not_shown_in_part),
       cmocka_unit_test(test_an_error_shows_what_the_receiver_said_without_secrets),
+      cmocka_unit_test(test_where_a_value_is_too_short_to_hide_the_receiver_is_not_quoted),
+      cmocka_unit_test(test_another_kind_of_port_is_guessed),
       cmocka_unit_test(test_a_refused_connection_is_retried_until_the_deadline),
       cmocka_unit_test(test_a_collector_that_hangs_is_left_at_the_deadline_or_the_stop),
       cmocka_unit_test(test_a_client_key_without_a_certificate_is_invalid),

@@ -310,6 +310,33 @@ static void test_flush_and_close_end_in_time_when_the_collector_hangs(void **sta
   script_server_stop(server);
 }
 
+/* Retries go on for longer than the flush waits: what they failed of is told all the same. */
+static void test_a_flush_that_runs_out_of_time_tells_the_last_attempts_failure(void **state) {
+  struct script_reply busy = {.data =
+                                  "HTTP/1.1 503 X\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"};
+  struct script_server *server = script_server_replay(&busy, 1);
+  struct listener l;
+  struct hoist_error err;
+  struct hoist_telemetry_config config = listening(&l);
+  config.traces_endpoint = script_server_url(server);
+  config.export_timeout_ms = 0;
+  struct hoist_telemetry *telemetry = opened(&config);
+  assert_int_equal(hoist_telemetry_flush(telemetry, PLENTY_MS, &err), HOIST_OK);
+  assert_string_equal(status_of(telemetry).last_error, "");
+  record(telemetry, 1);
+  assert_int_equal(hoist_telemetry_flush(telemetry, 1, &err), HOIST_TIMEOUT);
+  while (!status_of(telemetry).last_error[0]) /* the attempt has been made */
+    assert_int_equal(hoist_telemetry_flush(telemetry, 1, &err), HOIST_TIMEOUT);
+  assert_int_equal(hoist_telemetry_flush(telemetry, 1, &err), HOIST_TIMEOUT);
+  assert_non_null(strstr(err.message, "within 1 ms: POST http://127.0.0.1:"));
+  assert_non_null(strstr(err.message, "HTTP status 503 (attempt 1)"));
+  assert_non_null(strstr(status_of(telemetry).last_error, "HTTP status 503 (attempt 1)"));
+  assert_int_equal(status_of(telemetry).exports_failed, 0);
+  hoist_telemetry_close(telemetry, 0);
+  assert_non_null(strstr(l.last_warning, "; 1 span dropped;"));
+  script_server_stop(server);
+}
+
 /* ---- to a file ----------------------------------------------------------------------------------- */
 
 static char directory[] = "/tmp/hoist-export-XXXXXX";
@@ -422,6 +449,78 @@ static void check_metrics(json_t *root) {
   assert_true(json_is_true(json_object_get(sum, "isMonotonic")));
   assert_true(json_number_value(
                   json_object_get(at(json_object_get(sum, "dataPoints"), 0), "asDouble")) == 2);
+}
+
+static void test_a_trace_file_that_cannot_be_opened_is_told_by_its_errno(void **state) {
+  const char *path = path_of("fifo");
+  assert_int_equal(mkfifo(path, 0600), 0);
+  const struct {
+    const char *path, *message;
+    enum hoist_status status;
+  } cases[] = {{"/nowhere/t", "opening trace file /nowhere/t: ", HOIST_NOT_FOUND},
+               {"/", "opening trace file /: ", HOIST_UNAVAILABLE},
+               {path, "a pipe that nobody reads", HOIST_UNAVAILABLE}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct hoist_telemetry *telemetry;
+    struct hoist_telemetry_config config;
+    struct hoist_error err;
+    hoist_telemetry_config_init(&config);
+    config.trace_file = cases[i].path;
+    assert_int_equal(hoist_telemetry_open(&config, &telemetry, &err), cases[i].status);
+    if (!strstr(err.message, cases[i].message)) fail_msg("%s", err.message);
+  }
+  assert_int_equal(unlink(path), 0);
+}
+
+/* More than a pipe holds: the worker waits for the reader, opening did not. */
+static void test_a_trace_file_may_be_a_pipe_with_a_reader(void **state) {
+  enum { SPANS = 2000 };
+  struct listener l;
+  struct hoist_telemetry_config config = listening(&l);
+  char data[4096];
+  const char *path = path_of("fifo");
+  assert_int_equal(mkfifo(path, 0600), 0);
+  int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  config.trace_file = path;
+  struct hoist_telemetry *telemetry = opened(&config);
+  assert_true(reader >= 0 && fcntl(reader, F_SETFL, 0) == 0);
+  record(telemetry, SPANS);
+  assert_int_equal(hoist_telemetry_flush(telemetry, 1, NULL), HOIST_TIMEOUT);
+  size_t lines = 0;
+  while (lines < SPANS / 512 + 1) {
+    ssize_t size = read(reader, data, sizeof data);
+    assert_true(size > 0);
+    for (ssize_t i = 0; i < size; i++)
+      lines += data[i] == '\n';
+  }
+  close(reader); /* what comes now is a warning, and no signal */
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+  assert_int_equal(unlink(path), 0);
+}
+
+static void test_an_empty_file_name_is_none(void **state) {
+  struct hoist_telemetry_config config;
+  hoist_telemetry_config_init(&config);
+  config.trace_file = "";
+  struct hoist_telemetry *telemetry = opened(&config);
+  record(telemetry, 1);
+  assert_int_equal(hoist_telemetry_flush(telemetry, PLENTY_MS, NULL), HOIST_OK);
+  hoist_telemetry_close(telemetry, PLENTY_MS);
+}
+
+static void test_a_number_that_no_enum_has_is_invalid(void **state) {
+  struct hoist_telemetry_config config;
+  int *const members[] = {(int *)&config.traces_protocol,     (int *)&config.metrics_protocol,
+                          (int *)&config.traces_compression,  (int *)&config.metrics_compression,
+                          (int *)&config.metrics_temporality, (int *)&config.exemplar_filter};
+  for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+    struct hoist_telemetry *telemetry;
+    struct hoist_error err;
+    hoist_telemetry_config_init(&config);
+    *members[i] = 7;
+    assert_int_equal(hoist_telemetry_open(&config, &telemetry, &err), HOIST_INVALID);
+    assert_non_null(strstr(err.message, "is none of its values"));
+  }
 }
 
 static void test_the_trace_file_is_a_line_of_otlp_json_per_batch(void **state) {
@@ -699,6 +798,11 @@ int main(void) {
       cmocka_unit_test(test_a_failing_collector_is_one_warning_and_many_counts),
       cmocka_unit_test(test_rejected_spans_are_counted_as_dropped),
       cmocka_unit_test(test_flush_and_close_end_in_time_when_the_collector_hangs),
+      cmocka_unit_test(test_a_flush_that_runs_out_of_time_tells_the_last_attempts_failure),
+      cmocka_unit_test(test_a_trace_file_that_cannot_be_opened_is_told_by_its_errno),
+      cmocka_unit_test(test_a_trace_file_may_be_a_pipe_with_a_reader),
+      cmocka_unit_test(test_an_empty_file_name_is_none),
+      cmocka_unit_test(test_a_number_that_no_enum_has_is_invalid),
       cmocka_unit_test(test_the_trace_file_is_a_line_of_otlp_json_per_batch),
       cmocka_unit_test(test_the_console_shows_spans_as_lines_and_metrics_as_json),
       cmocka_unit_test(test_close_leaves_a_worker_that_hangs_in_the_kernel),
