@@ -30,7 +30,7 @@ enum hoist_instrument_kind {
  *  longer. Of the same name but different in one of these they are two metrics: OTLP gets both, and
  *  Prometheus text, where both come to the same name there, has the first alone. */
 struct hoist_instrument {
-  const char *name;
+  const char *name; /**< NULL: nothing is recorded */
   const char *unit; /**< UCUM: "s", "By", "{load}" */
   const char *description;
   enum hoist_instrument_kind kind;

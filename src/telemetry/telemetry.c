@@ -153,7 +153,7 @@ int hoist_span_context_is_valid(const struct hoist_span_context *context) {
 void hoist_metric_add_in(const struct hoist_span *span, struct hoist_telemetry *telemetry,
                          const struct hoist_instrument *instrument, double value,
                          const struct hoist_attr *attrs, size_t attr_count) {
-  if (!telemetry || !instrument) return;
+  if (!telemetry || !instrument || !instrument->name) return;
   const struct measurement measurement = {.instrument = instrument,
                                           .value = value,
                                           .attrs = attrs,
@@ -170,7 +170,7 @@ void hoist_metric_add(struct hoist_telemetry *telemetry, const struct hoist_inst
 struct hoist_bound *hoist_metric_bind(struct hoist_telemetry *telemetry,
                                       const struct hoist_instrument *instrument,
                                       const struct hoist_attr *attrs, size_t attr_count) {
-  if (!telemetry || !instrument) return NULL;
+  if (!telemetry || !instrument || !instrument->name) return NULL;
   return telemetry->spans->bind(telemetry, instrument, attrs, attrs ? attr_count : 0);
 }
 

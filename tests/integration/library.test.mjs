@@ -39,6 +39,16 @@ test('the example with its own tracer gets every span, nested', async (t) => {
   assert.match(failed.stdout.split('\n').filter(Boolean).at(-1), /^model\.load .* ERROR /);
 });
 
+test('the example that records its own spans and metrics does so where the environment asks', async () => {
+  const quiet = await start([], { bin: example('telemetry'), env: {} }).done;
+  assertExit(quiet, 0);
+  assert.equal(quiet.stdout + quiet.stderr, '0 spans\n');
+  const result = await start([], { bin: example('telemetry'), env: { OTEL_TRACES_EXPORTER: 'console', OTEL_METRICS_EXPORTER: 'console' } }).done;
+  assertExit(result, 0);
+  assert.equal(result.stdout, '2 spans\n');
+  for (const text of ['order', 'pack', 'customer.kind=regular', 'items=3', '"name":"shop"', 'shop.orders.packed']) assert.ok(result.stderr.includes(text), `${text}\n${result.stderr}`);
+});
+
 test('the example in C++ finds hoist\'s spans in its own trace, and hoist\'s metrics', {
   skip: existsSync(example('opentelemetry_cpp')) ? false : 'opentelemetry-cpp is not installed',
 }, async (t) => {

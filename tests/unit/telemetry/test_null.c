@@ -46,6 +46,9 @@ static void instrument_is_null(const struct given *g) {
   hoist_metric_add(g->telemetry, NULL, 1, NULL, 0);
   hoist_metric_add_in(g->span, g->telemetry, NULL, 1, NULL, 0);
   assert_null(hoist_metric_bind(g->telemetry, NULL, NULL, 0));
+  static const struct hoist_instrument nameless = {.kind = HOIST_COUNTER};
+  hoist_metric_add(g->telemetry, &nameless, 1, NULL, 0);
+  assert_null(hoist_metric_bind(g->telemetry, &nameless, NULL, 0));
 }
 static void status_is_null(const struct given *g) {
   hoist_telemetry_get_status(g->telemetry, NULL);
@@ -122,6 +125,7 @@ static void test_null_does_nothing_with_telemetry(void **state) {
   recording_read(r);
   recording_open_span(r, "span");
   assert_int_equal(r->attr_count, 1);
+  assert_int_equal(r->recorder.metrics.metric_count, 1); /* nothing of a nameless instrument */
   recording_stop(r);
 }
 

@@ -101,6 +101,43 @@ static void test_a_remote_parent_is_continued_and_marked(void **state) {
   recording_stop(r);
 }
 
+static void test_a_root_has_the_callers_time_and_says_whether_its_parent_is_remote(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span_context context = {.trace_id = {1}, .span_id = {2}, .flags = 3};
+  struct hoist_span span;
+  for (uint8_t remote = 0; remote < 2; remote++) {
+    context.remote = remote;
+    hoist_span_start_root_at(recording_telemetry(r), remote ? "remote" : "local", HOIST_SPAN_SERVER,
+                             &context, 1000, &span);
+    hoist_span_end_at(&span, 3000);
+  }
+  recording_read(r);
+  assert_int_equal(recording_span(r, "local")->flags, 0x103);
+  assert_int_equal(recording_span(r, "remote")->flags, 0x303);
+  assert_memory_equal(recording_span(r, "local")->parent_id, context.span_id, 8);
+  assert_int_equal(recording_span(r, "local")->start_unix_ns, 1000);
+  recording_stop(r);
+}
+
+static void test_an_exception_is_an_event_with_the_callers_attributes(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_attr attrs[] = {
+      {.key = "exception.message", .type = HOIST_ATTR_STRING, .value = {.string = "mine"}},
+      {.key = "exception.escaped", .type = HOIST_ATTR_BOOL, .value = {.integer = 1}}};
+  struct hoist_span span;
+  hoist_span_start_root(recording_telemetry(r), "span", HOIST_SPAN_INTERNAL, NULL, &span);
+  hoist_span_record_exception(&span, "out_of_range", "theirs", attrs, 2);
+  hoist_span_end(&span);
+  recording_read(r);
+  recording_open_span(r, "span");
+  assert_int_equal(r->event_count, 1);
+  recording_open_event(r, 0);
+  assert_int_equal(r->attr_count, 3);
+  assert_string_equal(recording_attr(r, "exception.type")->text, "out_of_range");
+  assert_string_equal(recording_attr(r, "exception.message")->text, "mine");
+  recording_stop(r);
+}
+
 static void test_an_unsampled_span_is_not_recorded_but_passes_its_context_on(void **state) {
   struct recording *r = recording_start("always_off", 1024);
   struct hoist_span span, child;
@@ -644,6 +681,8 @@ int main(void) {
       cmocka_unit_test(test_without_telemetry_nothing_is_touched),
       cmocka_unit_test(test_children_carry_the_trace_and_the_parent),
       cmocka_unit_test(test_a_remote_parent_is_continued_and_marked),
+      cmocka_unit_test(test_a_root_has_the_callers_time_and_says_whether_its_parent_is_remote),
+      cmocka_unit_test(test_an_exception_is_an_event_with_the_callers_attributes),
       cmocka_unit_test(test_an_unsampled_span_is_not_recorded_but_passes_its_context_on),
       cmocka_unit_test(test_values_of_every_type_come_back),
       cmocka_unit_test(test_the_last_value_of_a_key_wins),
