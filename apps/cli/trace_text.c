@@ -2,7 +2,13 @@
 /* Traces and shares of time as JSON, for programs that want what a waterfall shows. Main thread. */
 #include "trace_text.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
 #include "breakdown.h"
+#include "glyph.h"
+#include "otlp_value.h"
 #include "text.h"
 
 static double seconds(uint64_t ns) {
@@ -64,21 +70,65 @@ void trace_json_phases(struct json *j, const struct trace_set *set) {
 
 /* ---- whole traces ---------------------------------------------------------------------------- */
 
+#define SCRIPT_MAX_INT (INT64_C(1) << 53) /* larger ones change in a browser's numbers */
+
+/* A page shows what would not be seen, or would turn the text around, as a question mark. */
+static void put_text(struct json *j, const char *key, const char *text) {
+  char clean_key[TRACE_MAX_NAME_BYTES + 1], clean[TRACE_MAX_VALUE_BYTES + 1];
+  if (!j->in_html) {
+    json_text(j, key, text);
+    return;
+  }
+  glyph_clean(clean_key, sizeof clean_key, key, strlen(key));
+  glyph_clean(clean, sizeof clean, text, strlen(text));
+  json_text(j, clean_key, clean);
+}
+
+static void put_int(struct json *j, const char *key, int64_t value) {
+  char text[32];
+  if (!j->in_html || (value <= SCRIPT_MAX_INT && value >= -SCRIPT_MAX_INT)) {
+    json_int(j, key, value);
+    return;
+  }
+  snprintf(text, sizeof text, "%" PRId64, value);
+  put_text(j, key, text);
+}
+
+static void put_double(struct json *j, const char *key, double value) {
+  char text[OTLP_NUMBER_SIZE];
+  if (isfinite(value)) {
+    json_number(j, key, value);
+    return;
+  }
+  otlp_number_text(value, text);
+  put_text(j, key, text);
+}
+
+/* In the page as text, as large numbers are. */
+static void put_time(struct json *j, const char *key, uint64_t ns) {
+  char text[32];
+  snprintf(text, sizeof text, "%" PRIu64, ns);
+  if (j->in_html)
+    json_text(j, key, text);
+  else
+    json_uint(j, key, ns);
+}
+
 static void put_attr(struct json *j, const struct hoist_attr *attr) {
   switch (attr->type) {
   case HOIST_ATTR_STRING:
-    json_text(j, attr->key, attr->value.string);
+    put_text(j, attr->key, attr->value.string);
     break;
   case HOIST_ATTR_INT:
-    json_int(j, attr->key, attr->value.integer);
+    put_int(j, attr->key, attr->value.integer);
     break;
   case HOIST_ATTR_DOUBLE:
-    json_number(j, attr->key, attr->value.number);
+    put_double(j, attr->key, attr->value.number);
     break;
   case HOIST_ATTR_BOOL:
     json_bool(j, attr->key, attr->value.integer != 0);
     break;
-  case HOIST_ATTR_STRING_ARRAY: /* traces that were read have none */
+  case HOIST_ATTR_STRING_ARRAY: /* traces that were read have texts for these */
   case HOIST_ATTR_INT_ARRAY:
   case HOIST_ATTR_DOUBLE_ARRAY:
   case HOIST_ATTR_BOOL_ARRAY:
@@ -92,7 +142,7 @@ static void put_span(struct json *j, const struct trace_set *set, const struct t
   put_id(j, "span_id", span->span_id, sizeof span->span_id);
   if (span->parent != TRACE_NONE)
     put_id(j, "parent_id", set->spans[span->parent].span_id, sizeof span->span_id);
-  json_text(j, "name", span->name);
+  put_text(j, "name", span->name);
   json_number(j, "start_s", seconds(span->start_ns - trace->start_ns));
   json_number(j, "duration_s", seconds(trace_duration(span)));
   if (span->shown == TRACE_CONTEXT) json_bool(j, "context", true);
@@ -100,7 +150,7 @@ static void put_span(struct json *j, const struct trace_set *set, const struct t
   if (span->unfinished) json_bool(j, "unfinished", true);
   if (span->failed) {
     json_bool(j, "failed", true);
-    json_text(j, "message", span->message);
+    put_text(j, "message", span->message);
   }
   json_open(j, "attributes", '{');
   for (size_t i = 0; i < span->attr_count; i++)
@@ -113,7 +163,7 @@ void trace_json(struct json *j, const struct trace_set *set, const struct trace 
   const struct trace_span *span = trace_root(set, trace, 0);
   json_open(j, NULL, '{');
   put_id(j, "trace_id", span->trace_id, sizeof span->trace_id);
-  json_uint(j, "start_unix_ns", trace->start_ns);
+  put_time(j, "start_unix_ns", trace->start_ns);
   json_number(j, "duration_s", seconds(trace->end_ns - trace->start_ns));
   json_open(j, "spans", '[');
   for (; span; span = trace_next(set, trace, span))

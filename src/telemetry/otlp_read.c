@@ -171,6 +171,7 @@ static bool read_any(struct otlp_attr *attr, struct otlp_bytes any) {
   enum wire_result result;
   while ((result = wire_next(&reader, &field)) == WIRE_FIELD)
     read_any_field(attr, &field);
+  if (attr->type == OTLP_OTHER) attr->string = any;
   return result == WIRE_END;
 }
 

@@ -19,7 +19,7 @@ enum otlp_value_type { OTLP_EMPTY, OTLP_STRING, OTLP_BOOL, OTLP_INT, OTLP_DOUBLE
 struct otlp_attr {
   struct otlp_bytes key; /* text, not terminated */
   enum otlp_value_type type;
-  struct otlp_bytes string;
+  struct otlp_bytes string; /* OTLP_OTHER: the AnyValue message, for otlp_append_value */
   int64_t integer; /* also bool */
   double number;
 };

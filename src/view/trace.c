@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "glyph.h"
+#include "otlp_value.h"
 
 #define BLOCK_BYTES (64u << 10)
 
@@ -53,7 +54,7 @@ static enum hoist_status take(struct trace_set *set, size_t size, void **ret_sto
   return HOIST_OK;
 }
 
-/* A clean copy of at most `max` bytes. A control character becomes one byte, so the copy is never
+/* A well-formed copy of at most `max` bytes. What is mended becomes one byte, so the copy is never
  * longer than the original. */
 static enum hoist_status copy_text(struct trace_set *set, struct otlp_bytes text, size_t max,
                                    const char **ret_text, struct hoist_error *err) {
@@ -63,21 +64,31 @@ static enum hoist_status copy_text(struct trace_set *set, struct otlp_bytes text
   void *copy;
   enum hoist_status status = take(set, size + 1, &copy, err);
   if (status != HOIST_OK) return status;
-  glyph_clean(copy, size + 1, (const char *)text.data, text.size);
+  glyph_repair(copy, size + 1, (const char *)text.data, text.size);
   *ret_text = copy;
   return HOIST_OK;
 }
 
+/* A list, a map or bytes, as text. */
+static enum hoist_status copy_other(struct trace_set *set, struct otlp_bytes any,
+                                    const char **ret_text, struct hoist_error *err) {
+  HOIST_AUTO(buf) struct buf text = buf_make(TRACE_MAX_FILE_BYTES);
+  enum hoist_status status = otlp_append_value(&text, any, err);
+  if (status != HOIST_OK) return status;
+  struct otlp_bytes bytes = {(const uint8_t *)text.data, text.size};
+  return copy_text(set, bytes, TRACE_MAX_VALUE_BYTES, ret_text, err);
+}
+
 static enum hoist_status copy_attr(struct trace_set *set, const struct otlp_attr *from,
                                    struct hoist_attr *to, struct hoist_error *err) {
-  static const enum hoist_attr_type types[] = {[OTLP_EMPTY] = HOIST_ATTR_STRING,
-                                               [OTLP_STRING] = HOIST_ATTR_STRING,
-                                               [OTLP_BOOL] = HOIST_ATTR_BOOL,
-                                               [OTLP_INT] = HOIST_ATTR_INT,
-                                               [OTLP_DOUBLE] = HOIST_ATTR_DOUBLE};
+  static const enum hoist_attr_type types[] = {
+      [OTLP_EMPTY] = HOIST_ATTR_STRING,  [OTLP_STRING] = HOIST_ATTR_STRING,
+      [OTLP_BOOL] = HOIST_ATTR_BOOL,     [OTLP_INT] = HOIST_ATTR_INT,
+      [OTLP_DOUBLE] = HOIST_ATTR_DOUBLE, [OTLP_OTHER] = HOIST_ATTR_STRING};
   to->type = types[from->type];
   enum hoist_status status = copy_text(set, from->key, TRACE_MAX_NAME_BYTES, &to->key, err);
   if (status != HOIST_OK) return status;
+  if (from->type == OTLP_OTHER) return copy_other(set, from->string, &to->value.string, err);
   if (to->type == HOIST_ATTR_STRING)
     return copy_text(set, from->string, TRACE_MAX_VALUE_BYTES, &to->value.string, err);
   if (to->type == HOIST_ATTR_DOUBLE)
@@ -87,7 +98,6 @@ static enum hoist_status copy_attr(struct trace_set *set, const struct otlp_attr
   return HOIST_OK;
 }
 
-/* Lists and maps (OTLP_OTHER) have no place in a line of a waterfall and are left out. */
 static enum hoist_status copy_attrs(struct trace_set *set, const struct otlp_attr *attrs,
                                     size_t count, struct trace_span *span,
                                     struct hoist_error *err) {
@@ -97,7 +107,6 @@ static enum hoist_status copy_attrs(struct trace_set *set, const struct otlp_att
   if (status != HOIST_OK) return status;
   struct hoist_attr *copies = storage;
   for (size_t i = 0; i < count; i++) {
-    if (attrs[i].type == OTLP_OTHER) continue;
     status = copy_attr(set, &attrs[i], &copies[span->attr_count], err);
     if (status != HOIST_OK) return status;
     span->attr_count++;

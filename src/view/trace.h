@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recorded spans, read back and put together into trees. Spans come from OTLP protobuf or OTLP-JSON
- * lines, whoever wrote them: every text is cleaned for terminals as it comes in, parents may be
+ * lines, whoever wrote them: every text is well-formed UTF-8 once it is in, and is
+ * cleaned (glyph.h) before it goes to a terminal; parents may be
  * missing or go round in circles, times may be missing or skewed. Used by one thread at a time. */
 #ifndef HOIST_VIEW_TRACE_H
 #define HOIST_VIEW_TRACE_H

@@ -593,6 +593,29 @@ static void test_trace_shows_what_meets_the_conditions(void **state) {
   assert_says(&run.err, "ls: --name is an option of 'hoist trace' only");
 }
 
+#define ODD_SPAN                                                                                   \
+  "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"a\\u001b[1m\",\"attributes\":["    \
+  "{\"key\":\"big\",\"value\":{\"intValue\":\"9007199254740993\"}},"                               \
+  "{\"key\":\"ss\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"x\"}]}}},"            \
+  "{\"key\":\"inf\",\"value\":{\"doubleValue\":\"-Infinity\"}}]}]}]}]}\n"
+
+static void test_trace_writes_values_that_json_or_script_cannot_hold_as_text(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  write_trace(path, ODD_SPAN);
+  snprintf(line, sizeof line, "hoist trace --json --attr ss %s", path);
+  run_line(line);
+  assert_says(&run.out, "\"name\":\"a\\u001b[1m\"");
+  assert_says(&run.out, "{\"big\":9007199254740993,\"ss\":\"[\\\"x\\\"]\",\"inf\":\"-Infinity\"}");
+  snprintf(line, sizeof line, "hoist trace --html - %s", path);
+  run_line(line);
+  assert_says(&run.out, "\"name\":\"a?[1m\"");
+  assert_says(&run.out, "{\"big\":\"9007199254740993\",\"ss\":");
+  snprintf(line, sizeof line, "hoist trace %s", path);
+  run_line(line);
+  unlink(path);
+  assert_null(strchr(run.out.text, '\x1b'));
+}
+
 static void test_trace_writes_a_page(void **state) {
   char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
   write_trace(path,
@@ -727,6 +750,7 @@ int main(void) {
       TEST(test_doctor_finds_out_that_nobody_collects),
       TEST(test_trace_draws_what_can_be_read_of_a_damaged_file),
       TEST(test_trace_shows_what_meets_the_conditions),
+      TEST(test_trace_writes_values_that_json_or_script_cannot_hold_as_text),
       TEST(test_trace_writes_a_page),
       TEST(test_trace_compares_two_files),
       TEST(test_options_of_trace_that_make_no_sense_are_refused),
