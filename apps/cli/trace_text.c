@@ -136,6 +136,64 @@ static void put_attr(struct json *j, const struct hoist_attr *attr) {
   }
 }
 
+static void put_attrs(struct json *j, const char *key, const struct hoist_attr *attrs,
+                      size_t count) {
+  json_open(j, key, '{');
+  for (size_t i = 0; i < count; i++)
+    put_attr(j, &attrs[i]);
+  json_close(j, '}');
+}
+
+static void put_kind(struct json *j, int kind) {
+  static const char *const names[] = {NULL, "internal", "server", "client", "producer", "consumer"};
+  if (kind > 0 && kind < (int)(sizeof names / sizeof names[0])) json_text(j, "kind", names[kind]);
+}
+
+static void put_count(struct json *j, const char *key, uint32_t count) {
+  if (count > 0) json_uint(j, key, count);
+}
+
+static void put_note_end(struct json *j, const struct trace_note *note) {
+  put_count(j, "dropped_attributes", note->dropped_attributes);
+  put_attrs(j, "attributes", note->attrs, note->attr_count);
+  json_close(j, '}');
+}
+
+static void put_events(struct json *j, const struct trace_span *span, const struct trace *trace) {
+  if (!span->events) return;
+  json_open(j, "events", '[');
+  for (const struct trace_note *event = span->events; event; event = event->next) {
+    json_open(j, NULL, '{');
+    put_text(j, "name", event->text);
+    if (event->time_ns > 0)
+      json_number(j, "at_s", (double)diff_between(trace->start_ns, event->time_ns) / 1e9);
+    put_note_end(j, event);
+  }
+  json_close(j, ']');
+}
+
+static void put_links(struct json *j, const struct trace_span *span) {
+  if (!span->links) return;
+  json_open(j, "links", '[');
+  for (const struct trace_note *link = span->links; link; link = link->next) {
+    json_open(j, NULL, '{');
+    put_id(j, "trace_id", link->trace_id, sizeof link->trace_id);
+    put_id(j, "span_id", link->span_id, sizeof link->span_id);
+    if (*link->text) put_text(j, "tracestate", link->text);
+    put_note_end(j, link);
+  }
+  json_close(j, ']');
+}
+
+static void put_origin(struct json *j, const struct trace_origin *origin) {
+  if (!origin) return;
+  json_open(j, "scope", '{');
+  if (*origin->scope_name) put_text(j, "name", origin->scope_name);
+  if (*origin->scope_version) put_text(j, "version", origin->scope_version);
+  json_close(j, '}');
+  put_attrs(j, "resource", origin->attrs, origin->attr_count);
+}
+
 static void put_span(struct json *j, const struct trace_set *set, const struct trace_span *span,
                      const struct trace *trace) {
   json_open(j, NULL, '{');
@@ -152,10 +210,16 @@ static void put_span(struct json *j, const struct trace_set *set, const struct t
     json_bool(j, "failed", true);
     put_text(j, "message", span->message);
   }
-  json_open(j, "attributes", '{');
-  for (size_t i = 0; i < span->attr_count; i++)
-    put_attr(j, &span->attrs[i]);
-  json_close(j, '}');
+  put_kind(j, span->kind);
+  if (*span->tracestate) put_text(j, "tracestate", span->tracestate);
+  put_count(j, "dropped_attributes", span->dropped_attributes);
+  put_count(j, "dropped_events", span->dropped_events);
+  put_count(j, "dropped_links", span->dropped_links);
+  put_attrs(j, "attributes", span->attrs, span->attr_count);
+  put_events(j, span, trace);
+  put_links(j, span);
+  if (span->parent == TRACE_NONE || span->origin != set->spans[span->parent].origin)
+    put_origin(j, span->origin);
   json_close(j, '}');
 }
 

@@ -73,16 +73,22 @@ static const char *value_text(const struct hoist_attr *attr, char number[OTLP_NU
   return "";
 }
 
-static bool has_attr(const struct trace_span *span, const char *condition) {
+static bool is_among(const struct hoist_attr *attrs, size_t count, const char *condition) {
   size_t size = strcspn(condition, "=");
   const char *wanted = condition[size] ? condition + size + 1 : NULL;
-  for (size_t i = 0; i < span->attr_count; i++) {
-    const struct hoist_attr *attr = &span->attrs[i];
+  for (size_t i = 0; i < count; i++) {
+    const struct hoist_attr *attr = &attrs[i];
     char number[OTLP_NUMBER_SIZE];
     if (strncmp(attr->key, condition, size) != 0 || attr->key[size] != '\0') continue;
     if (!wanted || strcmp(value_text(attr, number), wanted) == 0) return true;
   }
   return false;
+}
+
+static bool has_attr(const struct trace_span *span, const char *condition) {
+  const struct trace_origin *origin = span->origin;
+  return is_among(span->attrs, span->attr_count, condition) ||
+         (origin && is_among(origin->attrs, origin->attr_count, condition));
 }
 
 bool filter_matches(const struct filter *filter, const struct trace_span *span) {

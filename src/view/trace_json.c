@@ -235,22 +235,51 @@ static enum hoist_status read_attrs(const json_t *object, struct attr_list *list
 
 /* ---- spans, lines, files --------------------------------------------------------------------- */
 
-static enum hoist_status read_span(struct trace_set *set, const json_t *json,
+/* An absent count is 0. */
+static enum hoist_status read_count(const json_t *object, const char *key, uint32_t *ret_count,
+                                    struct hoist_error *err) {
+  uint64_t count = 0;
+  enum hoist_status status = read_time(object, key, &count, err);
+  *ret_count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+  return status;
+}
+
+static int kind_of(const json_t *span) {
+  static const char *const names[] = {"SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL",
+                                      "SPAN_KIND_SERVER",      "SPAN_KIND_CLIENT",
+                                      "SPAN_KIND_PRODUCER",    "SPAN_KIND_CONSUMER"};
+  const json_t *kind = json_object_get(span, "kind");
+  for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++)
+    if (json_integer_value(kind) == i ? json_is_integer(kind)
+                                      : text_equal(json_string_value(kind), names[i]))
+      return i;
+  return 0;
+}
+
+static enum hoist_status add_event(struct trace_set *set, const json_t *json,
                                    struct hoist_error *err) {
-  struct otlp_span span = {0};
   HOIST_AUTO(attr_list) struct attr_list list = {.count = 0};
-  if (!json_is_object(json)) return bad(err, "a span is not an object");
-  enum hoist_status status = read_id(json, "traceId", span.trace_id, sizeof span.trace_id, err);
-  if (status == HOIST_OK) status = read_id(json, "spanId", span.span_id, sizeof span.span_id, err);
+  struct otlp_event event = {0};
+  enum hoist_status status = read_attrs(json, &list, err);
+  if (status == HOIST_OK) status = read_text(json, "name", &event.name, err);
+  if (status == HOIST_OK) status = read_time(json, "timeUnixNano", &event.time_unix_ns, err);
   if (status == HOIST_OK)
-    status = read_id(json, "parentSpanId", span.parent_id, sizeof span.parent_id, err);
-  if (status == HOIST_OK) status = read_text(json, "name", &span.name, err);
-  if (status == HOIST_OK) status = read_time(json, "startTimeUnixNano", &span.start_unix_ns, err);
-  if (status == HOIST_OK) status = read_time(json, "endTimeUnixNano", &span.end_unix_ns, err);
-  if (status == HOIST_OK) status = read_status(json, &span, err);
-  if (status == HOIST_OK) status = read_attrs(json, &list, err);
-  if (status != HOIST_OK) return status;
-  return trace_add(set, &span, list.attrs, list.count, err);
+    status = read_count(json, "droppedAttributesCount", &event.dropped_attributes, err);
+  return status == HOIST_OK ? trace_add_event(set, &event, list.attrs, list.count, err) : status;
+}
+
+static enum hoist_status add_link(struct trace_set *set, const json_t *json,
+                                  struct hoist_error *err) {
+  HOIST_AUTO(attr_list) struct attr_list list = {.count = 0};
+  struct otlp_link link = {0};
+  enum hoist_status status = read_attrs(json, &list, err);
+  if (status == HOIST_OK)
+    status = read_id(json, "traceId", link.trace_id, sizeof link.trace_id, err);
+  if (status == HOIST_OK) status = read_id(json, "spanId", link.span_id, sizeof link.span_id, err);
+  if (status == HOIST_OK) status = read_text(json, "traceState", &link.tracestate, err);
+  if (status == HOIST_OK)
+    status = read_count(json, "droppedAttributesCount", &link.dropped_attributes, err);
+  return status == HOIST_OK ? trace_add_link(set, &link, list.attrs, list.count, err) : status;
 }
 
 /* The list `key` of an object; an absent one is empty. */
@@ -258,37 +287,105 @@ static enum hoist_status get_list(const json_t *object, const char *key, const j
                                   struct hoist_error *err) {
   *ret_list = json_object_get(object, key);
   if (!json_is_object(object)) return bad(err, "an object was expected");
-  return !*ret_list || json_is_array(*ret_list) ? HOIST_OK : bad(err, key);
+  return !*ret_list || json_is_null(*ret_list) || json_is_array(*ret_list) ? HOIST_OK
+                                                                           : bad(err, key);
 }
 
-static enum hoist_status read_scope(struct trace_set *set, const json_t *scope,
-                                    struct hoist_error *err) {
-  const json_t *spans, *span;
+typedef enum hoist_status item_reader(struct trace_set *set, const json_t *item,
+                                      struct hoist_error *err);
+
+static enum hoist_status read_list(struct trace_set *set, const json_t *object, const char *key,
+                                   item_reader *read, struct hoist_error *err) {
+  const json_t *list, *item;
   size_t i;
-  enum hoist_status status = get_list(scope, "spans", &spans, err);
+  enum hoist_status status = get_list(object, key, &list, err);
   if (status != HOIST_OK) return status;
-  json_array_foreach(spans, i, span) {
-    status = read_span(set, span, err);
+  json_array_foreach(list, i, item) {
+    status = read(set, item, err);
     if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
 }
 
-static enum hoist_status read_resource(struct trace_set *set, const json_t *resource,
-                                       struct hoist_error *err) {
+static enum hoist_status read_counts(const json_t *json, struct otlp_span *span,
+                                     struct hoist_error *err) {
+  enum hoist_status status =
+      read_count(json, "droppedAttributesCount", &span->dropped_attributes, err);
+  if (status == HOIST_OK)
+    status = read_count(json, "droppedEventsCount", &span->dropped_events, err);
+  if (status == HOIST_OK) status = read_count(json, "droppedLinksCount", &span->dropped_links, err);
+  return status;
+}
+
+static enum hoist_status read_span(struct trace_set *set, const json_t *json,
+                                   struct hoist_error *err) {
+  struct otlp_span span = {.kind = kind_of(json)};
+  HOIST_AUTO(attr_list) struct attr_list list = {.count = 0};
+  if (!json_is_object(json)) return bad(err, "a span is not an object");
+  enum hoist_status status = read_id(json, "traceId", span.trace_id, sizeof span.trace_id, err);
+  if (status == HOIST_OK) status = read_id(json, "spanId", span.span_id, sizeof span.span_id, err);
+  if (status == HOIST_OK)
+    status = read_id(json, "parentSpanId", span.parent_id, sizeof span.parent_id, err);
+  if (status == HOIST_OK) status = read_text(json, "name", &span.name, err);
+  if (status == HOIST_OK) status = read_text(json, "traceState", &span.tracestate, err);
+  if (status == HOIST_OK) status = read_time(json, "startTimeUnixNano", &span.start_unix_ns, err);
+  if (status == HOIST_OK) status = read_time(json, "endTimeUnixNano", &span.end_unix_ns, err);
+  if (status == HOIST_OK) status = read_status(json, &span, err);
+  if (status == HOIST_OK) status = read_counts(json, &span, err);
+  if (status == HOIST_OK) status = read_attrs(json, &list, err);
+  if (status == HOIST_OK) status = trace_add(set, &span, list.attrs, list.count, err);
+  if (status == HOIST_OK) status = read_list(set, json, "events", add_event, err);
+  return status == HOIST_OK ? read_list(set, json, "links", add_link, err) : status;
+}
+
+/* What the current origin of the set was made of. Most lines of a file come from one origin, which is
+ * kept once. */
+struct origin {
+  json_t *resource, *scope;
+};
+
+static inline void origin_cleanup(struct origin *origin) {
+  json_decref(origin->resource);
+  json_decref(origin->scope);
+}
+
+static bool same_json(const json_t *a, const json_t *b) {
+  return a == b || json_equal(a, b);
+}
+
+static enum hoist_status set_origin(struct trace_set *set, struct origin *origin, json_t *resource,
+                                    json_t *scope, struct hoist_error *err) {
+  HOIST_AUTO(attr_list) struct attr_list list = {.count = 0};
+  struct otlp_scope out = {0};
+  if (set->origin && same_json(origin->resource, resource) && same_json(origin->scope, scope))
+    return HOIST_OK;
+  enum hoist_status status = read_attrs(resource, &list, err);
+  if (status == HOIST_OK) status = read_text(scope, "name", &out.name, err);
+  if (status == HOIST_OK) status = read_text(scope, "version", &out.version, err);
+  if (status == HOIST_OK) status = trace_set_origin(set, &out, list.attrs, list.count, err);
+  if (status != HOIST_OK) return status;
+  origin_cleanup(origin);
+  *origin = (struct origin){json_incref(resource), json_incref(scope)};
+  return HOIST_OK;
+}
+
+static enum hoist_status read_resource(struct trace_set *set, struct origin *origin,
+                                       const json_t *resource, struct hoist_error *err) {
   const json_t *scopes, *scope;
   size_t i;
   enum hoist_status status = get_list(resource, "scopeSpans", &scopes, err);
   if (status != HOIST_OK) return status;
   json_array_foreach(scopes, i, scope) {
-    status = read_scope(set, scope, err);
+    status = set_origin(set, origin, json_object_get(resource, "resource"),
+                        json_object_get(scope, "scope"), err);
+    if (status == HOIST_OK) status = read_list(set, scope, "spans", read_span, err);
     if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
 }
 
-static enum hoist_status read_line_spans(struct trace_set *set, const char *line, size_t size,
-                                         struct hoist_error *err) {
+static enum hoist_status read_line_spans(struct trace_set *set, struct origin *origin,
+                                         const char *line, size_t size, struct hoist_error *err) {
   json_error_t where;
   HOIST_AUTO(json) json_t *root = json_loadb(line, size, 0, &where);
   if (!root) return hoist_fail(err, HOIST_CORRUPT, "not JSON: %s", where.text);
@@ -297,7 +394,7 @@ static enum hoist_status read_line_spans(struct trace_set *set, const char *line
   enum hoist_status status = get_list(root, "resourceSpans", &resources, err);
   if (status != HOIST_OK) return status;
   json_array_foreach(resources, i, resource) {
-    status = read_resource(set, resource, err);
+    status = read_resource(set, origin, resource, err);
     if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
@@ -326,12 +423,14 @@ static bool is_blank(const struct buf *line) {
 enum hoist_status trace_read_json(struct trace_set *set, FILE *in, const char *name,
                                   struct hoist_error *err) {
   HOIST_AUTO(buf) struct buf line = buf_make(TRACE_MAX_LINE_BYTES);
+  HOIST_AUTO(origin) struct origin origin = {0};
+  set->origin = NULL;
   for (size_t number = 1;; number++) {
     bool more;
     enum hoist_status status = next_line(in, &line, &more, err);
     if (status == HOIST_OK && !more) return HOIST_OK;
     if (status == HOIST_OK && !is_blank(&line))
-      status = read_line_spans(set, line.data, line.size, err);
+      status = read_line_spans(set, &origin, line.data, line.size, err);
     if (status != HOIST_OK) {
       hoist_error_prepend(err, "%s:%zu", name, number);
       return status;
