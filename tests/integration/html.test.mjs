@@ -86,6 +86,11 @@ test('search finds attributes and messages, and n goes from one to the next', as
   let html = await open(page, type('get') + press('n', 'n'));
   assert.equal(textOf(html, 'found'), '2 spans');
   assert.match(textOf(html, 'pane'), /<p class="message">the server said 503<\/p>/);
+  const enter = `box.focus(); box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+    document.title = document.activeElement.id; document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true }));`;
+  html = await open(page, type('get') + enter);
+  assert.match(html, /<title>tree<\/title>/);
+  assert.match(textOf(html, 'pane'), /<p class="message">the server said 503<\/p>/);
   html = await open(page, type('filename=classes'));
   assert.equal(textOf(html, 'found'), '1 span');
 });

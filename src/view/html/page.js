@@ -410,7 +410,11 @@
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target === $('search')) {
-      if (event.key === 'Enter') nextMatch(event.shiftKey ? -1 : 1);
+      if (event.key === 'Enter') {
+        event.preventDefault();
+        nextMatch(event.shiftKey ? -1 : 1);
+        tree.focus({ preventScroll: true });
+      }
       if (event.key === 'Escape') tree.focus();
       return;
     }
