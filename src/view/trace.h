@@ -70,6 +70,7 @@ struct trace_span {
   uint32_t first_child; /* index into trace_set.order; children stand there by start */
   uint32_t child_count;
   uint32_t place;         /* its own index in trace_set.order */
+  uint64_t charged_ns;    /* of its parent's time: no sibling that ended later was at work then */
   bool critical;          /* on the critical path: had it been quicker, so had the trace */
   enum trace_shown shown; /* set by filter_apply */
 };

@@ -356,8 +356,10 @@ static void draw_foot(const struct drawing *d, const struct rows *rows) {
   for (uint32_t i = 0; i < d->trace->root_count && written < MAX_SENTENCES; i++)
     written += draw_sentences(d, trace_root(d->set, d->trace, i), 0, MAX_SENTENCES - written);
   if (written > 0) return;
-  struct breakdown b = breakdown_of(d->set, trace_root(d->set, d->trace, 0));
-  breakdown_write(d->out, d->term, &b);
+  for (uint32_t i = 0; i < d->trace->root_count && i < MAX_SENTENCES; i++) {
+    struct breakdown b = breakdown_of(d->set, trace_root(d->set, d->trace, i));
+    breakdown_write(d->out, d->term, &b);
+  }
 }
 
 enum hoist_status waterfall_draw(FILE *out, const struct term *term, const struct trace_set *set,

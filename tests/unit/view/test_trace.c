@@ -361,11 +361,27 @@ static void test_shares_add_up_to_the_whole_even_where_children_overlap(void **s
     sum += b.phases[i].ns;
   assert_int_equal(sum, 100000000);
   assert_int_equal(b.phases[0].kind, PHASE_DOWNLOAD);
-  assert_int_equal(b.phases[0].ns, 60000000);
+  assert_int_equal(b.phases[0].ns, 50000000);
   assert_int_equal(b.phases[0].bytes, 442000);
   assert_string_equal(b.phases[0].source, "s3");
   assert_int_equal(b.phases[1].kind, PHASE_SESSION);
-  assert_int_equal(b.phases[1].ns, 30000000);
+  assert_int_equal(b.phases[1].ns, 40000000);
+}
+
+static void test_of_parallel_children_the_one_that_ends_last_is_waited_for(void **state) {
+  for (int first = 0; first < 2; first++) {
+    const struct sample samples[] = {
+        {1, 1, 0, "root", 0, 20, NULL, NULL},
+        {1, 2, 1, "pack", first ? 0.1 : 0, 20, NULL, NULL},
+        {1, 3, 1, "charge", first ? 0 : 0.1, 10, NULL, NULL},
+    };
+    HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+    sample_read(&set, samples, COUNT(samples));
+    struct breakdown b = breakdown_of(&set, find(&set, "root"));
+    assert_string_equal(b.phases[0].name, "pack");
+    assert_true(b.phases[0].ns >= 19900000);
+    assert_true(find(&set, "charge")->charged_ns <= 100000);
+  }
 }
 
 static void test_more_phases_than_fit_end_up_in_the_rest(void **state) {
@@ -403,6 +419,7 @@ int main(void) {
       cmocka_unit_test(test_a_chain_of_a_hundred_thousand_spans_is_linked),
       cmocka_unit_test(test_an_empty_set_is_linked_to_nothing),
       cmocka_unit_test(test_shares_add_up_to_the_whole_even_where_children_overlap),
+      cmocka_unit_test(test_of_parallel_children_the_one_that_ends_last_is_waited_for),
       cmocka_unit_test(test_more_phases_than_fit_end_up_in_the_rest),
   };
   return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
