@@ -6,7 +6,7 @@
 
 #include "fs.h"
 #include "otlp_json.h"
-#include "otlp_read.h"
+#include "otlp_value.h"
 #include "text.h"
 
 #define TEXT_MAX_BYTES (64u << 20)
@@ -29,6 +29,7 @@ static enum hoist_status append_clean(struct buf *out, struct otlp_bytes bytes,
 
 static enum hoist_status append_value(struct buf *out, const struct otlp_attr *attr,
                                       struct hoist_error *err) {
+  char number[OTLP_NUMBER_SIZE];
   switch (attr->type) {
   case OTLP_STRING:
     return append_clean(out, attr->string, err);
@@ -37,9 +38,11 @@ static enum hoist_status append_value(struct buf *out, const struct otlp_attr *a
   case OTLP_INT:
     return buf_printf(out, err, "%" PRId64, attr->integer);
   case OTLP_DOUBLE:
-    return buf_printf(out, err, "%g", attr->number);
-  case OTLP_EMPTY:
+    otlp_number_text(attr->number, number);
+    return buf_append_str(out, number, err);
   case OTLP_OTHER:
+    return otlp_append_value(out, attr->string, err);
+  case OTLP_EMPTY:
     break;
   }
   return HOIST_OK;

@@ -66,6 +66,9 @@ static bool read_bytes_field(struct otlp_span *span, const struct wire_field *fi
     return copy_id(field, span->trace_id, sizeof span->trace_id);
   case 2:
     return copy_id(field, span->span_id, sizeof span->span_id);
+  case 3:
+    span->tracestate = bytes_of(field);
+    return true;
   case 4:
     return copy_id(field, span->parent_id, sizeof span->parent_id);
   case 5:
@@ -87,6 +90,10 @@ static void read_number_field(struct otlp_span *span, const struct wire_field *f
     span->end_unix_ns = field->value;
   else if (field->number == 10 && field->type == WIRE_VARINT)
     span->dropped_attributes = (uint32_t)field->value;
+  else if (field->number == 12 && field->type == WIRE_VARINT)
+    span->dropped_events = (uint32_t)field->value;
+  else if (field->number == 14 && field->type == WIRE_VARINT)
+    span->dropped_links = (uint32_t)field->value;
   else if (field->number == 16 && field->type == WIRE_FIXED32)
     span->flags = (uint32_t)field->value;
 }
@@ -171,6 +178,7 @@ static bool read_any(struct otlp_attr *attr, struct otlp_bytes any) {
   enum wire_result result;
   while ((result = wire_next(&reader, &field)) == WIRE_FIELD)
     read_any_field(attr, &field);
+  if (attr->type == OTLP_OTHER) attr->string = any;
   return result == WIRE_END;
 }
 
@@ -221,6 +229,8 @@ static bool read_event(struct otlp_event *event) {
       event->time_unix_ns = field.value;
     else if (is_message(&field, 2))
       event->name = bytes_of(&field);
+    else if (field.number == 4 && field.type == WIRE_VARINT)
+      event->dropped_attributes = (uint32_t)field.value;
   }
   return result == WIRE_END;
 }
@@ -241,4 +251,52 @@ enum hoist_status otlp_each_event(struct otlp_bytes span_raw,
     if (status != HOIST_OK) return status;
   }
   return result == WIRE_END ? HOIST_OK : malformed(err, "Span");
+}
+
+enum hoist_status otlp_each_link_attr(struct otlp_bytes link_raw, attr_visitor *visit, void *user,
+                                      struct hoist_error *err) {
+  return each_key_value(link_raw, 4, visit, user, err);
+}
+
+static bool read_link(struct otlp_link *link) {
+  struct wire_reader reader = reader_of(link->raw);
+  struct wire_field field;
+  enum wire_result result;
+  while ((result = wire_next(&reader, &field)) == WIRE_FIELD) {
+    if (is_message(&field, 1) && !copy_id(&field, link->trace_id, sizeof link->trace_id))
+      return false;
+    if (is_message(&field, 2) && !copy_id(&field, link->span_id, sizeof link->span_id))
+      return false;
+    if (is_message(&field, 3)) link->tracestate = bytes_of(&field);
+    if (field.number == 5 && field.type == WIRE_VARINT)
+      link->dropped_attributes = (uint32_t)field.value;
+  }
+  return result == WIRE_END;
+}
+
+enum hoist_status otlp_each_link(struct otlp_bytes span_raw,
+                                 enum hoist_status (*visit)(void *user,
+                                                            const struct otlp_link *link,
+                                                            struct hoist_error *err),
+                                 void *user, struct hoist_error *err) {
+  struct wire_reader reader = reader_of(span_raw);
+  struct wire_field field;
+  enum wire_result result;
+  while ((result = wire_next(&reader, &field)) == WIRE_FIELD) {
+    if (!is_message(&field, 13)) continue;
+    struct otlp_link link = {.raw = bytes_of(&field)};
+    if (!read_link(&link)) return malformed(err, "Link");
+    enum hoist_status status = visit(user, &link, err);
+    if (status != HOIST_OK) return status;
+  }
+  return result == WIRE_END ? HOIST_OK : malformed(err, "Span");
+}
+
+enum hoist_status otlp_read_scope(struct otlp_bytes message, struct otlp_scope *ret_scope,
+                                  struct hoist_error *err) {
+  struct otlp_scope scope;
+  if (!find_message(message, 1, &scope.name) || !find_message(message, 2, &scope.version))
+    return malformed(err, "InstrumentationScope");
+  *ret_scope = scope;
+  return HOIST_OK;
 }

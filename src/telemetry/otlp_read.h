@@ -19,8 +19,8 @@ enum otlp_value_type { OTLP_EMPTY, OTLP_STRING, OTLP_BOOL, OTLP_INT, OTLP_DOUBLE
 struct otlp_attr {
   struct otlp_bytes key; /* text, not terminated */
   enum otlp_value_type type;
-  struct otlp_bytes string;
-  int64_t integer; /* also bool */
+  struct otlp_bytes string; /* OTLP_OTHER: the AnyValue message, for otlp_append_value */
+  int64_t integer;          /* also bool */
   double number;
 };
 
@@ -31,7 +31,8 @@ struct otlp_span {
   uint64_t start_unix_ns, end_unix_ns;
   int status_code; /* 0 unset, 1 ok, 2 error */
   struct otlp_bytes status_message;
-  uint32_t flags, dropped_attributes;
+  struct otlp_bytes tracestate;
+  uint32_t flags, dropped_attributes, dropped_events, dropped_links;
   struct otlp_bytes raw;      /* the Span message */
   struct otlp_bytes resource; /* the Resource message it stands under */
   struct otlp_bytes scope;    /* the InstrumentationScope message */
@@ -53,6 +54,7 @@ HOIST_MUST_CHECK enum hoist_status otlp_each_attr(
 struct otlp_event {
   uint64_t time_unix_ns;
   struct otlp_bytes name;
+  uint32_t dropped_attributes;
   struct otlp_bytes raw; /* the Event message, for otlp_each_event_attr */
 };
 HOIST_MUST_CHECK enum hoist_status otlp_each_event(
@@ -64,4 +66,28 @@ HOIST_MUST_CHECK enum hoist_status otlp_each_event_attr(
     struct otlp_bytes event_raw,
     enum hoist_status (*visit)(void *user, const struct otlp_attr *attr, struct hoist_error *err),
     void *user, struct hoist_error *err);
+
+struct otlp_link {
+  uint8_t trace_id[16], span_id[8];
+  struct otlp_bytes tracestate;
+  uint32_t dropped_attributes;
+  struct otlp_bytes raw; /* the Link message, for otlp_each_link_attr */
+};
+HOIST_MUST_CHECK enum hoist_status otlp_each_link(
+    struct otlp_bytes span_raw,
+    enum hoist_status (*visit)(void *user, const struct otlp_link *link, struct hoist_error *err),
+    void *user, struct hoist_error *err);
+/** Calls `visit` for every attribute of a link's `raw`. */
+HOIST_MUST_CHECK enum hoist_status otlp_each_link_attr(
+    struct otlp_bytes link_raw,
+    enum hoist_status (*visit)(void *user, const struct otlp_attr *attr, struct hoist_error *err),
+    void *user, struct hoist_error *err);
+
+struct otlp_scope {
+  struct otlp_bytes name, version;
+};
+/** Reads an InstrumentationScope message. Errors: CORRUPT */
+HOIST_MUST_CHECK enum hoist_status otlp_read_scope(struct otlp_bytes message,
+                                                   struct otlp_scope *ret_scope,
+                                                   struct hoist_error *err);
 #endif

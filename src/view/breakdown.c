@@ -86,14 +86,10 @@ static int longer_first(const void *a, const void *b) {
 
 struct breakdown breakdown_of(const struct trace_set *set, const struct trace_span *span) {
   struct breakdown b = {.span = span};
-  uint64_t covered_ns = span->start_ns, rest_ns = trace_duration(span);
+  uint64_t rest_ns = trace_duration(span);
   for (uint32_t i = 0; i < span->child_count; i++) {
     const struct trace_span *child = trace_child(set, span, i);
-    uint64_t from = child->start_ns > covered_ns ? child->start_ns : covered_ns;
-    uint64_t to = child->end_ns < span->end_ns ? child->end_ns : span->end_ns;
-    uint64_t share = to > from ? to - from : 0;
-    if (share > 0) covered_ns = to;
-    add_phase(&b, phase_from(child, share));
+    add_phase(&b, phase_from(child, child->charged_ns));
   }
   for (size_t i = 0; i < b.count; i++)
     rest_ns -= b.phases[i].ns;

@@ -25,7 +25,7 @@ struct phase {
   const char *name;   /* of the span; borrowed from the set. PHASE_REST: "rest" */
   const char *source; /* PHASE_DOWNLOAD; "" unknown */
   bool failed;
-  uint64_t ns;   /* its share: time that an earlier phase covers is not counted twice */
+  uint64_t ns;   /* its share of the time, as trace_span.charged_ns */
   int64_t bytes; /* downloaded or verified; -1 unknown */
 };
 
@@ -42,7 +42,7 @@ enum phase_kind phase_of(const struct trace_span *span);
 /** The colour that a phase has everywhere. */
 enum term_color phase_color(enum phase_kind kind);
 
-/** Splits the time of a span among its children. */
+/** Splits the time of a span of a linked set among its children, along the critical path. */
 struct breakdown breakdown_of(const struct trace_set *set, const struct trace_span *span);
 
 /** Writes one line: "faces/1: 412 ms — 61 % downloading from s3 (442 KB), 22 % creating …". */

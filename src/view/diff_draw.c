@@ -159,11 +159,17 @@ static bool is_whole(const struct diff *diff, const struct diff_row *row) {
   return row->depth == 0 && row->a_ns == diff->a_ns && row->b_ns == diff->b_ns;
 }
 
+static void clean(char *dst, size_t size, const char *text) {
+  glyph_clean(dst, size, text, strlen(text));
+}
+
 static void draw_culprit(const struct table *t) {
   const struct diff_row *row = t->diff->culprit;
   char text[HUMAN_SIZE];
   if (!row || is_whole(t->diff, row)) return;
-  const char *subject = subject_of(t->diff, row), *name = diff_span(row)->name;
+  char subject[TRACE_MAX_VALUE_BYTES + 1], name[TRACE_MAX_NAME_BYTES + 1];
+  clean(subject, sizeof subject, subject_of(t->diff, row));
+  clean(name, sizeof name, diff_span(row)->name);
   human_duration(text, size_of(diff_of(row)), t->term->unicode);
   fprintf(t->out, ": %s in %s%s%s%s", text, *name ? name : "(no name)", *subject ? " " : "",
           subject,

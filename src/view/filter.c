@@ -6,10 +6,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "otlp_value.h"
 #include "text.h"
 
 #define MAX_NS 9e18
-#define NUMBER_SIZE 32
 
 enum hoist_status filter_add_attr(struct filter *filter, const char *text,
                                   struct hoist_error *err) {
@@ -52,19 +52,19 @@ bool filter_is_set(const struct filter *filter) {
 
 /* ---- matching -------------------------------------------------------------------------------- */
 
-static const char *value_text(const struct hoist_attr *attr, char number[NUMBER_SIZE]) {
+static const char *value_text(const struct hoist_attr *attr, char number[OTLP_NUMBER_SIZE]) {
   switch (attr->type) {
   case HOIST_ATTR_STRING:
     return attr->value.string;
   case HOIST_ATTR_BOOL:
     return attr->value.integer ? "true" : "false";
   case HOIST_ATTR_INT:
-    snprintf(number, NUMBER_SIZE, "%" PRId64, attr->value.integer);
+    snprintf(number, OTLP_NUMBER_SIZE, "%" PRId64, attr->value.integer);
     return number;
   case HOIST_ATTR_DOUBLE:
-    snprintf(number, NUMBER_SIZE, "%.9g", attr->value.number);
+    otlp_number_text(attr->value.number, number);
     return number;
-  case HOIST_ATTR_STRING_ARRAY: /* traces that were read have none */
+  case HOIST_ATTR_STRING_ARRAY: /* traces that were read have texts for these */
   case HOIST_ATTR_INT_ARRAY:
   case HOIST_ATTR_DOUBLE_ARRAY:
   case HOIST_ATTR_BOOL_ARRAY:
@@ -73,16 +73,22 @@ static const char *value_text(const struct hoist_attr *attr, char number[NUMBER_
   return "";
 }
 
-static bool has_attr(const struct trace_span *span, const char *condition) {
+static bool is_among(const struct hoist_attr *attrs, size_t count, const char *condition) {
   size_t size = strcspn(condition, "=");
   const char *wanted = condition[size] ? condition + size + 1 : NULL;
-  for (size_t i = 0; i < span->attr_count; i++) {
-    const struct hoist_attr *attr = &span->attrs[i];
-    char number[NUMBER_SIZE];
+  for (size_t i = 0; i < count; i++) {
+    const struct hoist_attr *attr = &attrs[i];
+    char number[OTLP_NUMBER_SIZE];
     if (strncmp(attr->key, condition, size) != 0 || attr->key[size] != '\0') continue;
     if (!wanted || strcmp(value_text(attr, number), wanted) == 0) return true;
   }
   return false;
+}
+
+static bool has_attr(const struct trace_span *span, const char *condition) {
+  const struct trace_origin *origin = span->origin;
+  return is_among(span->attrs, span->attr_count, condition) ||
+         (origin && is_among(origin->attrs, origin->attr_count, condition));
 }
 
 bool filter_matches(const struct filter *filter, const struct trace_span *span) {

@@ -78,13 +78,13 @@ static size_t columns_of(uint32_t c) {
   return IN(zero_width, c) ? 0 : IN(wide, c) ? 2 : 1;
 }
 
-size_t glyph_clean(char *dst, size_t dst_size, const char *text, size_t size) {
+static size_t copy(char *dst, size_t dst_size, const char *text, size_t size, bool keep_unsafe) {
   const unsigned char *p = (const unsigned char *)text;
   size_t used = 0;
   while (size > 0) {
     uint32_t c = 0;
     size_t n = decode(p, size, &c), taken = n ? n : 1;
-    bool good = n > 0 && !IN(unsafe, c);
+    bool good = n > 0 && (keep_unsafe ? c != 0 : !IN(unsafe, c));
     size_t written = good ? n : 1;
     if (used + written >= dst_size) break;
     if (good)
@@ -97,6 +97,14 @@ size_t glyph_clean(char *dst, size_t dst_size, const char *text, size_t size) {
   }
   dst[used] = '\0';
   return used;
+}
+
+size_t glyph_clean(char *dst, size_t dst_size, const char *text, size_t size) {
+  return copy(dst, dst_size, text, size, false);
+}
+
+size_t glyph_repair(char *dst, size_t dst_size, const char *text, size_t size) {
+  return copy(dst, dst_size, text, size, true);
 }
 
 size_t glyph_columns(const char *text) {

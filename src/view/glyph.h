@@ -13,6 +13,10 @@
  * terminates. Returns the bytes written, without the NUL. */
 size_t glyph_clean(char *dst, size_t dst_size, const char *text, size_t size);
 
+/** Copies `size` bytes of any content as well-formed UTF-8 without NUL: what is neither becomes '?', but
+ * control characters stay. Otherwise as glyph_clean. */
+size_t glyph_repair(char *dst, size_t dst_size, const char *text, size_t size);
+
 /** Columns that clean text takes. */
 size_t glyph_columns(const char *text);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "glyph.h"
+#include "otlp_value.h"
 
 #define BLOCK_BYTES (64u << 10)
 
@@ -53,7 +54,7 @@ static enum hoist_status take(struct trace_set *set, size_t size, void **ret_sto
   return HOIST_OK;
 }
 
-/* A clean copy of at most `max` bytes. A control character becomes one byte, so the copy is never
+/* A well-formed copy of at most `max` bytes. What is mended becomes one byte, so the copy is never
  * longer than the original. */
 static enum hoist_status copy_text(struct trace_set *set, struct otlp_bytes text, size_t max,
                                    const char **ret_text, struct hoist_error *err) {
@@ -63,21 +64,31 @@ static enum hoist_status copy_text(struct trace_set *set, struct otlp_bytes text
   void *copy;
   enum hoist_status status = take(set, size + 1, &copy, err);
   if (status != HOIST_OK) return status;
-  glyph_clean(copy, size + 1, (const char *)text.data, text.size);
+  glyph_repair(copy, size + 1, (const char *)text.data, text.size);
   *ret_text = copy;
   return HOIST_OK;
 }
 
+/* A list, a map or bytes, as text. */
+static enum hoist_status copy_other(struct trace_set *set, struct otlp_bytes any,
+                                    const char **ret_text, struct hoist_error *err) {
+  HOIST_AUTO(buf) struct buf text = buf_make(TRACE_MAX_FILE_BYTES);
+  enum hoist_status status = otlp_append_value(&text, any, err);
+  if (status != HOIST_OK) return status;
+  struct otlp_bytes bytes = {(const uint8_t *)text.data, text.size};
+  return copy_text(set, bytes, TRACE_MAX_VALUE_BYTES, ret_text, err);
+}
+
 static enum hoist_status copy_attr(struct trace_set *set, const struct otlp_attr *from,
                                    struct hoist_attr *to, struct hoist_error *err) {
-  static const enum hoist_attr_type types[] = {[OTLP_EMPTY] = HOIST_ATTR_STRING,
-                                               [OTLP_STRING] = HOIST_ATTR_STRING,
-                                               [OTLP_BOOL] = HOIST_ATTR_BOOL,
-                                               [OTLP_INT] = HOIST_ATTR_INT,
-                                               [OTLP_DOUBLE] = HOIST_ATTR_DOUBLE};
+  static const enum hoist_attr_type types[] = {
+      [OTLP_EMPTY] = HOIST_ATTR_STRING,  [OTLP_STRING] = HOIST_ATTR_STRING,
+      [OTLP_BOOL] = HOIST_ATTR_BOOL,     [OTLP_INT] = HOIST_ATTR_INT,
+      [OTLP_DOUBLE] = HOIST_ATTR_DOUBLE, [OTLP_OTHER] = HOIST_ATTR_STRING};
   to->type = types[from->type];
   enum hoist_status status = copy_text(set, from->key, TRACE_MAX_NAME_BYTES, &to->key, err);
   if (status != HOIST_OK) return status;
+  if (from->type == OTLP_OTHER) return copy_other(set, from->string, &to->value.string, err);
   if (to->type == HOIST_ATTR_STRING)
     return copy_text(set, from->string, TRACE_MAX_VALUE_BYTES, &to->value.string, err);
   if (to->type == HOIST_ATTR_DOUBLE)
@@ -87,22 +98,20 @@ static enum hoist_status copy_attr(struct trace_set *set, const struct otlp_attr
   return HOIST_OK;
 }
 
-/* Lists and maps (OTLP_OTHER) have no place in a line of a waterfall and are left out. */
 static enum hoist_status copy_attrs(struct trace_set *set, const struct otlp_attr *attrs,
-                                    size_t count, struct trace_span *span,
-                                    struct hoist_error *err) {
+                                    size_t count, const struct hoist_attr **ret_attrs,
+                                    size_t *ret_count, struct hoist_error *err) {
   if (count > TRACE_MAX_ATTRS) count = TRACE_MAX_ATTRS;
   void *storage;
   enum hoist_status status = take(set, count * sizeof(struct hoist_attr), &storage, err);
   if (status != HOIST_OK) return status;
   struct hoist_attr *copies = storage;
   for (size_t i = 0; i < count; i++) {
-    if (attrs[i].type == OTLP_OTHER) continue;
-    status = copy_attr(set, &attrs[i], &copies[span->attr_count], err);
+    status = copy_attr(set, &attrs[i], &copies[i], err);
     if (status != HOIST_OK) return status;
-    span->attr_count++;
   }
-  span->attrs = copies;
+  *ret_attrs = copies;
+  *ret_count = count;
   return HOIST_OK;
 }
 
@@ -125,6 +134,11 @@ enum hoist_status trace_add(struct trace_set *set, const struct otlp_span *span,
   struct trace_span copy = {.failed = span->status_code == 2,
                             .start_ns = span->start_unix_ns,
                             .end_ns = span->end_unix_ns,
+                            .kind = span->kind,
+                            .dropped_attributes = span->dropped_attributes,
+                            .dropped_events = span->dropped_events,
+                            .dropped_links = span->dropped_links,
+                            .origin = set->origin,
                             .parent = TRACE_NONE};
   memcpy(copy.trace_id, span->trace_id, sizeof copy.trace_id);
   memcpy(copy.span_id, span->span_id, sizeof copy.span_id);
@@ -134,9 +148,66 @@ enum hoist_status trace_add(struct trace_set *set, const struct otlp_span *span,
     status = copy_text(set, span->name, TRACE_MAX_NAME_BYTES, &copy.name, err);
   if (status == HOIST_OK)
     status = copy_text(set, span->status_message, TRACE_MAX_VALUE_BYTES, &copy.message, err);
-  if (status == HOIST_OK) status = copy_attrs(set, attrs, attr_count, &copy, err);
+  if (status == HOIST_OK)
+    status = copy_text(set, span->tracestate, TRACE_MAX_VALUE_BYTES, &copy.tracestate, err);
+  if (status == HOIST_OK)
+    status = copy_attrs(set, attrs, attr_count, &copy.attrs, &copy.attr_count, err);
   if (status != HOIST_OK) return status;
   set->spans[set->count++] = copy;
+  return HOIST_OK;
+}
+
+/* Appends a copy of `note` to the list that ends at `*end`. */
+static enum hoist_status add_note(struct trace_set *set, struct trace_note ***end,
+                                  struct trace_note note, struct otlp_bytes text,
+                                  const struct otlp_attr *attrs, size_t attr_count,
+                                  struct hoist_error *err) {
+  void *storage;
+  enum hoist_status status = copy_text(set, text, TRACE_MAX_VALUE_BYTES, &note.text, err);
+  if (status == HOIST_OK)
+    status = copy_attrs(set, attrs, attr_count, &note.attrs, &note.attr_count, err);
+  if (status == HOIST_OK) status = take(set, sizeof note, &storage, err);
+  if (status != HOIST_OK) return status;
+  *(struct trace_note *)storage = note;
+  **end = storage;
+  *end = &(**end)->next;
+  return HOIST_OK;
+}
+
+enum hoist_status trace_add_event(struct trace_set *set, const struct otlp_event *event,
+                                  const struct otlp_attr *attrs, size_t attr_count,
+                                  struct hoist_error *err) {
+  struct trace_note note = {.time_ns = event->time_unix_ns,
+                            .dropped_attributes = event->dropped_attributes};
+  if (!set->spans[set->count - 1].events) set->event_end = &set->spans[set->count - 1].events;
+  return add_note(set, &set->event_end, note, event->name, attrs, attr_count, err);
+}
+
+enum hoist_status trace_add_link(struct trace_set *set, const struct otlp_link *link,
+                                 const struct otlp_attr *attrs, size_t attr_count,
+                                 struct hoist_error *err) {
+  struct trace_note note = {.dropped_attributes = link->dropped_attributes};
+  memcpy(note.trace_id, link->trace_id, sizeof note.trace_id);
+  memcpy(note.span_id, link->span_id, sizeof note.span_id);
+  if (!set->spans[set->count - 1].links) set->link_end = &set->spans[set->count - 1].links;
+  return add_note(set, &set->link_end, note, link->tracestate, attrs, attr_count, err);
+}
+
+enum hoist_status trace_set_origin(struct trace_set *set, const struct otlp_scope *scope,
+                                   const struct otlp_attr *attrs, size_t attr_count,
+                                   struct hoist_error *err) {
+  struct trace_origin origin = {.attr_count = 0};
+  void *storage;
+  enum hoist_status status =
+      copy_text(set, scope->name, TRACE_MAX_NAME_BYTES, &origin.scope_name, err);
+  if (status == HOIST_OK)
+    status = copy_text(set, scope->version, TRACE_MAX_NAME_BYTES, &origin.scope_version, err);
+  if (status == HOIST_OK)
+    status = copy_attrs(set, attrs, attr_count, &origin.attrs, &origin.attr_count, err);
+  if (status == HOIST_OK) status = take(set, sizeof origin, &storage, err);
+  if (status != HOIST_OK) return status;
+  *(struct trace_origin *)storage = origin;
+  set->origin = storage;
   return HOIST_OK;
 }
 

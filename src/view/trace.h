@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recorded spans, read back and put together into trees. Spans come from OTLP protobuf or OTLP-JSON
- * lines, whoever wrote them: every text is cleaned for terminals as it comes in, parents may be
+ * lines, whoever wrote them: every text is well-formed UTF-8 once it is in, and is
+ * cleaned (glyph.h) before it goes to a terminal; parents may be
  * missing or go round in circles, times may be missing or skewed. Used by one thread at a time. */
 #ifndef HOIST_VIEW_TRACE_H
 #define HOIST_VIEW_TRACE_H
@@ -32,6 +33,24 @@ enum trace_shown {
   TRACE_HIDDEN
 };
 
+/* An event or a link of a span. */
+struct trace_note {
+  struct trace_note *next;
+  const char *text;                 /* of an event: its name; of a link: its tracestate */
+  uint64_t time_ns;                 /* of an event */
+  uint8_t trace_id[16], span_id[8]; /* of a link */
+  const struct hoist_attr *attrs;
+  size_t attr_count;
+  uint32_t dropped_attributes;
+};
+
+/* Who recorded spans: a resource's attributes and an instrumentation scope. */
+struct trace_origin {
+  const char *scope_name, *scope_version; /* "" unknown */
+  const struct hoist_attr *attrs;
+  size_t attr_count;
+};
+
 struct trace_span {
   uint8_t trace_id[16], span_id[8], parent_id[8];
   const char *name;
@@ -41,11 +60,17 @@ struct trace_span {
   uint64_t start_ns, end_ns; /* Unix time; after trace_link start <= end */
   const struct hoist_attr *attrs;
   size_t attr_count;
+  int kind; /* as in OTLP: 0 unknown, 1 internal, 2 server, 3 client, 4 producer, 5 consumer */
+  const char *tracestate;
+  struct trace_note *events, *links;
+  uint32_t dropped_attributes, dropped_events, dropped_links; /* by whoever recorded it */
+  const struct trace_origin *origin;                          /* NULL: nothing is known */
   /* Set by trace_link: */
   uint32_t parent;      /* TRACE_NONE: a root */
   uint32_t first_child; /* index into trace_set.order; children stand there by start */
   uint32_t child_count;
   uint32_t place;         /* its own index in trace_set.order */
+  uint64_t charged_ns;    /* of its parent's time: no sibling that ended later was at work then */
   bool critical;          /* on the critical path: had it been quicker, so had the trace */
   enum trace_shown shown; /* set by filter_apply */
 };
@@ -63,6 +88,8 @@ struct trace_set {
   size_t count, capacity;
   struct trace_block *blocks; /* where the texts and attributes live */
   size_t text_bytes;
+  const struct trace_origin *origin;         /* of the spans that are added next */
+  struct trace_note **event_end, **link_end; /* where the last span's next ones belong */
   /* Made by trace_link: */
   uint32_t *order;      /* every span once: grouped by parent, then by start */
   struct trace *traces; /* by start */
@@ -82,6 +109,23 @@ static inline void trace_set_cleanup(struct trace_set *set) {
 HOIST_MUST_CHECK enum hoist_status trace_add(struct trace_set *set, const struct otlp_span *span,
                                              const struct otlp_attr *attrs, size_t attr_count,
                                              struct hoist_error *err);
+
+/** Adds an event or a link to the last span.
+ *  Errors: as trace_add */
+HOIST_MUST_CHECK enum hoist_status trace_add_event(struct trace_set *set,
+                                                   const struct otlp_event *event,
+                                                   const struct otlp_attr *attrs, size_t attr_count,
+                                                   struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status trace_add_link(struct trace_set *set,
+                                                  const struct otlp_link *link,
+                                                  const struct otlp_attr *attrs, size_t attr_count,
+                                                  struct hoist_error *err);
+/** Says who recorded the spans added from now on.
+ *  Errors: as trace_add */
+HOIST_MUST_CHECK enum hoist_status trace_set_origin(struct trace_set *set,
+                                                    const struct otlp_scope *scope,
+                                                    const struct otlp_attr *attrs,
+                                                    size_t attr_count, struct hoist_error *err);
 
 /** Adds every span of an OTLP TracesData message. Errors: CORRUPT · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status trace_read_otlp(struct trace_set *set, const void *data,

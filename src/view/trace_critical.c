@@ -55,6 +55,26 @@ static void push_children(struct walk *w, const struct step *step) {
   }
 }
 
+/* Shares a span's time among its children as the critical path runs, backwards: of two at work at once,
+ * the one that ended later is waited for. */
+static void charge_children(struct walk *w, const struct trace_span *span) {
+  struct by_end *ends = w->ends + span->first_child;
+  uint64_t cursor_ns = span->end_ns;
+  for (uint32_t i = 0; i < span->child_count; i++) {
+    const struct trace_span *child = trace_child(w->set, span, i);
+    uint64_t end_ns = child->end_ns < span->end_ns ? child->end_ns : span->end_ns;
+    ends[i] = (struct by_end){end_ns, (uint32_t)(child - w->set->spans)};
+  }
+  qsort(ends, span->child_count, sizeof *ends, compare_ends);
+  for (uint32_t i = 0; i < span->child_count; i++) {
+    struct trace_span *child = &w->set->spans[ends[i].index];
+    uint64_t to_ns = ends[i].end_ns < cursor_ns ? ends[i].end_ns : cursor_ns;
+    uint64_t from_ns = child->start_ns > span->start_ns ? child->start_ns : span->start_ns;
+    child->charged_ns = to_ns > from_ns ? to_ns - from_ns : 0;
+    if (child->charged_ns > 0) cursor_ns = from_ns;
+  }
+}
+
 static uint32_t last_root(const struct trace_set *set, const struct trace *trace) {
   const struct trace_span *last = trace_root(set, trace, 0);
   for (uint32_t i = 1; i < trace->root_count; i++)
@@ -70,6 +90,8 @@ enum hoist_status trace_find_critical(struct trace_set *set, struct hoist_error 
   struct walk w = {.set = set, .ends = ends, .steps = steps};
   for (size_t i = 0; i < set->count; i++)
     set->spans[i].critical = false;
+  for (size_t i = 0; i < set->count; i++)
+    charge_children(&w, &set->spans[i]);
   for (size_t i = 0; i < set->trace_count; i++) {
     uint32_t root = last_root(set, &set->traces[i]);
     push(&w, root, set->spans[root].end_ns);

@@ -161,10 +161,12 @@ static size_t wrap(const char *text, size_t columns) {
 /* The whole message, because it is the reason; up to MAX_MESSAGE_LINES. */
 static void draw_message(const struct drawing *d, const struct row *row) {
   char prefix[NAME_SIZE], part[TRACE_MAX_VALUE_BYTES + 1], fitted[NAME_SIZE];
+  char message[TRACE_MAX_VALUE_BYTES + 1];
+  glyph_clean(message, sizeof message, row->span->message, strlen(row->span->message));
   format_prefix(d, row, prefix, sizeof prefix);
   size_t used = glyph_columns(prefix) + 3; /* the mark, a space, the last column */
   size_t room = d->term->width > used ? d->term->width - used : 1;
-  const char *text = row->span->message, *mark = d->term->unicode ? "✗ " : "! ";
+  const char *text = message, *mark = d->term->unicode ? "✗ " : "! ";
   for (int line = 0; *text && line < MAX_MESSAGE_LINES; line++, mark = "  ") {
     size_t size = line + 1 < MAX_MESSAGE_LINES ? wrap(text, room) : strlen(text);
     snprintf(part, sizeof part, "%.*s", (int)size, text);
@@ -354,8 +356,10 @@ static void draw_foot(const struct drawing *d, const struct rows *rows) {
   for (uint32_t i = 0; i < d->trace->root_count && written < MAX_SENTENCES; i++)
     written += draw_sentences(d, trace_root(d->set, d->trace, i), 0, MAX_SENTENCES - written);
   if (written > 0) return;
-  struct breakdown b = breakdown_of(d->set, trace_root(d->set, d->trace, 0));
-  breakdown_write(d->out, d->term, &b);
+  for (uint32_t i = 0; i < d->trace->root_count && i < MAX_SENTENCES; i++) {
+    struct breakdown b = breakdown_of(d->set, trace_root(d->set, d->trace, i));
+    breakdown_write(d->out, d->term, &b);
+  }
 }
 
 enum hoist_status waterfall_draw(FILE *out, const struct term *term, const struct trace_set *set,

@@ -86,6 +86,11 @@ test('search finds attributes and messages, and n goes from one to the next', as
   let html = await open(page, type('get') + press('n', 'n'));
   assert.equal(textOf(html, 'found'), '2 spans');
   assert.match(textOf(html, 'pane'), /<p class="message">the server said 503<\/p>/);
+  const enter = `box.focus(); box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+    document.title = document.activeElement.id; document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true }));`;
+  html = await open(page, type('get') + enter);
+  assert.match(html, /<title>tree<\/title>/);
+  assert.match(textOf(html, 'pane'), /<p class="message">the server said 503<\/p>/);
   html = await open(page, type('filename=classes'));
   assert.equal(textOf(html, 'found'), '1 span');
 });
@@ -126,6 +131,24 @@ test('whatever spans say stays text', async () => {
   assert.match(html, /<title>hoist trace<\/title>/);
   assert.ok(!html.includes('<img'));
   assert.match(textOf(html, 'pane'), /^<h2>&lt;\/script&gt;/);
+});
+
+test('events, links, kind, scope and resource are in the pane, as text', async () => {
+  const trace = join(dir, 'whole.jsonl'), page = join(dir, 'whole.html');
+  const attributesOf = attributes({ [HOSTILE]: HOSTILE });
+  const span = { traceId: '1'.repeat(32), spanId: '1'.repeat(16), name: 'a', kind: 2, startTimeUnixNano: nano(0), endTimeUnixNano: nano(2),
+    droppedEventsCount: 3, events: [{ name: `event ${HOSTILE}`, timeUnixNano: nano(1), attributes: attributesOf }],
+    links: [{ traceId: '2'.repeat(32), spanId: '3'.repeat(16), attributes: attributesOf }] };
+  const child = { ...span, spanId: '4'.repeat(16), parentSpanId: span.spanId, events: [], links: [] };
+  writeFileSync(trace, JSON.stringify({ resourceSpans: [{ resource: { attributes: attributes({ 'service.name': `shop ${HOSTILE}` }) },
+    scopeSpans: [{ scope: { name: `lib ${HOSTILE}` }, spans: [span, child] }] }] }));
+  await hoistOk(['trace', '--html', page, trace]);
+  const html = await open(page, press('Home')), pane = textOf(html, 'pane');
+  assert.ok(!html.includes('<img') && html.includes('<title>hoist trace</title>'));
+  for (const part of ['<dt>kind</dt><dd>server</dd>', '<dt>dropped events</dt><dd>3</dd>', '<h3>event: event &lt;/script&gt;',
+    '<dt>after the start of the trace</dt><dd>1 ms</dd>', `<dt>trace id</dt><dd>${'2'.repeat(32)}</dd>`, '<dt>name</dt><dd>lib &lt;', '<dt>service.name</dt><dd>shop &lt;'])
+    assert.ok(pane.includes(part), `${part}: ${pane}`);
+  assert.match(textOf(await open(page, press('Home', 'ArrowDown')), 'pane'), /<dt>service.name<\/dt><dd>shop/);
 });
 
 test('the policy lets no other script run and nothing be fetched', async () => {

@@ -146,6 +146,21 @@
     return made;
   }
 
+  /** A part of the pane: an event, a link, where a span comes from. */
+  function describeNote(note, title, more = {}) {
+    const list = document.createElement('dl');
+    for (const [key, value] of [...Object.entries(more), ...Object.entries(note.attributes)])
+      list.append(element('dt', key), element('dd', String(value)));
+    if (note.dropped_attributes) list.append(element('dt', 'dropped attributes'), element('dd', String(note.dropped_attributes)));
+    pane.append(element('h3', title), list);
+  }
+
+  /** The nearest span up the tree that says where it comes from: those below come from there too. */
+  function originOf(span) {
+    while (span && !span.resource) span = span.parent;
+    return span;
+  }
+
   function describe() {
     pane.replaceChildren();
     tree.setAttribute('aria-label', chosen ? `Spans; selected: ${chosen.name}, ${duration(chosen.duration_s)}` : 'Spans');
@@ -155,15 +170,27 @@
     }
     const list = document.createElement('dl');
     const add = (key, value) => list.append(element('dt', key), element('dd', value));
+    const addAttributes = (all) => Object.entries(all).forEach(([key, value]) => add(key, String(value)));
     pane.append(element('h2', chosen.name || '(no name)'));
     if (chosen.failed) pane.append(element('p', chosen.message || 'failed', 'message'));
     add('duration', duration(chosen.duration_s) + (chosen.unfinished ? ' (unfinished)' : ''));
     if (chosen.children.length) add('in none of its children', duration(selfOf(chosen)));
     add('began after', duration(chosen.start_s));
     add('on the critical path', chosen.critical ? 'yes' : 'no');
-    for (const [key, value] of Object.entries(chosen.attributes)) add(key, String(value));
+    if (chosen.kind) add('kind', chosen.kind);
+    addAttributes(chosen.attributes);
+    if (chosen.tracestate) add('tracestate', chosen.tracestate);
+    for (const what of ['attributes', 'events', 'links'])
+      if (chosen[`dropped_${what}`]) add(`dropped ${what}`, String(chosen[`dropped_${what}`]));
     add('span id', chosen.span_id);
     pane.append(list);
+    for (const event of chosen.events ?? [])
+      describeNote(event, `event: ${event.name}`, 'at_s' in event ? { 'after the start of the trace': duration(event.at_s) } : {});
+    for (const link of chosen.links ?? [])
+      describeNote(link, 'link', { 'trace id': link.trace_id, 'span id': link.span_id, ...(link.tracestate && { tracestate: link.tracestate }) });
+    const origin = originOf(chosen);
+    if (origin?.scope.name) describeNote({ attributes: origin.scope }, 'scope');
+    if (origin) describeNote({ attributes: origin.resource }, 'resource');
   }
 
   // ---- search ----------------------------------------------------------------------------------
@@ -383,7 +410,11 @@
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target === $('search')) {
-      if (event.key === 'Enter') nextMatch(event.shiftKey ? -1 : 1);
+      if (event.key === 'Enter') {
+        event.preventDefault();
+        nextMatch(event.shiftKey ? -1 : 1);
+        tree.focus({ preventScroll: true });
+      }
       if (event.key === 'Escape') tree.focus();
       return;
     }

@@ -654,6 +654,61 @@ static void test_trace_shows_what_meets_the_conditions(void **state) {
   assert_says(&run.err, "ls: --name is an option of 'hoist trace' only");
 }
 
+#define ODD_SPAN                                                                                   \
+  "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"a\\u001b[1m\",\"attributes\":["    \
+  "{\"key\":\"big\",\"value\":{\"intValue\":\"9007199254740993\"}},"                               \
+  "{\"key\":\"ss\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"x\"}]}}},"            \
+  "{\"key\":\"inf\",\"value\":{\"doubleValue\":\"-Infinity\"}}]}]}]}]}\n"
+
+static void test_trace_writes_values_that_json_or_script_cannot_hold_as_text(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  write_trace(path, ODD_SPAN);
+  snprintf(line, sizeof line, "hoist trace --json --attr ss %s", path);
+  run_line(line);
+  assert_says(&run.out, "\"name\":\"a\\u001b[1m\"");
+  assert_says(&run.out, "{\"big\":9007199254740993,\"ss\":\"[\\\"x\\\"]\",\"inf\":\"-Infinity\"}");
+  snprintf(line, sizeof line, "hoist trace --html - %s", path);
+  run_line(line);
+  assert_says(&run.out, "\"name\":\"a?[1m\"");
+  assert_says(&run.out, "{\"big\":\"9007199254740993\",\"ss\":");
+  snprintf(line, sizeof line, "hoist trace %s", path);
+  run_line(line);
+  unlink(path);
+  assert_null(strchr(run.out.text, '\x1b'));
+}
+
+/* Two spans of one origin, the first with all that a span may have. */
+#define WHOLE_SPAN                                                                                 \
+  "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"       \
+  "\"stringValue\":\"shop\"}}]},\"scopeSpans\":[{\"scope\":{\"name\":\"lib\",\"version\":\"2\"},"  \
+  "\"spans\":[{\"spanId\":\"0000000000000001\",\"name\":\"a\",\"kind\":3,\"traceState\":\"k=v\","  \
+  "\"startTimeUnixNano\":\"1000000000\",\"endTimeUnixNano\":\"2000000000\","                       \
+  "\"droppedAttributesCount\":1,\"droppedEventsCount\":2,\"droppedLinksCount\":3,"                 \
+  "\"events\":[{\"name\":\"e1\",\"timeUnixNano\":\"1500000000\",\"attributes\":[{\"key\":\"n\","   \
+  "\"value\":{\"intValue\":7}}]},{\"name\":\"e2\",\"droppedAttributesCount\":4}],"                 \
+  "\"links\":[{\"traceId\":\"00000000000000000000000000000009\",\"spanId\":\"0000000000000008\","  \
+  "\"traceState\":\"l=1\",\"attributes\":[{\"key\":\"why\",\"value\":{\"boolValue\":true}}]}]},"   \
+  "{\"spanId\":\"0000000000000002\",\"parentSpanId\":\"0000000000000001\",\"name\":\"b\"}]}]}]}\n"
+
+static void test_trace_carries_all_that_a_span_has(void **state) {
+  char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
+  write_trace(path, WHOLE_SPAN);
+  snprintf(line, sizeof line, "hoist trace --json --attr service.name=shop %s", path);
+  run_line(line);
+  assert_says(
+      &run.out,
+      "\"kind\":\"client\",\"tracestate\":\"k=v\",\"dropped_attributes\":1,\"dropped_events\":2,"
+      "\"dropped_links\":3,\"attributes\":{},\"events\":[{\"name\":\"e1\",\"at_s\":0.5,"
+      "\"attributes\":{\"n\":7}},{\"name\":\"e2\",\"dropped_attributes\":4,\"attributes\":{}}],"
+      "\"links\":[{\"trace_id\":\"00000000000000000000000000000009\",\"span_id\":"
+      "\"0000000000000008\",\"tracestate\":\"l=1\",\"attributes\":{\"why\":true}}],"
+      "\"scope\":{\"name\":\"lib\",\"version\":\"2\"},\"resource\":{\"service.name\":\"shop\"}}");
+  const char *second = strstr(run.out.text, "\"name\":\"b\"");
+  assert_non_null(second);
+  assert_null(strstr(second, "\"resource\"")); /* as its parent's */
+  unlink(path);
+}
+
 static void test_trace_writes_a_page(void **state) {
   char path[] = "/tmp/hoist-cli-test-XXXXXX", line[128];
   write_trace(path,
@@ -792,6 +847,8 @@ int main(void) {
       TEST(test_doctor_finds_out_that_nobody_collects),
       TEST(test_trace_draws_what_can_be_read_of_a_damaged_file),
       TEST(test_trace_shows_what_meets_the_conditions),
+      TEST(test_trace_writes_values_that_json_or_script_cannot_hold_as_text),
+      TEST(test_trace_carries_all_that_a_span_has),
       TEST(test_trace_writes_a_page),
       TEST(test_trace_compares_two_files),
       TEST(test_options_of_trace_that_make_no_sense_are_refused),

@@ -22,7 +22,10 @@ static const struct sample load[] = {
      INT_ATTR("http.response.status_code", 200) "," STRING_ATTR("url.full", "http://h/?a=b")},
     {1, 4, 2, "GET", 120, 121, "503", INT_ATTR("http.response.status_code", 503)},
     {1, 5, 1, "model.session.create", 240, 400, NULL, BOOL_ATTR("cold", true)},
-    {2, 6, 0, "other", 500, 501, NULL, "{\"key\":\"x\",\"value\":{\"doubleValue\":0.5}}"},
+    {2, 6, 0, "other", 500, 501, NULL,
+     "{\"key\":\"x\",\"value\":{\"doubleValue\":0.5}},"
+     "{\"key\":\"l\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":1}]}}},"
+     "{\"key\":\"nan\",\"value\":{\"doubleValue\":\"NaN\"}}"},
 };
 
 static const struct {
@@ -46,6 +49,9 @@ static const struct {
     {NULL, NULL, {"url.full=http://h/?a=b"}, "(1)(2)3"},
     {NULL, NULL, {"cold=true"}, "(1)5"},
     {NULL, NULL, {"x=0.5"}, "6"},
+    {NULL, NULL, {"l"}, "6"},
+    {NULL, NULL, {"l=[1]"}, "6"},
+    {NULL, NULL, {"nan=NaN"}, "6"},
     {NULL, NULL, {"model.id=faces/1"}, "1"},
     {NULL, NULL, {"model.id=faces"}, ""},
     {NULL, NULL, {"http.response.status_code=200", "url.full"}, "(1)(2)3"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading spans and putting them together. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,7 +63,9 @@ static void test_a_span_is_read_with_all_that_a_waterfall_needs(void **state) {
   assert_true(trace_attr(span, "d", HOIST_ATTR_DOUBLE)->value.number > 0.49);
   assert_int_equal(trace_attr(span, "b", HOIST_ATTR_BOOL)->value.integer, 1);
   assert_string_equal(trace_attr_string(span, "e"), "");
-  assert_int_equal(span->attr_count, 6); /* without the list and the text "NaN" */
+  assert_string_equal(trace_attr_string(span, "l"), "[]");
+  assert_true(isnan(trace_attr(span, "nan", HOIST_ATTR_DOUBLE)->value.number));
+  assert_int_equal(span->attr_count, 8);
   assert_null(trace_attr_string(span, "absent"));
 }
 
@@ -135,7 +138,7 @@ static void test_ten_thousand_levels_of_json_are_refused(void **state) {
   assert_int_equal(sample_read_text(&set, text, LEVELS, &err), HOIST_CORRUPT);
 }
 
-static void test_names_and_values_are_cleaned_and_cut(void **state) {
+static void test_names_and_values_are_kept_but_cut(void **state) {
   static char text[70000];
   static char name[40001];
   memset(name, 'x', sizeof name - 1);
@@ -145,10 +148,43 @@ static void test_names_and_values_are_cleaned_and_cut(void **state) {
            name);
   HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
   assert_int_equal(sample_read_text(&set, text, strlen(text), NULL), HOIST_OK);
-  assert_memory_equal(set.spans[0].name, "?[2Jxxx", 7);
+  assert_memory_equal(set.spans[0].name, "\x1b[2Jxxx", 7);
   assert_int_equal(strlen(set.spans[0].name), TRACE_MAX_NAME_BYTES);
-  assert_string_equal(set.spans[0].message, "a?b");
-  assert_string_equal(trace_attr_string(&set.spans[0], "k"), "?");
+  assert_string_equal(set.spans[0].message, "a\nb");
+  assert_string_equal(trace_attr_string(&set.spans[0], "k"), "\u202e");
+}
+
+/* The same values in both forms: a list, a map in it, bytes, numbers that JSON lacks. */
+static const char other_json[] = SPAN_LINE(
+    "\"name\":\"a\",\"attributes\":["
+    "{\"key\":\"l\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"a\\\"\\n\"},"
+    "{\"intValue\":\"-7\"},{\"doubleValue\":0.1},{\"doubleValue\":\"NaN\"},{\"boolValue\":true},{},"
+    "{\"kvlistValue\":{\"values\":[{\"key\":\"k\",\"value\":{\"bytesValue\":\"AAH/\"}}]}}]}}},"
+    "{\"key\":\"b\",\"value\":{\"bytesValue\":\"AAH/\"}},"
+    "{\"key\":\"m\",\"value\":{\"kvlistValue\":{}}}]");
+/* TracesData of one span with the attributes l (without NaN) and b. */
+static const uint8_t other_protobuf[] = {
+    0x0a, 0x4e, 0x12, 0x4c, 0x12, 0x4a, 0x4a, 0x3c, 0x0a, 0x01, 0x6c, 0x12, 0x37, 0x2a, 0x35, 0x0a,
+    0x05, 0x0a, 0x03, 0x61, 0x22, 0x0a, 0x0a, 0x0b, 0x18, 0xf9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0x01, 0x0a, 0x09, 0x21, 0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xb9, 0x3f, 0x0a, 0x02,
+    0x10, 0x01, 0x0a, 0x00, 0x0a, 0x0e, 0x32, 0x0c, 0x0a, 0x0a, 0x0a, 0x01, 0x6b, 0x12, 0x05, 0x3a,
+    0x03, 0x00, 0x01, 0xff, 0x4a, 0x0a, 0x0a, 0x01, 0x62, 0x12, 0x05, 0x3a, 0x03, 0x00, 0x01, 0xff};
+
+static void test_values_that_are_no_scalars_are_kept_as_json_text(void **state) {
+  struct hoist_error err;
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  assert_int_equal(sample_read_text(&set, other_json, strlen(other_json), &err), HOIST_OK);
+  const struct trace_span *span = &set.spans[0];
+  assert_string_equal(trace_attr_string(span, "l"),
+                      "[\"a\\\"\\u000a\",-7,0.1,\"NaN\",true,null,{\"k\":\"AAH/\"}]");
+  assert_string_equal(trace_attr_string(span, "b"), "AAH/");
+  assert_string_equal(trace_attr_string(span, "m"), "{}");
+  if (trace_read_otlp(&set, other_protobuf, sizeof other_protobuf, &err) != HOIST_OK)
+    fail_msg("%s", err.message);
+  span = &set.spans[1];
+  assert_string_equal(trace_attr_string(span, "l"),
+                      "[\"a\\\"\\u000a\",-7,0.1,true,null,{\"k\":\"AAH/\"}]");
+  assert_string_equal(trace_attr_string(span, "b"), "AAH/");
 }
 
 static void test_attributes_beyond_the_cap_are_left_out(void **state) {
@@ -325,11 +361,27 @@ static void test_shares_add_up_to_the_whole_even_where_children_overlap(void **s
     sum += b.phases[i].ns;
   assert_int_equal(sum, 100000000);
   assert_int_equal(b.phases[0].kind, PHASE_DOWNLOAD);
-  assert_int_equal(b.phases[0].ns, 60000000);
+  assert_int_equal(b.phases[0].ns, 50000000);
   assert_int_equal(b.phases[0].bytes, 442000);
   assert_string_equal(b.phases[0].source, "s3");
   assert_int_equal(b.phases[1].kind, PHASE_SESSION);
-  assert_int_equal(b.phases[1].ns, 30000000);
+  assert_int_equal(b.phases[1].ns, 40000000);
+}
+
+static void test_of_parallel_children_the_one_that_ends_last_is_waited_for(void **state) {
+  for (int first = 0; first < 2; first++) {
+    const struct sample samples[] = {
+        {1, 1, 0, "root", 0, 20, NULL, NULL},
+        {1, 2, 1, "pack", first ? 0.1 : 0, 20, NULL, NULL},
+        {1, 3, 1, "charge", first ? 0 : 0.1, 10, NULL, NULL},
+    };
+    HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+    sample_read(&set, samples, COUNT(samples));
+    struct breakdown b = breakdown_of(&set, find(&set, "root"));
+    assert_string_equal(b.phases[0].name, "pack");
+    assert_true(b.phases[0].ns >= 19900000);
+    assert_true(find(&set, "charge")->charged_ns <= 100000);
+  }
 }
 
 static void test_more_phases_than_fit_end_up_in_the_rest(void **state) {
@@ -354,7 +406,8 @@ int main(void) {
       cmocka_unit_test(test_a_damaged_line_is_named_by_file_and_number),
       cmocka_unit_test(test_a_line_cut_off_in_the_middle_is_corrupt),
       cmocka_unit_test(test_ten_thousand_levels_of_json_are_refused),
-      cmocka_unit_test(test_names_and_values_are_cleaned_and_cut),
+      cmocka_unit_test(test_names_and_values_are_kept_but_cut),
+      cmocka_unit_test(test_values_that_are_no_scalars_are_kept_as_json_text),
       cmocka_unit_test(test_attributes_beyond_the_cap_are_left_out),
       cmocka_unit_test(test_spans_are_read_from_protobuf_too),
       cmocka_unit_test(test_children_follow_their_parents_by_start),
@@ -366,6 +419,7 @@ int main(void) {
       cmocka_unit_test(test_a_chain_of_a_hundred_thousand_spans_is_linked),
       cmocka_unit_test(test_an_empty_set_is_linked_to_nothing),
       cmocka_unit_test(test_shares_add_up_to_the_whole_even_where_children_overlap),
+      cmocka_unit_test(test_of_parallel_children_the_one_that_ends_last_is_waited_for),
       cmocka_unit_test(test_more_phases_than_fit_end_up_in_the_rest),
   };
   return cmocka_run_group_tests_name("trace", tests, NULL, NULL);

@@ -240,6 +240,19 @@ static void bar_text(const struct trace_set *set, const struct trace_span *span,
   free(text);
 }
 
+static void test_every_root_is_put_into_words(void **state) {
+  static const struct sample samples[] = {
+      {1, 1, 0, "short", 0, 10, NULL, NULL},
+      {1, 2, 0, "long", 5, 50, NULL, NULL},
+      {1, 3, 2, "part", 5, 50, NULL, NULL},
+  };
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  sample_read(&set, samples, sizeof samples / sizeof samples[0]);
+  char *text = sample_draw(&set, 100, 1, 0);
+  assert_non_null(strstr(text, "\nshort: 10.0 ms\nlong: 45.0 ms — 100 % in part\n"));
+  free(text);
+}
+
 static void test_bars_stand_where_their_spans_were(void **state) {
   static const struct {
     double from, to;
@@ -295,6 +308,7 @@ int main(void) {
       cmocka_unit_test(test_loads_below_somebody_elses_spans_are_put_into_words),
       cmocka_unit_test(test_escape_sequences_come_only_from_us),
       cmocka_unit_test(test_colours_tell_failures_and_phases_apart),
+      cmocka_unit_test(test_every_root_is_put_into_words),
       cmocka_unit_test(test_bars_stand_where_their_spans_were),
       cmocka_unit_test(test_a_parents_bar_is_thin_where_its_children_work),
   };
