@@ -129,6 +129,14 @@ static void test_a_line_cut_off_in_the_middle_is_corrupt(void **state) {
   assert_int_equal(set.count, 1);
 }
 
+static void test_json_over_several_lines_is_told_apart(void **state) {
+  struct hoist_error err;
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  assert_int_equal(sample_read_text(&set, "{\n  \"resourceSpans\": []\n}\n", 27, &err),
+                   HOIST_CORRUPT);
+  assert_non_null(strstr(err.message, "t.json:1: not JSON: the object is not whole on this line"));
+}
+
 static void test_ten_thousand_levels_of_json_are_refused(void **state) {
   enum { LEVELS = 10000 };
   HOIST_AUTO(mem) char *text = malloc(LEVELS);
@@ -405,6 +413,7 @@ int main(void) {
       cmocka_unit_test(test_lines_of_other_signals_and_empty_lines_are_skipped),
       cmocka_unit_test(test_a_damaged_line_is_named_by_file_and_number),
       cmocka_unit_test(test_a_line_cut_off_in_the_middle_is_corrupt),
+      cmocka_unit_test(test_json_over_several_lines_is_told_apart),
       cmocka_unit_test(test_ten_thousand_levels_of_json_are_refused),
       cmocka_unit_test(test_names_and_values_are_kept_but_cut),
       cmocka_unit_test(test_values_that_are_no_scalars_are_kept_as_json_text),
