@@ -14,7 +14,8 @@ typedef enum hoist_status attr_visitor(void *user, const struct otlp_attr *attr,
                                        struct hoist_error *err);
 
 static enum hoist_status malformed(struct hoist_error *err, const char *what) {
-  return hoist_fail(err, HOIST_CORRUPT, "%s: not OTLP protobuf", what);
+  return hoist_fail(err, HOIST_CORRUPT,
+                    "%s: not OTLP protobuf of traces (metrics and logs hold no spans)", what);
 }
 
 static struct otlp_bytes bytes_of(const struct wire_field *field) {

@@ -21,26 +21,44 @@ enum hoist_status filter_add_attr(struct filter *filter, const char *text,
   return HOIST_OK;
 }
 
-static double unit_ns(const char *unit) {
+/* Skips a unit and returns what it takes; 0: there is none. */
+static double take_unit(const char **text) {
   static const struct {
     const char *unit;
     double ns;
-  } units[] = {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}};
+  } units[] = {{"ns", 1},  {"us", 1e3}, {"µs", 1e3},  {"ms", 1e6},
+               {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+  size_t size = strcspn(*text, "0123456789");
   for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-    if (strcmp(unit, units[i].unit) == 0) return units[i].ns;
+    if (strlen(units[i].unit) == size && strncmp(*text, units[i].unit, size) == 0) {
+      *text += size;
+      return units[i].ns;
+    }
   return 0;
+}
+
+/* "1m30s": numbers, each with its unit. */
+static bool parse_duration(const char *text, double *ret_ns) {
+  *ret_ns = 0;
+  do {
+    if (*text < '0' || *text > '9') return false; /* strtod would take signs, spaces, "inf" */
+    char *end;
+    double number = strtod(text, &end);
+    text = end + (*end == ' ');
+    double unit = take_unit(&text);
+    if (unit <= 0) return false;
+    *ret_ns += number * unit;
+  } while (*text);
+  return isfinite(*ret_ns) && *ret_ns <= MAX_NS;
 }
 
 enum hoist_status filter_set_slower(struct filter *filter, const char *text,
                                     struct hoist_error *err) {
-  char *end = NULL;
-  bool plain = *text >= '0' && *text <= '9'; /* strtod would take signs, spaces, "inf" */
-  double number = plain ? strtod(text, &end) : 0;
-  double ns = plain ? number * unit_ns(end + (*end == ' ')) : 0;
-  bool is_unit = plain && unit_ns(end + (*end == ' ')) > 0;
-  if (!is_unit || !isfinite(ns) || ns > MAX_NS)
+  double ns;
+  if (!parse_duration(text, &ns))
     return hoist_fail(err, HOIST_INVALID,
-                      "--slower-than: '%.64s' is no duration: write 100ms, 1.5s, 20us or 2m", text);
+                      "--slower-than: '%.64s' is no duration: write 100ms, 1.5s, 20us or 1m30s",
+                      text);
   filter->by_duration = true;
   filter->longer_than_ns = (uint64_t)ns;
   return HOIST_OK;

@@ -20,7 +20,7 @@ struct filter {
  *  Errors: INVALID no key, or more than FILTER_MAX_ATTRS */
 HOIST_MUST_CHECK enum hoist_status filter_add_attr(struct filter *filter, const char *text,
                                                    struct hoist_error *err);
-/** Sets the condition on the duration: "1.5s", "100ms", "20us", "2m"; a number needs its unit.
+/** Sets the condition on the duration: "1.5s", "100ms", "20us", "1m30s", "2h"; a number needs its unit.
  *  Errors: INVALID */
 HOIST_MUST_CHECK enum hoist_status filter_set_slower(struct filter *filter, const char *text,
                                                      struct hoist_error *err);

@@ -388,6 +388,10 @@ static enum hoist_status read_line_spans(struct trace_set *set, struct origin *o
                                          const char *line, size_t size, struct hoist_error *err) {
   json_error_t where;
   HOIST_AUTO(json) json_t *root = json_loadb(line, size, 0, &where);
+  if (!root && strstr(where.text, "near end of file"))
+    return hoist_fail(err, HOIST_CORRUPT,
+                      "not JSON: the object is not whole on this line (of JSON over several lines, "
+                      "'jq -c .' makes one)");
   if (!root) return hoist_fail(err, HOIST_CORRUPT, "not JSON: %s", where.text);
   const json_t *resources, *resource;
   size_t i;

@@ -98,10 +98,11 @@ static void test_durations_need_a_number_and_a_unit(void **state) {
   static const struct {
     const char *text;
     uint64_t ns;
-  } good[] = {{"100ms", 100000000}, {"1.5s", 1500000000}, {"20us", 20000}, {"20µs", 20000},
-              {"2m", 120000000000}, {"7 ns", 7},          {"0s", 0}};
-  static const char *const bad[] = {"",    "100",  "ms",  "-1s",  " 1s",   "infs", "nans",
-                                    "1 h", "1msx", "1s ", "1  s", "1e99s", "+1s"};
+  } good[] = {{"100ms", 100000000},  {"1.5s", 1500000000}, {"20us", 20000}, {"20µs", 20000},
+              {"2m", 120000000000},  {"7 ns", 7},          {"0s", 0},       {"1 h", 3600000000000},
+              {"1m30s", 90000000000}};
+  static const char *const bad[] = {"",     "100",  "ms",  "-1s",  " 1s",   "infs", "nans",
+                                    "1m30", "1msx", "1s ", "1  s", "1e99s", "+1s"};
   for (size_t i = 0; i < COUNT(good); i++) {
     struct filter filter = {0};
     if (filter_set_slower(&filter, good[i].text, NULL) != HOIST_OK) fail_msg("%s", good[i].text);

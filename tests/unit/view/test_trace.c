@@ -129,6 +129,14 @@ static void test_a_line_cut_off_in_the_middle_is_corrupt(void **state) {
   assert_int_equal(set.count, 1);
 }
 
+static void test_json_over_several_lines_is_told_apart(void **state) {
+  struct hoist_error err;
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  assert_int_equal(sample_read_text(&set, "{\n  \"resourceSpans\": []\n}\n", 27, &err),
+                   HOIST_CORRUPT);
+  assert_non_null(strstr(err.message, "t.json:1: not JSON: the object is not whole on this line"));
+}
+
 static void test_ten_thousand_levels_of_json_are_refused(void **state) {
   enum { LEVELS = 10000 };
   HOIST_AUTO(mem) char *text = malloc(LEVELS);
@@ -223,6 +231,36 @@ static void test_spans_are_read_from_protobuf_too(void **state) {
   assert_int_equal(set.count, 1);
   assert_string_equal(set.spans[0].name, "GET");
   assert_int_equal(set.spans[0].end_ns, 30);
+}
+
+/* One span with an event and a link, both with an attribute, dropped counts, a resource, a scope. */
+static const uint8_t whole_protobuf[] = {
+    0x0a, 0x67, 0x0a, 0x0a, 0x0a, 0x08, 0x0a, 0x01, 0x73, 0x12, 0x03, 0x0a, 0x01, 0x72, 0x12,
+    0x59, 0x0a, 0x05, 0x0a, 0x03, 0x6c, 0x69, 0x62, 0x12, 0x50, 0x2a, 0x01, 0x61, 0x30, 0x03,
+    0x5a, 0x18, 0x09, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x12, 0x01, 0x65, 0x1a,
+    0x08, 0x0a, 0x01, 0x6b, 0x12, 0x03, 0x0a, 0x01, 0x76, 0x20, 0x02, 0x6a, 0x2b, 0x0a, 0x10,
+    0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09, 0x09,
+    0x09, 0x12, 0x08, 0x08, 0x08, 0x08, 0x08, 0x08, 0x08, 0x08, 0x08, 0x1a, 0x03, 0x6c, 0x3d,
+    0x31, 0x22, 0x08, 0x0a, 0x01, 0x77, 0x12, 0x03, 0x0a, 0x01, 0x79, 0x60, 0x07, 0x70, 0x06};
+
+static void test_events_links_and_origin_are_read_from_protobuf(void **state) {
+  struct hoist_error err;
+  HOIST_AUTO(trace_set) struct trace_set set = trace_set_make();
+  if (trace_read_otlp(&set, whole_protobuf, sizeof whole_protobuf, &err) != HOIST_OK)
+    fail_msg("%s", err.message);
+  const struct trace_span *span = &set.spans[0];
+  assert_int_equal(span->kind, 3);
+  assert_int_equal(span->dropped_events, 7);
+  assert_int_equal(span->dropped_links, 6);
+  assert_string_equal(span->events->text, "e");
+  assert_int_equal(span->events->time_ns, 5);
+  assert_int_equal(span->events->dropped_attributes, 2);
+  assert_string_equal(span->events->attrs[0].value.string, "v");
+  assert_string_equal(span->links->text, "l=1");
+  assert_int_equal(span->links->span_id[7], 8);
+  assert_string_equal(span->links->attrs[0].key, "w");
+  assert_string_equal(span->origin->scope_name, "lib");
+  assert_string_equal(span->origin->attrs[0].value.string, "r");
 }
 
 /* ---- putting together ------------------------------------------------------------------------ */
@@ -405,11 +443,13 @@ int main(void) {
       cmocka_unit_test(test_lines_of_other_signals_and_empty_lines_are_skipped),
       cmocka_unit_test(test_a_damaged_line_is_named_by_file_and_number),
       cmocka_unit_test(test_a_line_cut_off_in_the_middle_is_corrupt),
+      cmocka_unit_test(test_json_over_several_lines_is_told_apart),
       cmocka_unit_test(test_ten_thousand_levels_of_json_are_refused),
       cmocka_unit_test(test_names_and_values_are_kept_but_cut),
       cmocka_unit_test(test_values_that_are_no_scalars_are_kept_as_json_text),
       cmocka_unit_test(test_attributes_beyond_the_cap_are_left_out),
       cmocka_unit_test(test_spans_are_read_from_protobuf_too),
+      cmocka_unit_test(test_events_links_and_origin_are_read_from_protobuf),
       cmocka_unit_test(test_children_follow_their_parents_by_start),
       cmocka_unit_test(test_walking_a_trace_visits_every_span_in_tree_order),
       cmocka_unit_test(test_a_span_whose_parent_is_missing_is_a_root),
