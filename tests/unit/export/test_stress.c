@@ -266,8 +266,9 @@ static void test_a_close_at_any_point_delivers_what_came_before(void **state) {
 /* ---- forks --------------------------------------------------------------------------------------- */
 
 /* In the child, where cmocka cannot report. */
-#ifdef __SANITIZE_THREAD__
-/* Recording starts a thread, which ThreadSanitizer cannot follow in a forked child: this one looks. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+/* Recording starts a thread, which ThreadSanitizer cannot follow in a forked child, and allocates, which
+ * AddressSanitizer's allocator cannot where another thread was inside it at the fork: this one looks. */
 static int be_a_child(struct stress *s) {
   struct hoist_span_context context;
   hoist_span_get_context(s->parent_of_others, &context);
