@@ -33,6 +33,27 @@ bool text_ends_with(const char *text, const char *suffix) {
   return n >= m && memcmp(text + n - m, suffix, m) == 0;
 }
 
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+const char *text_trim(const char *text, size_t *size) {
+  while (*size > 0 && is_blank(text[*size - 1]))
+    --*size;
+  while (*size > 0 && is_blank(*text)) {
+    text++;
+    --*size;
+  }
+  return text;
+}
+
+char *text_trim_in_place(char *text) {
+  size_t size = strlen(text);
+  char *start = text + (text_trim(text, &size) - text);
+  start[size] = '\0';
+  return start;
+}
+
 bool text_copy(char *dst, size_t dst_size, const char *src) {
   size_t n = strlen(src);
   bool fits = n < dst_size;

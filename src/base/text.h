@@ -37,6 +37,11 @@ char *url_encode(const char *text, bool keep_slash);
 /** As url_encode with ' ' as '+', as in application/x-www-form-urlencoded. */
 char *url_encode_form(const char *text);
 
+/** Blanks and tabs off both ends of the `*size` bytes at `text`: returns where they begin then. */
+const char *text_trim(const char *text, size_t *size);
+/** The same in place, for a text that ends with NUL. */
+char *text_trim_in_place(char *text);
+
 /** Longest prefix of `text` of at most `max` bytes that does not end inside a UTF-8 character. */
 size_t utf8_prefix(const char *text, size_t size, size_t max);
 /** Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */

@@ -9,15 +9,6 @@
 #include "auto.h"
 #include "text.h"
 
-static char *trim(char *text) {
-  while (*text == ' ' || *text == '\t')
-    text++;
-  size_t size = strlen(text);
-  while (size > 0 && (text[size - 1] == ' ' || text[size - 1] == '\t'))
-    text[--size] = '\0';
-  return text;
-}
-
 /* In place. Control bytes are refused in either form: they could smuggle in further headers. */
 static bool decode(char *text) {
   char *out = text;
@@ -46,13 +37,13 @@ enum hoist_status keyvalue_each(const char *text,
   int number = 0;
   for (char *entry, *rest = copy; (entry = strsep(&rest, ",")) != NULL;) {
     number++;
-    entry = trim(entry);
+    entry = text_trim_in_place(entry);
     if (!*entry) continue;
     char *value = strchr(entry, '=');
     if (!value) return hoist_fail(err, HOIST_INVALID, "entry %d of the list has no '='", number);
     *value++ = '\0';
-    char *key = trim(entry);
-    value = trim(value);
+    char *key = text_trim_in_place(entry);
+    value = text_trim_in_place(value);
     if (!*key || !decode(key) || !decode(value))
       return hoist_fail(err, HOIST_INVALID,
                         "entry %d of the list has an empty key, a bad %%-escape or a control byte",

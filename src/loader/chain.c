@@ -136,12 +136,8 @@ static enum hoist_status add_listed(struct chain *chain, const struct hoist_conf
   enum hoist_status status = HOIST_OK;
   char *rest = list;
   while (status == HOIST_OK && rest) {
-    char *item = strsep(&rest, ",");
-    item += strspn(item, " \t");
-    size_t size = strlen(item);
-    while (size > 0 && (item[size - 1] == ' ' || item[size - 1] == '\t'))
-      item[--size] = '\0';
-    if (size > 0) status = add(chain, config, http, item, err);
+    const char *item = text_trim_in_place(strsep(&rest, ","));
+    if (*item) status = add(chain, config, http, item, err);
   }
   return status;
 }

@@ -36,12 +36,7 @@ struct slice {
 /* ---- grammar ------------------------------------------------------------------------------------- */
 
 static struct slice trim(struct slice s) {
-  while (s.size > 0 && (s.text[s.size - 1] == ' ' || s.text[s.size - 1] == '\t'))
-    s.size--;
-  while (s.size > 0 && (*s.text == ' ' || *s.text == '\t')) {
-    s.text++;
-    s.size--;
-  }
+  s.text = text_trim(s.text, &s.size);
   return s;
 }
 
@@ -206,7 +201,7 @@ static enum hoist_status put(struct hoist_baggage *baggage, struct slice name, c
 static enum hoist_status read_member(struct hoist_baggage *baggage, struct slice member,
                                      struct hoist_error *err) {
   char value[HOIST_BAGGAGE_SIZE];
-  struct slice name, encoded, properties = member;
+  struct slice name = {0}, encoded, properties = member;
   (void)next_part(&properties, ';', &member);
   bool has_properties = properties.text != NULL;
   encoded = member;

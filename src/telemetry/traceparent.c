@@ -23,10 +23,6 @@ void hoist_traceparent_format(const struct hoist_span_context *context,
   hex_encode(&flags, 1, out + FLAGS_AT);
 }
 
-static int is_space(char c) {
-  return c == ' ' || c == '\t';
-}
-
 /* hex_decode, but upper-case digits are an error here. */
 static int decode(const char *text, size_t size, void *out) {
   for (size_t i = 0; i < 2 * size; i++)
@@ -45,11 +41,8 @@ enum hoist_status hoist_traceparent_parse(const char *text,
   struct hoist_span_context context = {.remote = 1};
   uint8_t version;
   if (!text || !ret_context) return HOIST_INVALID;
-  while (is_space(*text))
-    text++;
   size_t length = strlen(text);
-  while (length > 0 && is_space(text[length - 1]))
-    length--;
+  text = text_trim(text, &length);
   if (length < LENGTH || !decode(text + VERSION_AT, 1, &version) ||
       !length_fits(version, text, length) || text[TRACE_AT - 1] != '-' ||
       !decode(text + TRACE_AT, 16, context.trace_id) || text[SPAN_AT - 1] != '-' ||

@@ -73,21 +73,14 @@ static void remove_at(struct list *list, size_t index) {
           (list->count - index) * sizeof *list->members);
 }
 
-static bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
-
 /* One header line. `seen` counts the members, also those that are there twice. */
 static bool add_line(struct list *list, const char *line, size_t *seen) {
   for (;; line++) {
-    size_t end = strcspn(line, ","), start = 0, size = end;
-    while (size > 0 && is_space(line[size - 1]))
-      size--;
-    while (start < size && is_space(line[start]))
-      start++;
+    size_t end = strcspn(line, ","), size = end;
+    const char *text = text_trim(line, &size);
     struct member member;
-    if (size > start) {
-      if (++*seen > MEMBERS_MAX || !read_member(line + start, size - start, &member)) return false;
+    if (size > 0) {
+      if (++*seen > MEMBERS_MAX || !read_member(text, size, &member)) return false;
       if (find(list, member.text, member.key_size) == list->count)
         list->members[list->count++] = member;
     }

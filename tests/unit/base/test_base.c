@@ -198,6 +198,22 @@ static void test_text_is_never_cut_inside_a_character(void **state) {
   assert_int_equal(utf8_prefix(text, 4, 0), 0);
 }
 
+static void test_blanks_at_both_ends_are_trimmed(void **state) {
+  static const struct {
+    const char *text, *trimmed;
+  } cases[] = {{"", ""},      {" ", ""},          {"\t \t", ""}, {"a", "a"},
+               {" a\t", "a"}, {"\t a b ", "a b"}, {"a\n", "a\n"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char copy[16];
+    size_t size = strlen(cases[i].text);
+    const char *at = text_trim(cases[i].text, &size);
+    assert_int_equal(size, strlen(cases[i].trimmed));
+    assert_memory_equal(at, cases[i].trimmed, size);
+    memcpy(copy, cases[i].text, strlen(cases[i].text) + 1);
+    assert_string_equal(text_trim_in_place(copy), cases[i].trimmed);
+  }
+}
+
 static void test_bytes_that_are_no_character_are_replaced(void **state) {
   static const struct {
     const char *text, *repaired;
@@ -389,6 +405,7 @@ static void test_numbers_are_written_as_short_as_they_read_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_blanks_at_both_ends_are_trimmed),
       cmocka_unit_test(test_numbers_are_written_as_short_as_they_read_back),
       cmocka_unit_test(test_a_failure_fills_the_record_and_returns_its_status),
       cmocka_unit_test(test_failing_with_ok_is_a_defect),
