@@ -229,6 +229,14 @@ HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, cons
                                                        struct hoist_error *err);
 /** Whether a staging (a name in the directory `staging`) has a journal that is not too old. */
 bool cache_is_resumable(int staging, const char *name);
+/** The model's name out of the name of its staging directory or lock file: what stands before the first dot,
+ *  which no name contains. */
+bool cache_name_before_dot(const char *file, char ret_name[CACHE_NAME_SIZE]);
+/** Removes a staging directory unless somebody holds its model's lock; then `ret_gone` stays as it is. */
+HOIST_MUST_CHECK enum hoist_status cache_remove_staging(struct cache *cache,
+                                                        const struct tree_item *item,
+                                                        const char *name, bool *ret_gone,
+                                                        struct hoist_error *err);
 /** Puts the staged, durable files in the model's place and makes that durable. What the
  *  transaction's path names afterwards is to be discarded. `ret_dir_fd`: the published
  *  directory. */

@@ -32,15 +32,6 @@ static void tell(const struct sweep *s, const char *path, const char *reason, ui
   if (s->cleanup->removed) s->cleanup->removed(s->cleanup->user, &removal);
 }
 
-/* What stands before the first dot, which no name contains. */
-static bool name_before_dot(const char *file, char ret_name[CACHE_NAME_SIZE]) {
-  size_t size = strcspn(file, ".");
-  if (size == 0 || size >= CACHE_NAME_SIZE) return false;
-  memcpy(ret_name, file, size);
-  ret_name[size] = '\0';
-  return true;
-}
-
 /* ---- stagings ---------------------------------------------------------------------------- */
 
 static enum hoist_status add_size(void *user, struct tree_item *item, struct hoist_error *err) {
@@ -60,13 +51,7 @@ static enum hoist_status remove_staging(struct sweep *s, const struct tree_item 
     *ret_gone = cache_lock_is_free(s->cache, name);
     return HOIST_OK;
   }
-  int lock_fd = -1;
-  enum hoist_status status = cache_lock_name(s->cache, name, &lock_fd, err);
-  if (status != HOIST_OK || lock_fd < 0) return status;
-  status = fs_remove_tree(item->dir_fd, item->name, err);
-  *ret_gone = status == HOIST_OK;
-  cache_unlock_fd(lock_fd);
-  return status;
+  return cache_remove_staging(s->cache, item, name, ret_gone, err);
 }
 
 static enum hoist_status sweep_staging(void *user, struct tree_item *item,
@@ -75,7 +60,7 @@ static enum hoist_status sweep_staging(void *user, struct tree_item *item,
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
   char name[CACHE_NAME_SIZE], path[CACHE_STATE_PATH_SIZE + NAME_MAX];
-  if (!name_before_dot(item->name, name)) return HOIST_OK;
+  if (!cache_name_before_dot(item->name, name)) return HOIST_OK;
   enum hoist_status status = call_check(s->call, "cleaning up the cache", err);
   if (status != HOIST_OK) return status;
   uint64_t size_bytes = size_below(item->dir_fd, item->name);
@@ -190,7 +175,7 @@ static enum hoist_status sweep_lock(void *user, struct tree_item *item, struct h
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
   char name[CACHE_NAME_SIZE], path[CACHE_STATE_PATH_SIZE];
-  if (!text_ends_with(item->name, LOCK_SUFFIX) || !name_before_dot(item->name, name) ||
+  if (!text_ends_with(item->name, LOCK_SUFFIX) || !cache_name_before_dot(item->name, name) ||
       has_model(s, name))
     return HOIST_OK;
   bool gone = false;

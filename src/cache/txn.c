@@ -30,21 +30,35 @@ bool cache_is_resumable(int staging, const char *name) {
   return now_s < (uint64_t)st.st_mtim.tv_sec + CACHE_KEEP_STAGING_S;
 }
 
+bool cache_name_before_dot(const char *file, char ret_name[CACHE_NAME_SIZE]) {
+  size_t size = strcspn(file, ".");
+  if (size == 0 || size >= CACHE_NAME_SIZE) return false;
+  memcpy(ret_name, file, size);
+  ret_name[size] = '\0';
+  return true;
+}
+
+enum hoist_status cache_remove_staging(struct cache *cache, const struct tree_item *item,
+                                       const char *name, bool *ret_gone, struct hoist_error *err) {
+  int lock_fd = -1;
+  enum hoist_status status = cache_lock_name(cache, name, &lock_fd, err);
+  if (status != HOIST_OK || lock_fd < 0) return status;
+  status = fs_remove_tree(item->dir_fd, item->name, err);
+  *ret_gone = status == HOIST_OK;
+  cache_unlock_fd(lock_fd);
+  return status;
+}
+
 /* What another model's download left behind when it was killed: nobody holds that model's lock then.
  * Best effort, because it is not this model's business. What that model may go on with is left to it for
  * a while. */
 static void remove_if_orphaned(struct cache *cache, const struct tree_item *item) {
   char name[CACHE_NAME_SIZE];
-  const char *dot = strrchr(item->name, '.');
-  if (!dot || (size_t)(dot - item->name) >= sizeof name) return;
-  memcpy(name, item->name, (size_t)(dot - item->name));
-  name[dot - item->name] = '\0';
-  if (cache_is_resumable(item->dir_fd, item->name)) return;
-  int lock_fd = -1;
-  if (cache_lock_name(cache, name, &lock_fd, NULL) != HOIST_OK || lock_fd < 0) return;
-  enum hoist_status ignored = fs_remove_tree(item->dir_fd, item->name, NULL);
+  bool gone;
+  if (!cache_name_before_dot(item->name, name) || cache_is_resumable(item->dir_fd, item->name))
+    return;
+  enum hoist_status ignored = cache_remove_staging(cache, item, name, &gone, NULL);
   (void)ignored;
-  cache_unlock_fd(lock_fd);
 }
 
 static enum hoist_status remove_if_of_model(void *user, struct tree_item *item,
