@@ -237,26 +237,25 @@ static RARE void record_first(struct bound *b, double measured) {
   consider_exemplar(b, v, measured);
 }
 
-static void record_sum(struct hoist_bound *base, double measured) {
-  struct bound *b = (struct bound *)base;
+/* Inlined into both of its callers, with what they add by. */
+static inline __attribute__((always_inline)) void record_in_cell(
+    struct bound *b, double measured,
+    const struct value *(*add)(const struct bound *b, struct cell *cell, double measured)) {
   if (!is_in_range(b, measured)) return;
   struct cell *cell = cell_at_hand(b);
   if (!cell) {
     record_first(b, measured);
     return;
   }
-  consider_exemplar(b, add_to_sum(b, cell, measured), measured);
+  consider_exemplar(b, add(b, cell, measured), measured);
+}
+
+static void record_sum(struct hoist_bound *base, double measured) {
+  record_in_cell((struct bound *)base, measured, add_to_sum);
 }
 
 static void record_distribution(struct hoist_bound *base, double measured) {
-  struct bound *b = (struct bound *)base;
-  if (!is_in_range(b, measured)) return;
-  struct cell *cell = cell_at_hand(b);
-  if (!cell) {
-    record_first(b, measured);
-    return;
-  }
-  consider_exemplar(b, add_to_distribution(b, cell, measured), measured);
+  record_in_cell((struct bound *)base, measured, add_to_distribution);
 }
 
 static void record_last(struct hoist_bound *base, double measured) {

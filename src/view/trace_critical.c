@@ -36,17 +36,25 @@ static void push(struct walk *w, uint32_t index, uint64_t until_ns) {
   w->steps[w->step_count++] = (struct step){index, until_ns};
 }
 
-/* A child that outlives its parent counts as ending with it. What took no time delayed nobody. */
-static void push_children(struct walk *w, const struct step *step) {
-  const struct trace_span *span = &w->set->spans[step->index];
+/* The children of a span that ends then, the last to end first. One that outlives its parent counts as
+ * ending with it. */
+static const struct by_end *order_children(struct walk *w, const struct trace_span *span,
+                                           uint64_t until_ns) {
   struct by_end *ends = w->ends + span->first_child;
-  uint64_t cursor_ns = step->until_ns;
   for (uint32_t i = 0; i < span->child_count; i++) {
     const struct trace_span *child = trace_child(w->set, span, i);
-    uint64_t end_ns = child->end_ns < step->until_ns ? child->end_ns : step->until_ns;
+    uint64_t end_ns = child->end_ns < until_ns ? child->end_ns : until_ns;
     ends[i] = (struct by_end){end_ns, (uint32_t)(child - w->set->spans)};
   }
   qsort(ends, span->child_count, sizeof *ends, compare_ends);
+  return ends;
+}
+
+/* What took no time delayed nobody. */
+static void push_children(struct walk *w, const struct step *step) {
+  const struct trace_span *span = &w->set->spans[step->index];
+  const struct by_end *ends = order_children(w, span, step->until_ns);
+  uint64_t cursor_ns = step->until_ns;
   for (uint32_t i = 0; i < span->child_count; i++) {
     uint64_t start_ns = w->set->spans[ends[i].index].start_ns;
     if (ends[i].end_ns > cursor_ns || start_ns >= ends[i].end_ns) continue;
@@ -58,14 +66,8 @@ static void push_children(struct walk *w, const struct step *step) {
 /* Shares a span's time among its children as the critical path runs, backwards: of two at work at once,
  * the one that ended later is waited for. */
 static void charge_children(struct walk *w, const struct trace_span *span) {
-  struct by_end *ends = w->ends + span->first_child;
+  const struct by_end *ends = order_children(w, span, span->end_ns);
   uint64_t cursor_ns = span->end_ns;
-  for (uint32_t i = 0; i < span->child_count; i++) {
-    const struct trace_span *child = trace_child(w->set, span, i);
-    uint64_t end_ns = child->end_ns < span->end_ns ? child->end_ns : span->end_ns;
-    ends[i] = (struct by_end){end_ns, (uint32_t)(child - w->set->spans)};
-  }
-  qsort(ends, span->child_count, sizeof *ends, compare_ends);
   for (uint32_t i = 0; i < span->child_count; i++) {
     struct trace_span *child = &w->set->spans[ends[i].index];
     uint64_t to_ns = ends[i].end_ns < cursor_ns ? ends[i].end_ns : cursor_ns;
