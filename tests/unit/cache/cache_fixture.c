@@ -28,6 +28,17 @@ void fixture_done(struct fixture *f) {
   if (fs_remove_tree(AT_FDCWD, f->root, &err) != HOIST_OK) fprintf(stderr, "%s\n", err.message);
 }
 
+int fixture_set_up(void **state) {
+  static struct fixture f;
+  *state = &f;
+  return fixture_init(&f) ? 0 : -1;
+}
+
+int fixture_tear_down(void **state) {
+  fixture_done(*state);
+  return 0;
+}
+
 struct model_id id_of(const char *text) {
   struct model_id id;
   if (model_id_parse(text, &id, NULL) != HOIST_OK) abort();

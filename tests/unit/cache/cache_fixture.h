@@ -20,6 +20,9 @@ struct fixture {
 
 bool fixture_init(struct fixture *f);
 void fixture_done(struct fixture *f);
+/** The same around one of cmocka's tests, which finds the fixture in its state. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
 
 extern const struct call no_limits;
 /** A checked id; aborts where it is none. */

@@ -22,17 +22,6 @@ static const struct made_file first[] = {
 static const struct made_file second[] = {
     {"model.onnx", "two"}, {"new/names.txt", "b\n"}, {"environment.json", "{1}"}, {0}};
 
-static int setup(void **state) {
-  static struct fixture f;
-  *state = &f;
-  return fixture_init(&f) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture_done(*state);
-  return 0;
-}
-
 static void assert_message(const struct hoist_error *err, const char *part) {
   if (!strstr(err->message, part)) fail_msg("\"%s\" does not say \"%s\"", err->message, part);
 }
@@ -444,7 +433,7 @@ static void test_a_model_larger_than_the_disk_is_refused_with_both_figures(void 
 }
 
 int main(void) {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
   const struct CMUnitTest tests[] = {
       CASE(test_a_commit_gives_an_entry_and_leaves_no_staging),
       CASE(test_modes_are_those_of_the_umask),

@@ -23,21 +23,10 @@
 static const struct made_file coco[] = {
     {"environment.json", "{}"}, {"sub/names.txt", "a\nb\n"}, {"weights.onnx", WEIGHTS}, {0}};
 
-static int setup(void **state) {
-  static struct fixture f;
-  *state = &f;
-  return fixture_init(&f) ? 0 : -1;
-}
-
 static int setup_with_coco(void **state) {
-  if (setup(state) != 0) return -1;
+  if (fixture_set_up(state) != 0) return -1;
   struct fixture *f = *state;
   return model_publish(f->cache, "coco/3", coco, NULL, NULL) == HOIST_OK ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture_done(*state);
-  return 0;
 }
 
 static void assert_message(const struct hoist_error *err, const char *part) {
@@ -283,30 +272,34 @@ static void test_a_missing_root_is_made_and_its_path_is_absolute(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_a_published_model_is_found_whole, setup_with_coco,
-                                      teardown),
+                                      fixture_tear_down),
       cmocka_unit_test_setup_teardown(
-          test_a_model_nobody_published_is_not_found_and_leaves_no_trace, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_files_of_another_program_are_no_hit, setup, teardown),
+          test_a_model_nobody_published_is_not_found_and_leaves_no_trace, fixture_set_up,
+          fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_files_of_another_program_are_no_hit, fixture_set_up,
+                                      fixture_tear_down),
       cmocka_unit_test_setup_teardown(test_a_symbolic_link_is_not_followed_to_a_model,
-                                      setup_with_coco, teardown),
+                                      setup_with_coco, fixture_tear_down),
       cmocka_unit_test_setup_teardown(test_ids_that_would_meet_the_cache_s_own_files_are_refused,
-                                      setup, teardown),
-      cmocka_unit_test_setup_teardown(test_an_id_of_too_many_segments_is_refused, setup, teardown),
+                                      fixture_set_up, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_an_id_of_too_many_segments_is_refused, fixture_set_up,
+                                      fixture_tear_down),
       cmocka_unit_test_setup_teardown(test_verification_stops_when_the_caller_cancels,
-                                      setup_with_coco, teardown),
-      cmocka_unit_test_setup_teardown(test_every_kind_of_damage_is_corrupt_and_named, setup,
-                                      teardown),
+                                      setup_with_coco, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_every_kind_of_damage_is_corrupt_and_named,
+                                      fixture_set_up, fixture_tear_down),
       cmocka_unit_test_setup_teardown(test_a_damaged_model_is_replaced_by_publishing_it_again,
-                                      setup_with_coco, teardown),
+                                      setup_with_coco, fixture_tear_down),
       cmocka_unit_test_setup_teardown(test_a_manifest_over_the_cap_is_corrupt, setup_with_coco,
-                                      teardown),
+                                      fixture_tear_down),
       cmocka_unit_test_setup_teardown(test_a_directory_copied_from_another_model_is_corrupt,
-                                      setup_with_coco, teardown),
+                                      setup_with_coco, fixture_tear_down),
       cmocka_unit_test_setup_teardown(test_reading_a_file_checks_name_cap_and_digest,
-                                      setup_with_coco, teardown),
-      cmocka_unit_test_setup_teardown(test_a_root_that_cannot_be_one_is_refused, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_a_missing_root_is_made_and_its_path_is_absolute, setup,
-                                      teardown),
+                                      setup_with_coco, fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_a_root_that_cannot_be_one_is_refused, fixture_set_up,
+                                      fixture_tear_down),
+      cmocka_unit_test_setup_teardown(test_a_missing_root_is_made_and_its_path_is_absolute,
+                                      fixture_set_up, fixture_tear_down),
   };
   return cmocka_run_group_tests_name("cache_find", tests, NULL, NULL);
 }

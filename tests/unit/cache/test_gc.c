@@ -27,17 +27,6 @@ static const struct made_file files[] = {
 static const struct cache_limits no_limits_at_all = {.max_bytes = UINT64_MAX,
                                                      .max_unused_s = UINT64_MAX};
 
-static int setup(void **state) {
-  static struct fixture f;
-  *state = &f;
-  return fixture_init(&f) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture_done(*state);
-  return 0;
-}
-
 static void publish(struct fixture *f, const char *id) {
   assert_int_equal(model_publish(f->cache, id, files, NULL, NULL), HOIST_OK);
 }
@@ -457,7 +446,7 @@ static void test_cleaning_up_in_the_midst_of_downloads_tears_nothing(void **stat
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

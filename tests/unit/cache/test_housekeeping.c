@@ -15,17 +15,6 @@
 static const struct made_file files[] = {
     {"environment.json", "{}"}, {"sub/deep/names.txt", "a\n"}, {"weights.onnx", "12345"}, {0}};
 
-static int setup(void **state) {
-  static struct fixture f;
-  *state = &f;
-  return fixture_init(&f) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture_done(*state);
-  return 0;
-}
-
 static void publish(struct fixture *f, const char *id) {
   assert_int_equal(model_publish(f->cache, id, files, NULL, NULL), HOIST_OK);
 }
@@ -181,7 +170,7 @@ static void test_listing_stops_when_the_visitor_says_so(void **state) {
 }
 
 int main(void) {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
   const struct CMUnitTest tests[] = {
       CASE(test_a_removed_model_leaves_neither_files_nor_empty_directories),
       CASE(test_removing_keeps_the_models_inside_and_beside),

@@ -26,17 +26,6 @@
 static const struct made_file files[] = {{"environment.json", "{}"}, {"weights.onnx", "1"}, {0}};
 static const struct made_file others[] = {{"weights.onnx", "22"}, {0}};
 
-static int setup(void **state) {
-  static struct fixture f;
-  *state = &f;
-  return fixture_init(&f) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture_done(*state);
-  return 0;
-}
-
 static void assert_message(const struct hoist_error *err, const char *part) {
   if (!strstr(err->message, part)) fail_msg("\"%s\" does not say \"%s\"", err->message, part);
 }
@@ -567,7 +556,7 @@ static void test_there_is_a_span_where_it_waits_and_where_it_commits(void **stat
 }
 
 int main(void) {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
   const struct CMUnitTest tests[] = {
       CASE(test_an_exclusive_lock_keeps_readers_out_without_waiting),
       CASE(test_models_of_one_version_do_not_share_a_lock),

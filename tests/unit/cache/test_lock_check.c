@@ -30,15 +30,8 @@ int __wrap_flock(int fd, int operation) {
 static const struct made_file files[] = {{"weights.onnx", "1"}, {0}};
 
 static int setup(void **state) {
-  static struct fixture f;
-  *state = &f;
   behaviour = REAL;
-  return fixture_init(&f) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture_done(*state);
-  return 0;
+  return fixture_set_up(state);
 }
 
 static void reopen(struct fixture *f) {
@@ -106,7 +99,7 @@ static void test_locks_that_are_refused_fail_with_the_cause(void **state) {
 }
 
 int main(void) {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, fixture_tear_down)
   const struct CMUnitTest tests[] = {
       CASE(test_it_is_known_as_soon_as_a_lock_was_taken_or_an_old_cache_is_opened),
       CASE(test_locks_that_do_nothing_are_noticed),

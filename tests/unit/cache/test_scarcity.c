@@ -28,17 +28,6 @@ static const struct made_file files[] = {
     {"environment.json", "{}"}, {"sub/weights.onnx", "1"}, {0}};
 static const struct made_file others[] = {{"weights.onnx", "22"}, {0}};
 
-static int setup(void **state) {
-  static struct fixture f;
-  *state = &f;
-  return fixture_init(&f) ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  fixture_done(*state);
-  return 0;
-}
-
 /* ---- in a child, which cannot use cmocka's asserts --------------------------------------- */
 
 static int unmet;
@@ -328,7 +317,7 @@ static void test_any_allocation_may_fail_and_nothing_is_half_done(void **state) 
 }
 
 int main(void) {
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
   const struct CMUnitTest tests[] = {
       CASE(test_a_read_only_cache_can_be_read_and_says_why_not_written),
       CASE(test_a_read_only_copy_without_lock_files_can_be_read),
