@@ -174,10 +174,10 @@ static void *serve(void *user) {
     int n = s->connection_count;
     check(n < SCRIPT_MAX_CONNECTIONS, "too many connections");
     s->connections[n] = (struct connection){.server = s, .fd = fd};
+    s->connection_count++; /* before it is served: who has its answer may ask how many there were */
     check(pthread_create(&s->connections[n].thread, NULL, serve_connection, &s->connections[n]) ==
               0,
           "a thread");
-    s->connection_count++;
   }
   return NULL;
 }
