@@ -2,7 +2,6 @@
 /* Deadlines, cancellation and sleeping for one caller's operation. Any thread. */
 #include "call.h"
 
-#include <stdbool.h>
 #include <time.h>
 
 #include "clock.h"
@@ -19,6 +18,10 @@ enum hoist_status call_check(const struct call *call, const char *doing, struct 
   if (call->deadline_ns != 0 && clock_monotonic_ns() >= call->deadline_ns)
     return hoist_fail(err, HOIST_TIMEOUT, "%s: the deadline passed", doing);
   return HOIST_OK;
+}
+
+bool call_is_needless(const struct call *call) {
+  return is_set(call->stop) && !is_set(call->cancel);
 }
 
 uint64_t call_remaining_ms(const struct call *call, uint64_t no_deadline) {

@@ -7,6 +7,7 @@
 #define HOIST_BASE_CALL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -20,7 +21,7 @@ struct hoist_progress;
 struct call {
   uint64_t deadline_ns;     /* monotonic; 0: none */
   const atomic_int *cancel; /* non-zero: the caller called it off; NULL: cannot be cancelled */
-  const atomic_int *stop;   /* as cancel, for work spread over threads: a sibling failed */
+  const atomic_int *stop;   /* as cancel, for work spread over threads: it became needless */
   struct hoist_telemetry *telemetry; /* metrics sink; NULL: none */
   struct hoist_span *span;           /* parent of spans started below; NULL: none */
   /* What came with the caller's own request, for requests made below; NULL: nothing came. */
@@ -38,6 +39,9 @@ struct call {
  *  says what was being done: "downloading weights.onnx: cancelled". */
 HOIST_MUST_CHECK enum hoist_status call_check(const struct call *call, const char *doing,
                                               struct hoist_error *err);
+
+/** Whether the work became needless, and nobody called the whole operation off. */
+bool call_is_needless(const struct call *call);
 
 /** Milliseconds until the deadline: at least 1 while any time is left, 0 when it has passed, and
  *  `no_deadline` where there is none. */

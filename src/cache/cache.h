@@ -85,14 +85,21 @@ HOIST_MUST_CHECK enum hoist_status cache_begin(const struct call *call, struct c
                                                uint64_t expected_bytes, struct cache_txn **ret_txn,
                                                struct hoist_error *err);
 /** Tells the transaction what is going to be staged, so that cache_txn_create can reserve room for the
- *  files whose size `planned` knows. Borrowed until the transaction ends. */
-void cache_txn_expect(struct cache_txn *txn, const struct manifest *planned);
+ *  files whose size `planned` knows, and cache_txn_sync remember what is durable. Borrowed until the
+ *  transaction ends. Errors: NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status cache_txn_expect(struct cache_txn *txn,
+                                                    const struct manifest *planned,
+                                                    struct hoist_error *err);
 /** Opens a staged file for reading and writing (parents made): fresh, or as an earlier download left
  *  it. The descriptor is the caller's to close. Where the size is known (cache_txn_expect), the disk has
  *  room for it afterwards, as far as the file system can reserve; a fresh file is empty all the same.
  *  Errors: NO_SPACE … by errno */
 HOIST_MUST_CHECK enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name,
                                                     int *ret_fd, struct hoist_error *err);
+/** Makes a complete staged file durable, so that cache_commit, which would do it otherwise, need not wait
+ *  for it; nothing is written to the file afterwards. Threads: any, one per file. Errors: by errno */
+HOIST_MUST_CHECK enum hoist_status cache_txn_sync(struct cache_txn *txn, const char *name, int fd,
+                                                  struct hoist_error *err);
 /** Opens the file in which the caller may keep what it needs to go on with this staging after a crash,
  *  made empty where there is none. It is not part of the model. The descriptor is the caller's to close,
  *  and stands at the end. */
@@ -109,7 +116,7 @@ void cache_txn_keep(struct cache_txn *txn);
 HOIST_MUST_CHECK enum hoist_status cache_txn_read(const struct cache_txn *txn, const char *name,
                                                   struct buf *ret_data, struct hoist_error *err);
 /** Verifies the staged files against `m` (every file: length and SHA-256; both must be known),
- *  fsyncs them, writes the manifest, fsyncs, renames the directory into place, fsyncs the
+ *  fsyncs those that are not durable yet, writes the manifest, fsyncs, renames the directory into place, fsyncs the
  *  parent. An older version of the model is replaced. Files of `m` whose bytes were hashed
  *  while written need no second read: the caller vouches with m's digests, the length is
  *  checked again. Span model.artifacts.commit. Consumes txn and, on OK, *lock. On failure what

@@ -67,6 +67,7 @@ struct cache_txn {
   struct cache *cache;              /* borrowed */
   struct cache_lock *lock;          /* borrowed */
   const struct manifest *planned;   /* borrowed; NULL: nothing is known */
+  atomic_bool *durable;             /* for each file of `planned`; NULL with it */
   char path[CACHE_STATE_PATH_SIZE]; /* of the staging directory, below the root */
   int dir_fd;
   bool adopted; /* an earlier download began it */
@@ -227,6 +228,8 @@ HOIST_MUST_CHECK enum hoist_status cache_remove_locked(const struct call *call,
 /** Removes what was staged for a model and not published. The caller holds its lock. */
 HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
                                                        struct hoist_error *err);
+/** Whether cache_txn_sync has seen to the file. */
+bool cache_txn_is_durable(const struct cache_txn *txn, const char *name);
 /** Whether a staging (a name in the directory `staging`) has a journal that is not too old. */
 bool cache_is_resumable(int staging, const char *name);
 /** The model's name out of the name of its staging directory or lock file: what stands before the first dot,

@@ -23,9 +23,9 @@ static enum hoist_status make_record(const struct manifest *m, const struct mode
                             &ret_record->model_id, &ret_record->created_unix_s, err);
 }
 
-static enum hoist_status settle_file(int dir_fd, const struct manifest_file *file,
+static enum hoist_status settle_file(const struct cache_txn *txn, const struct manifest_file *file,
                                      struct hoist_error *err) {
-  HOIST_AUTO(fd) int fd = tree_open(dir_fd, file->name, O_RDONLY);
+  HOIST_AUTO(fd) int fd = tree_open(txn->dir_fd, file->name, O_RDONLY);
   struct stat st;
   if (fd < 0 && errno == ENOENT)
     return hoist_fail(err, HOIST_CORRUPT, "%s: in the manifest, but was not staged", file->name);
@@ -35,7 +35,7 @@ static enum hoist_status settle_file(int dir_fd, const struct manifest_file *fil
   if (st.st_size != file->size)
     return hoist_fail(err, HOIST_CORRUPT, "%s: %jd bytes were staged, the manifest says %" PRId64,
                       file->name, (intmax_t)st.st_size, file->size);
-  return fs_sync_fd(fd, file->name, err);
+  return cache_txn_is_durable(txn, file->name) ? HOIST_OK : fs_sync_fd(fd, file->name, err);
 }
 
 static enum hoist_status settle_item(void *user, struct tree_item *item, struct hoist_error *err) {
@@ -67,7 +67,7 @@ static enum hoist_status settle(const struct call *call, const struct cache_txn 
                                 struct hoist_error *err) {
   for (size_t i = 0; i < m->file_count; i++) {
     enum hoist_status status = call_check(call, "committing a model", err);
-    if (status == HOIST_OK) status = settle_file(txn->dir_fd, &m->files[i], err);
+    if (status == HOIST_OK) status = settle_file(txn, &m->files[i], err);
     if (status != HOIST_OK) return status;
   }
   enum hoist_status status = tree_walk(txn->dir_fd, settle_item, m, err);

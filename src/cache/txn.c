@@ -161,17 +161,42 @@ enum hoist_status cache_begin(const struct call *call, struct cache_lock *lock,
   return HOIST_OK;
 }
 
-void cache_discard(struct cache_txn *txn) {
-  if (!txn) return;
+static void txn_free(struct cache_txn *txn) {
   fd_cleanup(&txn->dir_fd);
-  /* What cannot be removed now is removed by whoever stages this model next. */
-  if (txn->path[0] && fs_remove_tree(txn->cache->root_fd, txn->path, NULL) != HOIST_OK)
-    txn->path[0] = '\0';
+  free(txn->durable);
   free(txn);
 }
 
-void cache_txn_expect(struct cache_txn *txn, const struct manifest *planned) {
+void cache_discard(struct cache_txn *txn) {
+  if (!txn) return;
+  /* What cannot be removed now is removed by whoever stages this model next. */
+  if (txn->path[0] && fs_remove_tree(txn->cache->root_fd, txn->path, NULL) != HOIST_OK)
+    txn->path[0] = '\0';
+  txn_free(txn);
+}
+
+enum hoist_status cache_txn_expect(struct cache_txn *txn, const struct manifest *planned,
+                                   struct hoist_error *err) {
+  atomic_bool *durable = calloc(planned->file_count + 1, sizeof *durable);
+  if (!durable) return hoist_fail_memory(err, "staging a model");
+  free(txn->durable);
+  txn->durable = durable;
   txn->planned = planned;
+  return HOIST_OK;
+}
+
+enum hoist_status cache_txn_sync(struct cache_txn *txn, const char *name, int fd,
+                                 struct hoist_error *err) {
+  const struct manifest_file *file = txn->planned ? manifest_find(txn->planned, name) : NULL;
+  if (!file) return HOIST_OK;
+  enum hoist_status status = fs_sync_fd(fd, name, err);
+  if (status == HOIST_OK) atomic_store(&txn->durable[file - txn->planned->files], true);
+  return status;
+}
+
+bool cache_txn_is_durable(const struct cache_txn *txn, const char *name) {
+  const struct manifest_file *file = txn->planned ? manifest_find(txn->planned, name) : NULL;
+  return file && atomic_load(&txn->durable[file - txn->planned->files]);
 }
 
 /* Blocks beyond the end of the file: it grows as it is written, so a short one still looks short.
@@ -196,8 +221,7 @@ int cache_txn_is_adopted(const struct cache_txn *txn) {
 
 void cache_txn_keep(struct cache_txn *txn) {
   if (!txn) return;
-  fd_cleanup(&txn->dir_fd);
-  free(txn);
+  txn_free(txn);
 }
 
 enum hoist_status cache_txn_reset(struct cache_txn *txn, struct hoist_error *err) {

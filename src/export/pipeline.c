@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "clock.h"
+#include "condition.h"
 #include "prometheus.h"
 #include "resource.h"
 #include "self.h"
@@ -23,13 +23,9 @@ static struct pipeline *pipeline_of(struct hoist_telemetry *telemetry) {
 }
 
 void pipeline_init_locks(struct pipeline *p) {
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
   pthread_mutex_init(&p->lock, NULL);
-  pthread_cond_init(&p->to_worker, &attr);
-  pthread_cond_init(&p->to_waiters, &attr);
-  pthread_condattr_destroy(&attr);
+  condition_init(&p->to_worker);
+  condition_init(&p->to_waiters);
 }
 
 void pipeline_free(struct pipeline *p) {
@@ -50,13 +46,6 @@ void pipeline_free(struct pipeline *p) {
   free(p);
 }
 
-/* Waits on a condition until a monotonic time. */
-static void wait_until(struct pipeline *p, pthread_cond_t *condition, uint64_t until_ns) {
-  struct timespec t = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                       .tv_nsec = (long)(until_ns % NS_PER_S)};
-  pthread_cond_timedwait(condition, &p->lock, &t);
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
@@ -74,7 +63,7 @@ static struct round wait_for_work(struct pipeline *p) {
   pthread_mutex_lock(&p->lock);
   while (!p->is_stopping && !p->is_pressed && p->flushes_wanted == p->flushes_done &&
          clock_monotonic_ns() < earlier(due_ns, p->metrics_due_ns))
-    wait_until(p, &p->to_worker, earlier(due_ns, p->metrics_due_ns));
+    condition_wait_until(&p->to_worker, &p->lock, earlier(due_ns, p->metrics_due_ns));
   struct round round = {.flushes = p->flushes_wanted, .is_last = p->is_stopping};
   bool is_flush = p->flushes_wanted != p->flushes_done || p->is_stopping;
   p->trouble[0] = '\0';
@@ -195,7 +184,7 @@ static enum hoist_status flush(struct hoist_telemetry *telemetry, uint32_t timeo
   uint64_t ticket = ++p->flushes_wanted;
   pthread_cond_signal(&p->to_worker);
   while (p->flushes_done < ticket && clock_monotonic_ns() < until_ns)
-    wait_until(p, &p->to_waiters, until_ns);
+    condition_wait_until(&p->to_waiters, &p->lock, until_ns);
   bool is_done = p->flushes_done >= ticket;
   struct hoist_error result = p->flush_result;
   char trouble[sizeof p->trouble];
@@ -216,7 +205,7 @@ static bool wait_for_end(struct pipeline *p, uint64_t give_up_ns) {
     uint64_t now = clock_monotonic_ns();
     if (now >= give_up_ns && p->is_in_io) return false;
     /* Past that time only the worker itself can end the wait: a callback of the user's is running. */
-    wait_until(p, &p->to_waiters, now < give_up_ns ? give_up_ns : now + NS_PER_S);
+    condition_wait_until(&p->to_waiters, &p->lock, now < give_up_ns ? give_up_ns : now + NS_PER_S);
   }
   return true;
 }

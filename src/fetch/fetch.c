@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The scheduler: one for all files of a model, and workers that each fetch one part at a time until
- * there is none left or one failed. The calling thread is one of them; others are started when there is
+/* The scheduler: one for all files of a model, and workers that each have one request at a time until
+ * there is nothing left to ask for or one failed. The calling thread is one of them; others are started when there is
  * work for them, so a model of one small file starts no thread. struct fetch is shared by the workers
  * and guarded by its lock where it says so. */
 #include <hoist/hoist.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "clock.h"
+#include "condition.h"
 #include "fetch_internal.h"
 #include "fs.h"
 
 #define PROGRESS_INTERVAL_NS (100 * NS_PER_MS)
-#define BUFFER_ALIGNMENT 4096
+#define LOOK_INTERVAL_NS (100 * NS_PER_MS) /* between two looks for slow parts */
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
@@ -46,14 +46,9 @@ void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done) 
 
 /* ---- beginning and ending a file -------------------------------------------------------------- */
 
-struct job {
-  struct file *file;
-  size_t part; /* PART_NONE: all of them are there */
-};
-
-static enum hoist_status stage(struct fetch *f, struct job *job, char *buffer, int *disk_failed,
+static enum hoist_status stage(struct fetch *f, struct slot *slot, int *disk_failed,
                                struct hoist_error *err) {
-  struct file *file = job->file;
+  struct file *file = slot->file;
   if (file->fd >= 0) return HOIST_OK;
   hoist_span_start(f->call.span, "model.artifact.download", HOIST_SPAN_INTERNAL, &file->span);
   hoist_span_set_string(&file->span, "model.id", f->id->text);
@@ -61,7 +56,7 @@ static enum hoist_status stage(struct fetch *f, struct job *job, char *buffer, i
   file->has_span = true;
   enum hoist_status status = cache_txn_create(f->txn, file->m->name, &file->fd, err);
   *disk_failed = status != HOIST_OK && status != HOIST_CORRUPT; /* CORRUPT: names that clash */
-  return status == HOIST_OK ? resume_file(f, file, buffer, &job->part, err) : status;
+  return status == HOIST_OK ? resume_file(f, slot, err) : status;
 }
 
 static void end_span(struct file *file, const struct hoist_error *failure) {
@@ -79,6 +74,12 @@ static void end_span(struct file *file, const struct hoist_error *failure) {
   file->has_span = false;
 }
 
+/* Ends the requests for a file, or all of them. Under the lock. */
+static void stop_requests(struct fetch *f, const struct file *file) {
+  for (unsigned i = 0; i < f->slot_count; i++)
+    if (!file || f->slots[i].file == file) atomic_store(&f->slots[i].stop, 1);
+}
+
 /* The first failure is the cause; what the stopped siblings say about it is noise. Under the lock. */
 static void fail(struct fetch *f, enum hoist_status status, const struct hoist_error *error,
                  int disk_failed) {
@@ -86,8 +87,7 @@ static void fail(struct fetch *f, enum hoist_status status, const struct hoist_e
   if (f->status != HOIST_OK) return;
   f->status = status;
   f->error = *error;
-  for (size_t i = 0; i < f->m->file_count; i++)
-    atomic_store(&f->files[i].stop, 1);
+  stop_requests(f, NULL);
 }
 
 /* Ends what a fetch that failed left open. */
@@ -100,54 +100,85 @@ static void close_files(struct fetch *f) {
   }
 }
 
-/* ---- one part after another ------------------------------------------------------------------- */
+/* ---- one request after another ---------------------------------------------------------------- */
 
-static bool find_work(struct fetch *f, struct job *ret_job) {
-  if (f->status != HOIST_OK) return false;
+static struct file *find_work(struct fetch *f) {
+  if (f->status != HOIST_OK) return NULL;
   while (f->first < f->m->file_count && f->files[f->first].phase == FILE_FINISHED)
     f->first++;
   for (size_t i = f->first; i < f->m->file_count; i++) {
-    if (!file_has_work(&f->files[i])) continue;
-    ret_job->file = &f->files[i];
-    return true;
+    struct file *file = &f->files[i];
+    if (file_has_work(file) && (!file_is_large(file) || f->large_requests < f->connections))
+      return file;
   }
-  return false;
+  return NULL;
 }
 
 static void *work(void *user);
 
+static bool start_worker(struct fetch *f) {
+  if (f->slot_count == 2 * f->connections) return false;
+  struct slot *slot = &f->slots[f->slot_count];
+  slot->fetch = f;
+  if (pthread_create(&slot->thread, NULL, work, slot) != 0) return false;
+  f->slot_count++;
+  return true;
+}
+
 void fetch_summon(struct fetch *f) {
-  struct job job;
-  if (!find_work(f, &job)) return;
-  if (f->idle > 0) pthread_cond_signal(&f->work);
-  /* Fewer threads than wanted are slower, not wrong. */
-  else if (f->thread_count + 1 < f->connections &&
-           pthread_create(&f->threads[f->thread_count], NULL, work, f) == 0)
-    f->thread_count++;
+  if (!find_work(f)) return;
+  if (f->idle > 0)
+    pthread_cond_signal(&f->work);
+  else
+    (void)start_worker(f); /* fewer workers than wanted are slower, not wrong */
 }
 
 static bool is_over(const struct fetch *f) {
   return f->status != HOIST_OK || f->files_done == f->m->file_count;
 }
 
-static bool take(struct fetch *f, struct job *ret_job) {
+static void wait_for_work(struct fetch *f) {
+  f->idle++;
+  if (f->large_requests > 0)
+    condition_wait_until(&f->work, &f->lock, clock_monotonic_ns() + LOOK_INTERVAL_NS);
+  else
+    pthread_cond_wait(&f->work, &f->lock);
+  f->idle--;
+}
+
+/* Under the lock. */
+static bool find_request(struct fetch *f, struct slot *slot) {
+  uint64_t now_ns = clock_monotonic_ns();
+  slot->since_ns = now_ns;
+  if (f->status == HOIST_OK && hedge_find(f, slot, now_ns)) return true;
+  slot->file = find_work(f);
+  if (slot->file) slot->run = file_take(slot->file, now_ns);
+  return slot->file != NULL;
+}
+
+static bool take(struct fetch *f, struct slot *slot) {
   pthread_mutex_lock(&f->lock);
   bool found;
-  while (!(found = find_work(f, ret_job)) && !is_over(f)) {
-    f->idle++;
-    pthread_cond_wait(&f->work, &f->lock);
-    f->idle--;
-  }
+  while (!(found = find_request(f, slot)) && !is_over(f))
+    wait_for_work(f);
   if (found) {
-    ret_job->part = file_take(ret_job->file, clock_monotonic_ns());
+    slot->is_large = file_is_large(slot->file);
+    f->large_requests += slot->is_large;
+    atomic_store(&slot->stop, 0);
     fetch_summon(f);
   }
   pthread_mutex_unlock(&f->lock);
   return found;
 }
 
-static enum hoist_status finish(struct fetch *f, struct file *file, struct hoist_error *err) {
+/* A file is made durable by who finished it, beside the transfer of others. */
+static enum hoist_status finish(struct fetch *f, struct file *file, int *disk_failed,
+                                struct hoist_error *err) {
   enum hoist_status status = file_finish(file, err);
+  if (status == HOIST_OK) status = cache_txn_sync(f->txn, file->m->name, file->fd, err);
+  if (status == HOIST_OK && file->journaled)
+    status = journal_end(f->journal, (uint32_t)(file - f->files), err);
+  *disk_failed = status != HOIST_OK && status != HOIST_CORRUPT;
   if (status != HOIST_OK) return status;
   end_span(file, NULL);
   file_done(file);
@@ -159,20 +190,34 @@ static enum hoist_status finish(struct fetch *f, struct file *file, struct hoist
   return HOIST_OK;
 }
 
-/* Under the lock. OK: the file goes on, or begins again; *ret_complete: it only has to be finished. */
-static enum hoist_status settle(struct fetch *f, const struct job *job, enum hoist_status status,
-                                enum source_trouble trouble, bool *ret_complete,
+/* What a request's failure amounts to, where others see to what it was to bring. Under the lock. */
+static enum hoist_status forgive(struct fetch *f, const struct slot *slot, enum hoist_status status,
+                                 enum source_trouble trouble) {
+  bool is_about_it = status == HOIST_CANCELLED || status == HOIST_UNAVAILABLE;
+  bool is_needless = atomic_load(&slot->stop) && !slot->file->restart;
+  bool others_try =
+      trouble == SOURCE_NO_TROUBLE && status == HOIST_UNAVAILABLE && hedge_has_twin(f, slot);
+  return f->status == HOIST_OK && is_about_it && (is_needless || others_try) ? HOIST_OK : status;
+}
+
+/* Under the lock. OK: the file goes on, or begins again, or only has to be finished. */
+static enum hoist_status settle(struct fetch *f, struct slot *slot, enum hoist_status status,
+                                enum source_trouble trouble, int disk_failed, bool *ret_ends,
                                 struct hoist_error *err) {
-  struct file *file = job->file;
+  struct file *file = slot->file;
+  if (status != HOIST_OK && !disk_failed) status = forgive(f, slot, status, trouble);
+  slot->file = NULL;
+  f->large_requests -= slot->is_large;
   file->requests--;
-  if (status == HOIST_OK && !file->restart)
-    *ret_complete = job->part == PART_NONE || file_part_done(file, job->part);
-  if (status != HOIST_OK && f->status == HOIST_OK && file_may_restart(file, trouble))
+  if (status != HOIST_OK && f->status == HOIST_OK && file_may_restart(file, trouble)) {
+    stop_requests(f, file);
     status = HOIST_OK;
+  }
   if (status == HOIST_OK && file->restart && file->requests == 0 && f->status == HOIST_OK) {
     f->bytes_done -= file->received;
     status = file_begin_again(file, err);
   }
+  *ret_ends = status == HOIST_OK && f->status == HOIST_OK && file_may_end(file);
   if (status != HOIST_OK && trouble == SOURCE_CHANGED && file->changes > 1)
     status = hoist_fail(err, HOIST_CORRUPT,
                         "%s: changed twice while it was fetched: try again when its writer is done",
@@ -181,34 +226,33 @@ static enum hoist_status settle(struct fetch *f, const struct job *job, enum hoi
   return status;
 }
 
-static void run_job(struct fetch *f, struct job *job, char *buffer) {
+static void run_request(struct fetch *f, struct slot *slot) {
   struct hoist_error error = {0};
   enum source_trouble trouble = SOURCE_NO_TROUBLE;
   int disk_failed = 0;
-  bool complete = false;
-  enum hoist_status status = stage(f, job, buffer, &disk_failed, &error);
-  if (status == HOIST_OK && job->part != PART_NONE)
-    status = stream_run(f, job->file, job->part, buffer, &trouble, &disk_failed, &error);
+  bool ends = false;
+  struct file *file = slot->file;
+  enum hoist_status status = stage(f, slot, &disk_failed, &error);
+  if (status == HOIST_OK &&
+      slot->run.part < slot->run.end) /* else an earlier download had it all */
+    status = stream_run(f, slot, &trouble, &disk_failed, &error);
   pthread_mutex_lock(&f->lock);
-  status = settle(f, job, status, trouble, &complete, &error);
+  status = settle(f, slot, status, trouble, disk_failed, &ends, &error);
   pthread_mutex_unlock(&f->lock);
-  if (status == HOIST_OK && complete) {
-    status = finish(f, job->file, &error);
-    disk_failed = status != HOIST_OK && status != HOIST_CORRUPT;
-  }
+  if (ends) status = finish(f, file, &disk_failed, &error);
   if (status == HOIST_OK) return;
   pthread_mutex_lock(&f->lock);
-  if (job->file->error.status == HOIST_OK) job->file->error = error;
+  if (file->error.status == HOIST_OK) file->error = error;
   fail(f, status, &error, disk_failed);
   pthread_cond_broadcast(&f->work);
   pthread_mutex_unlock(&f->lock);
 }
 
 static void *work(void *user) {
-  struct fetch *f = user;
-  struct job job;
-  HOIST_AUTO(mem) char *buffer = aligned_alloc(BUFFER_ALIGNMENT, FETCH_BUFFER_BYTES);
-  if (!buffer) {
+  struct slot *slot = user;
+  struct fetch *f = slot->fetch;
+  slot->block = block_new();
+  if (!slot->block) {
     struct hoist_error error = {0};
     enum hoist_status status = hoist_fail_memory(&error, "a download buffer");
     pthread_mutex_lock(&f->lock);
@@ -217,15 +261,16 @@ static void *work(void *user) {
     pthread_mutex_unlock(&f->lock);
     return NULL;
   }
-  while (take(f, &job))
-    run_job(f, &job, buffer);
+  while (take(f, slot))
+    run_request(f, slot);
+  block_give(&f->pool, HOIST_TAKE(slot->block));
   return NULL;
 }
 
 static enum hoist_status init_files(struct fetch *f, struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
   for (size_t i = 0; i < f->m->file_count; i++) { /* all of them, since all are released */
-    enum hoist_status one = file_init(&f->files[i], &f->m->files[i], err);
+    enum hoist_status one = file_init(&f->files[i], &f->m->files[i], f->connections, &f->pool, err);
     if (one != HOIST_OK) status = one;
   }
   return status;
@@ -238,13 +283,27 @@ static bool may_heal(const struct fetch *f) {
 }
 
 static void run_workers(struct fetch *f) {
-  work(f);
+  f->slots[0].fetch = f;
+  f->slot_count = 1;
+  work(&f->slots[0]);
   /* The last ones to be started may just have been. */
   pthread_mutex_lock(&f->lock);
-  unsigned count = f->thread_count;
+  unsigned count = f->slot_count;
   pthread_mutex_unlock(&f->lock);
-  while (count > 0)
-    pthread_join(f->threads[--count], NULL);
+  while (count > 1)
+    pthread_join(f->slots[--count].thread, NULL);
+}
+
+static enum hoist_status run_fetch(struct fetch *f, struct fetch_outcome *ret_outcome) {
+  f->status = init_files(f, &f->error);
+  if (f->status == HOIST_OK) f->status = resume_open(f, &f->error);
+  f->outcome.disk_failed = f->status != HOIST_OK;
+  if (f->status == HOIST_OK) run_workers(f);
+  close_files(f);
+  f->outcome.keep = f->journal && may_heal(f) && journal_keep(f->journal);
+  journal_close(f->journal);
+  *ret_outcome = f->outcome;
+  return f->status;
 }
 
 enum hoist_status fetch_model(const struct call *call, struct source *source,
@@ -253,32 +312,25 @@ enum hoist_status fetch_model(const struct call *call, struct source *source,
                               struct hoist_error *err) {
   int complete = 0;
   uint64_t total = manifest_total_size(m, &complete);
-  struct fetch f = {
-      .call = *call,
-      .source = source,
-      .id = id,
-      .m = m,
-      .txn = txn,
-      .total_bytes = complete ? (int64_t)total : FILE_SIZE_UNKNOWN,
-      .connections = connections < FETCH_MAX_CONNECTIONS ? connections : FETCH_MAX_CONNECTIONS,
-      .lock = PTHREAD_MUTEX_INITIALIZER,
-      .work = PTHREAD_COND_INITIALIZER,
-      .files = calloc(m->file_count ? m->file_count : 1, sizeof *f.files),
-      .status = HOIST_OK,
-  };
-  *ret_outcome = f.outcome;
-  if (!f.files) return hoist_fail_memory(err, "a download");
-  f.status = init_files(&f, &f.error);
-  if (f.status == HOIST_OK) f.status = resume_open(&f, &f.error);
-  f.outcome.disk_failed = f.status != HOIST_OK;
-  if (f.status == HOIST_OK) run_workers(&f);
-  close_files(&f);
-  f.outcome.keep = f.journal && may_heal(&f) && journal_keep(f.journal);
-  journal_close(f.journal);
-  free(f.files);
-  pthread_mutex_destroy(&f.lock);
-  pthread_cond_destroy(&f.work);
-  *ret_outcome = f.outcome;
-  if (f.status != HOIST_OK && err) *err = f.error;
-  return f.status;
+  HOIST_AUTO(mem) struct fetch *f = calloc(1, sizeof *f);
+  HOIST_AUTO(mem) struct file *files = calloc(m->file_count ? m->file_count : 1, sizeof *files);
+  *ret_outcome = (struct fetch_outcome){0};
+  if (!f || !files) return hoist_fail_memory(err, "a download");
+  f->call = *call;
+  f->source = source;
+  f->id = id;
+  f->m = m;
+  f->txn = txn;
+  f->total_bytes = complete ? (int64_t)total : FILE_SIZE_UNKNOWN;
+  f->connections = connections < FETCH_MAX_CONNECTIONS ? connections : FETCH_MAX_CONNECTIONS;
+  f->files = files;
+  block_pool_init(&f->pool, FETCH_WAITING_BLOCKS);
+  pthread_mutex_init(&f->lock, NULL);
+  condition_init(&f->work);
+  enum hoist_status status = run_fetch(f, ret_outcome);
+  if (status != HOIST_OK && err) *err = f->error;
+  block_pool_done(&f->pool);
+  pthread_cond_destroy(&f->work);
+  pthread_mutex_destroy(&f->lock);
+  return status;
 }

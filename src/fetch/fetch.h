@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Brings the files of one model from a source into a cache transaction: several files and parts of
  * files at once, each file hashed beside the transfer and held against whatever the source promised.
- * Memory is one fixed buffer per connection, whatever the files' sizes. See docs/fetch.md. */
+ * Memory is a fixed number of buffers, whatever the files' sizes. See docs/fetch.md. */
 #ifndef HOIST_FETCH_FETCH_H
 #define HOIST_FETCH_FETCH_H
 
@@ -12,7 +12,6 @@
 #include "source.h"
 
 #define FETCH_MAX_CONNECTIONS 64
-#define FETCH_BUFFER_BYTES (256u << 10)
 #define FETCH_MAX_FILE_BYTES (INT64_C(1) << 40) /* a server that announces or sends more is lying */
 
 struct fetch_outcome {
@@ -25,7 +24,8 @@ struct fetch_outcome {
 /** Fetches every file of the planned manifest `m`. On OK each file has its size and SHA-256, which is
  *  what cache_commit asks for. One span model.artifact.download per file below the call's span, FILE
  *  events to the call's progress. The first failure stops the other files and is the one returned.
- *  @param connections   requests in flight at once, 1..FETCH_MAX_CONNECTIONS
+ *  @param connections   requests for parts of large files in flight at once, 1..FETCH_MAX_CONNECTIONS;
+ *                       small files, which mostly wait for round trips, may use as many again
  *  @param ret_outcome   set in any case
  *  Errors:  CORRUPT length or digest is not what was promised · whatever the source or the disk said */
 HOIST_MUST_CHECK enum hoist_status fetch_model(const struct call *call, struct source *source,

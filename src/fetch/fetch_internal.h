@@ -9,6 +9,23 @@
 #include "file.h"
 #include "journal.h"
 
+struct fetch;
+
+#define FETCH_MAX_WORKERS (2 * FETCH_MAX_CONNECTIONS)
+#define FETCH_WAITING_BLOCKS 32 /* that wait to be hashed, beyond those that workers hold */
+
+/* A worker and its request. What is said to be the worker's own nobody else touches while `file` is set. */
+struct slot {
+  struct fetch *fetch;
+  pthread_t thread;
+  struct block *block; /* the worker's own */
+  struct file *file;   /* NULL: it has nothing to do */
+  struct run run;      /* parts that the request is to bring; the first is under way */
+  uint64_t since_ns;   /* when that part began */
+  bool is_large;       /* counts as a request for a part of a large file */
+  atomic_int stop; /* 1: the request is to end: it has become needless, or its file is given up */
+};
+
 /* One fetch_model under way. */
 struct fetch {
   struct call call;
@@ -19,6 +36,7 @@ struct fetch {
   int64_t total_bytes; /* FILE_SIZE_UNKNOWN: some size is not known */
   unsigned connections;
   bool adopted; /* the staging has parts of an earlier download */
+  struct block_pool pool;
 
   pthread_mutex_t lock; /* guards what follows */
   pthread_cond_t work;  /* there may be a part to fetch, or nothing more to wait for */
@@ -27,37 +45,45 @@ struct fetch {
   size_t files_done;
   int64_t bytes_done;
   unsigned idle;
-  pthread_t threads[FETCH_MAX_CONNECTIONS];
-  unsigned thread_count;
+  struct slot slots[FETCH_MAX_WORKERS]; /* the first is the calling thread's */
+  unsigned slot_count, large_requests;
   struct journal *journal; /* NULL: nothing was worth noting yet */
+  uint64_t parts_timed;    /* of large files that arrived, and how long they took together */
+  uint64_t parts_took_ns;
   struct fetch_outcome outcome;
   enum hoist_status status; /* the first failure */
   struct hoist_error error;
 };
-
-#define PART_NONE SIZE_MAX
 
 /** Takes note of `bytes` more of a file, or fewer, and tells whoever watches. Under the lock. */
 void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done);
 /** Wakes or starts a worker where there is work for one more. Under the lock. */
 void fetch_summon(struct fetch *f);
 
+/** Looks for a part that takes far longer than its like, to be asked for again: the first such request is
+ *  left the part it is at, and `slot` becomes a second one for the same. False: none. Under the lock. */
+bool hedge_find(struct fetch *f, struct slot *slot, uint64_t now_ns);
+/** Whether another request is at the part that `slot` is at. Under the lock. */
+bool hedge_has_twin(const struct fetch *f, const struct slot *slot);
+/** A part has arrived through `slot`: whoever else is at it may stop. Under the lock. */
+void hedge_part_done(struct fetch *f, const struct slot *slot, uint64_t now_ns);
+
 /** Reads the journal of a staging that is gone on with; empties one that is of other files. */
 HOIST_MUST_CHECK enum hoist_status resume_open(struct fetch *f, struct hoist_error *err);
-/** Goes on with a file that was just opened from the parts that are there: reads them back through
- *  `buffer` and keeps what is whole.
- *  @param part  the caller's: becomes the first one that is not there, or PART_NONE
+/** Goes on with a file that was just opened from the parts that are there: reads them back through the
+ *  slot's block and keeps what is whole. The slot's run becomes what is to be fetched first; an empty one:
+ *  everything is there.
  *  Errors: NO_MEMORY · CANCELLED, TIMEOUT by the call */
-HOIST_MUST_CHECK enum hoist_status resume_file(struct fetch *f, struct file *file, char *buffer,
-                                               size_t *part, struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status resume_file(struct fetch *f, struct slot *slot,
+                                               struct hoist_error *err);
 /** Notes in the journal that a file is being fetched in parts. Under the lock. */
 void resume_note(struct fetch *f, struct file *file);
 
-/** One request for a part, from its first byte to its last. `buffer` has FETCH_BUFFER_BYTES.
+/** One request for the slot's run, from its first byte to its last.
  *  @param ret_trouble      set on failure
  *  @param ret_disk_failed  set to 1 where what failed was here, not at the source */
-HOIST_MUST_CHECK enum hoist_status stream_run(struct fetch *f, struct file *file, size_t part,
-                                              char *buffer, enum source_trouble *ret_trouble,
+HOIST_MUST_CHECK enum hoist_status stream_run(struct fetch *f, struct slot *slot,
+                                              enum source_trouble *ret_trouble,
                                               int *ret_disk_failed, struct hoist_error *err);
 
 #endif

@@ -15,24 +15,41 @@
 #include "source.h"
 
 #define FILE_PART_BYTES (INT64_C(8) << 20)
+#define FILE_PART_BLOCKS (FILE_PART_BYTES / BLOCK_BYTES)
 #define FILE_PARALLEL_ABOVE_BYTES                                                                  \
-  (INT64_C(16) << 20) /* smaller files are one request, where possible */
+  (INT64_C(16) << 20)    /* smaller files are one request, where possible */
+#define FILE_RUN_PARTS 8 /* that one request asks for, at most */
 
 enum file_phase {
   FILE_WAITING, /* nobody has asked for it, or it is to be fetched anew */
   FILE_ASKED,   /* one request is under way, which will tell what the file is like */
   FILE_OPEN,    /* its parts are known and may be taken */
+  FILE_ENDING,  /* all of them are there, nobody is at it but who finishes it */
   FILE_FINISHED /* complete, or given up */
 };
 
+/* Of a file of several parts, each block is written once, by whoever claims it first: a part may be under
+ * way twice. */
 struct part {
-  int64_t at; /* bytes of the file from the part's beginning to here are written */
   enum { PART_FREE, PART_TAKEN, PART_DONE } state;
+  bool hedged;      /* it was asked for a second time */
+  uint32_t claimed; /* a bit a block: somebody writes it */
+  uint32_t written;
+  int64_t at;     /* bytes of the file from the part's beginning to here are written */
+  int64_t seen;   /* and received to here, at least by one; not less than `at` */
+  uint64_t *sums; /* of its blocks, while it is under way and worth noting; else NULL */
+};
+
+/* Parts [part, end) that one request asks for. */
+struct run {
+  size_t part, end;
 };
 
 struct file {
   struct manifest_file
       *m; /* what was promised; `size`, `digest`, `etag` are set when it is finished */
+  struct block_pool *pool; /* borrowed */
+  unsigned max;            /* requests for it at once, at most */
   enum file_phase phase;
   bool whole;        /* the server cannot do ranges */
   bool restart;      /* begin again as soon as nobody is at it */
@@ -42,17 +59,18 @@ struct file {
   int64_t size;      /* FILE_SIZE_UNKNOWN */
   char *validator;   /* of the version that is fetched; NULL: not known */
   struct part *parts;
-  size_t part_count, next_part, parts_done;
-  size_t front; /* parts before it are done */
+  size_t part_count, parts_free, parts_done;
+  size_t next_part; /* parts before it are not free */
+  size_t front;     /* parts before it are done */
   struct ramp ramp;
   unsigned limit; /* requests that may be under way */
   uint64_t asked_ns;
+  uint64_t waited_ns; /* its requests, for bytes, all together */
 
   int fd; /* of the staged file */
   struct checksums sums;
   struct frontier *frontier; /* NULL: the one worker hashes what it writes */
 
-  atomic_int stop; /* 1: requests under way are to end, the file begins again or is given up */
   bool has_span;
   struct hoist_span span;
   bool journaled;   /* its parts are noted */
@@ -62,45 +80,64 @@ struct file {
   struct hoist_error error; /* why it was given up */
 };
 
-/** Errors: NO_MEMORY */
+/** @param max   requests for it at once, at most
+ *  @param pool  of what waits to be hashed; outlives the file
+ *  Errors: NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status file_init(struct file *file, struct manifest_file *m,
+                                             unsigned max, struct block_pool *pool,
                                              struct hoist_error *err);
 void file_done(struct file *file);
 
-/** The next part nobody fetches; false when there is none, or enough are under way. */
+/** Whether it is, or may turn out to be, worth more than one request. */
+bool file_is_large(const struct file *file);
+
+/** Whether there are parts nobody fetches; false also when enough requests are under way. */
 bool file_has_work(const struct file *file);
-/** Takes it. */
-size_t file_take(struct file *file, uint64_t now_ns);
+/** Takes the next of them. A run is the shorter the fewer are left, so that all requests end at about the
+ *  same time. */
+struct run file_take(struct file *file, uint64_t now_ns);
+/** Gives parts of a run back that nobody has begun with. */
+void file_give_back(struct file *file, size_t part, size_t end);
 
 int64_t file_part_begin(size_t part);
 /** Exclusive; SOURCE_TO_END where the file's size is not known. */
 int64_t file_part_end(const struct file *file, size_t part);
+/** What a request for the run asks for. */
+int64_t file_run_end(const struct file *file, const struct run *run);
 
 /** Holds an answer against what is known, and learns from it. The first one decides how the file is
  *  fetched: in parts, or as one stream.
- *  @param max         connections for one file, at most
+ *  @param run         of the request; becomes shorter where the file is
  *  @param ret_rewind  true: the whole file comes (again), what is there of it is void
  *  Errors: CORRUPT, and request->trouble where there is one */
 HOIST_MUST_CHECK enum hoist_status file_accept(struct file *file, struct source_request *request,
-                                               const struct source_response *response, unsigned max,
+                                               struct run *run,
+                                               const struct source_response *response,
                                                uint64_t now_ns, bool *ret_rewind,
                                                struct hoist_error *err);
 /** Begins with parts that are there already, of the version that the file's `validator` names.
  *  @param have  for each part, whether it is */
 HOIST_MUST_CHECK enum hoist_status file_resume(struct file *file, int64_t size,
                                                const struct digest *promised, const bool *have,
-                                               unsigned max, uint64_t now_ns,
-                                               struct hoist_error *err);
-/** Gives the one request under way the next part that nobody fetches; false: there is none. */
-bool file_retake(struct file *file, size_t *ret_part);
+                                               uint64_t now_ns, struct hoist_error *err);
+/** Gives the one request under way the next run; false: there is none. */
+bool file_retake(struct file *file, struct run *ret_run);
 /** How many parts a file of that size has. */
 size_t file_count_parts(int64_t size);
 
-/** Bytes of a part were written up to `at`. */
-void file_advance(struct file *file, size_t part, int64_t at);
-
-/** A part is complete. True when all of them are. */
-bool file_part_done(struct file *file, size_t part);
+/** Takes note that a part was received up to `at`. Returns how many bytes of that are new. */
+int64_t file_saw(struct file *file, size_t part, int64_t at);
+/** Whether the block that begins at `at` is the caller's to write; false: another request for the same
+ *  part has it. */
+bool file_claim(struct file *file, size_t part, int64_t at);
+/** A claimed block was written, up to `end`. Returns whether the part is complete now. */
+bool file_wrote(struct file *file, size_t part, int64_t at, int64_t end);
+/** A part is complete. */
+void file_part_done(struct file *file, size_t part);
+/** Whether all parts are there and no request is under way: then the phase is FILE_ENDING. */
+bool file_may_end(struct file *file);
+/** Bytes before it are written and stay as they are. */
+int64_t file_ready(const struct file *file);
 
 /** After a failed request: whether the file can still be had by beginning again, which is arranged
  *  then. */

@@ -1,72 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread per large file under way, from its first answer to its last byte. It owns its buffer and,
- * while it runs, the file's checksums. */
+/* One thread per large file under way, from its first answer to its last byte. While it runs it owns the
+ * file's checksums, and the blocks that were handed over. */
 #include "frontier.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-#define READ_BYTES (256u << 10)
+/* What is to be hashed next. */
+struct stretch {
+  struct block *block; /* in memory; NULL: to be read back */
+  int64_t end;
+};
 
-static enum hoist_status hash_next(struct frontier *f, int64_t ready, struct hoist_error *err) {
+static enum hoist_status read_back(struct frontier *f, int64_t end, struct hoist_error *err) {
+  if (!f->buffer) f->buffer = block_new();
+  if (!f->buffer) return hoist_fail_memory(err, "hashing a file");
   size_t wanted =
-      ready - f->hashed < (int64_t)READ_BYTES ? (size_t)(ready - f->hashed) : (size_t)READ_BYTES;
-  ssize_t n = pread(f->fd, f->buffer, wanted, f->hashed);
+      end - f->hashed < (int64_t)BLOCK_BYTES ? (size_t)(end - f->hashed) : (size_t)BLOCK_BYTES;
+  ssize_t n = pread(f->fd, f->buffer->data, wanted, f->hashed);
   if (n < 0 && errno == EINTR) return HOIST_OK;
   if (n < 0) return hoist_fail_errno(err, errno, "reading %s back", f->name);
   if (n == 0)
     return hoist_fail(err, HOIST_UNAVAILABLE,
                       "%s: %" PRId64 " bytes were written, %" PRId64 " are there: something else "
                       "changes the cache's staging",
-                      f->name, ready, f->hashed);
+                      f->name, end, f->hashed);
   f->hashed += n;
-  return checksums_update(f->sums, f->buffer, (size_t)n, err);
-}
-
-static enum hoist_status hash_to(struct frontier *f, int64_t ready, struct hoist_error *err) {
-  enum hoist_status status = HOIST_OK;
-  while (status == HOIST_OK && f->hashed < ready)
-    status = hash_next(f, ready, err);
-  return status;
-}
-
-/* Whether there is more to do, and up to where. */
-static bool await(struct frontier *f, int64_t *ret_ready) {
-  pthread_mutex_lock(&f->lock);
-  while (f->ready == f->hashed && !f->closed && !f->abandoned)
-    pthread_cond_wait(&f->moved, &f->lock);
-  *ret_ready = f->ready;
-  bool more = !f->abandoned && f->ready > f->hashed;
-  pthread_mutex_unlock(&f->lock);
-  return more;
+  return checksums_update(f->sums, f->buffer->data, (size_t)n, err);
 }
 
 /* In small steps, so that it is soon abandoned. */
+static enum hoist_status hash_next(struct frontier *f, const struct stretch *next,
+                                   struct hoist_error *err) {
+  if (!next->block) return read_back(f, next->end, err);
+  enum hoist_status status = checksums_update(f->sums, next->block->data, next->block->size, err);
+  f->hashed += (int64_t)next->block->size;
+  block_give(f->pool, next->block);
+  return status;
+}
+
+/* Under the lock. False: there is nothing to hash. */
+static bool find_next(struct frontier *f, struct stretch *ret_next) {
+  if (f->hashed == f->ready) return false;
+  *ret_next = (struct stretch){.end = f->first ? f->first->at : f->ready};
+  if (!f->first || f->first->at != f->hashed) return true;
+  ret_next->block = f->first;
+  f->first = f->first->next;
+  if (!f->first) f->last = NULL;
+  return true;
+}
+
+static bool await(struct frontier *f, struct stretch *ret_next) {
+  pthread_mutex_lock(&f->lock);
+  bool found;
+  while (!(found = !f->abandoned && find_next(f, ret_next)) && !f->closed && !f->abandoned)
+    pthread_cond_wait(&f->moved, &f->lock);
+  pthread_mutex_unlock(&f->lock);
+  return found;
+}
+
 static void *run(void *user) {
   struct frontier *f = user;
-  int64_t ready = 0;
-  while (f->status == HOIST_OK && await(f, &ready))
-    f->status = hash_next(f, ready, &f->error);
+  struct stretch next;
+  while (f->status == HOIST_OK && await(f, &next))
+    f->status = hash_next(f, &next, &f->error);
   return NULL;
 }
 
 static void frontier_free(struct frontier *f) {
+  while (f->first) {
+    struct block *next = f->first->next;
+    block_give(f->pool, f->first);
+    f->first = next;
+  }
+  block_free(f->buffer);
   pthread_mutex_destroy(&f->lock);
   pthread_cond_destroy(&f->moved);
-  free(f->buffer);
   free(f);
 }
 
 enum hoist_status frontier_start(int fd, const char *name, struct checksums *sums,
-                                 struct frontier **ret_frontier, struct hoist_error *err) {
-  HOIST_AUTO(mem) char *buffer = malloc(READ_BYTES);
+                                 struct block_pool *pool, struct frontier **ret_frontier,
+                                 struct hoist_error *err) {
   struct frontier *f = calloc(1, sizeof *f);
-  if (!f || !buffer) {
-    free(f);
-    return hoist_fail_memory(err, "hashing a file");
-  }
-  *f = (struct frontier){.fd = fd, .name = name, .sums = sums, .buffer = HOIST_TAKE(buffer)};
+  if (!f) return hoist_fail_memory(err, "hashing a file");
+  *f = (struct frontier){.fd = fd, .name = name, .sums = sums, .pool = pool};
   pthread_mutex_init(&f->lock, NULL);
   pthread_cond_init(&f->moved, NULL);
   f->has_thread = pthread_create(&f->thread, NULL, run, f) == 0;
@@ -74,10 +94,28 @@ enum hoist_status frontier_start(int fd, const char *name, struct checksums *sum
   return HOIST_OK;
 }
 
-void frontier_advance(struct frontier *f, int64_t ready) {
-  pthread_mutex_lock(&f->lock);
+static void set_ready(struct frontier *f, int64_t ready) {
   f->ready = ready;
   pthread_cond_signal(&f->moved);
+}
+
+bool frontier_offer(struct frontier *f, struct block *block) {
+  pthread_mutex_lock(&f->lock);
+  bool follows = block->at == f->ready && f->has_thread;
+  if (follows) {
+    block->next = NULL;
+    if (f->last) f->last->next = block;
+    if (!f->first) f->first = block;
+    f->last = block;
+    set_ready(f, block->at + (int64_t)block->size);
+  }
+  pthread_mutex_unlock(&f->lock);
+  return follows;
+}
+
+void frontier_advance(struct frontier *f, int64_t ready) {
+  pthread_mutex_lock(&f->lock);
+  if (ready > f->ready) set_ready(f, ready);
   pthread_mutex_unlock(&f->lock);
 }
 
@@ -91,11 +129,9 @@ static void join(struct frontier *f, bool *how) {
 
 enum hoist_status frontier_finish(struct frontier *f, struct hoist_error *err) {
   join(f, &f->closed);
+  if (!f->has_thread) (void)run(f);
   enum hoist_status status = f->status;
-  if (status != HOIST_OK && err)
-    *err = f->error;
-  else if (status == HOIST_OK)
-    status = hash_to(f, f->ready, err);
+  if (status != HOIST_OK && err) *err = f->error;
   frontier_free(f);
   return status;
 }

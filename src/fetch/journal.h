@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is finished of the large files of a model, on disk beside them, so that a later process can go
  * on from there. Records are only ever appended, each with a checksum of its own, and only after the
- * bytes they speak of are durable; what is read back ends at the first record that is not whole. One
- * journal per transaction; thread-safe. */
+ * bytes they speak of are durable; what is read back ends at the first record that is not whole. A thread
+ * of the journal's own waits for the disk, so that nobody else has to. One journal per transaction;
+ * thread-safe. */
 #ifndef HOIST_FETCH_JOURNAL_H
 #define HOIST_FETCH_JOURNAL_H
 
@@ -21,6 +22,7 @@ struct journal;
 HOIST_MUST_CHECK enum hoist_status journal_open(int fd, const struct digest *key, bool *ret_void,
                                                 struct journal **ret_journal,
                                                 struct hoist_error *err);
+/** Waits for a sync under way. NULL is fine. */
 void journal_close(struct journal *j);
 
 /** A file as it was when its parts were fetched. */
@@ -32,7 +34,7 @@ struct journal_file {
 };
 struct journal_part {
   uint32_t file, part;
-  uint32_t crc; /* CRC-32 of its bytes */
+  uint64_t sum; /* of its bytes: part_sum */
 };
 
 /** What is known of a file; false: nothing. */
@@ -40,13 +42,23 @@ bool journal_find(const struct journal *j, size_t file, struct journal_file *ret
 /** The parts that were finished when the journal was opened, of all files. */
 const struct journal_part *journal_parts(const struct journal *j, size_t *ret_count);
 
-/** Begins a file, or begins it again: earlier parts of it are void. */
-void journal_begin(struct journal *j, const struct journal_file *file);
-/** Notes a finished part of the file open at `fd`, and now and then makes durable what was noted of this
- *  file, the data first; that blocks. Errors: by errno, of the data only: a journal that cannot be
- *  written is merely of no use */
+/** Begins a file, or begins it again: earlier parts of it are void. The journal duplicates `fd`, which its
+ *  bytes are written to. Errors: by errno · NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status journal_begin(struct journal *j, const struct journal_file *file,
+                                                 int fd, struct hoist_error *err);
+/** Goes on with a file that the journal knows of already. Errors: as journal_begin */
+HOIST_MUST_CHECK enum hoist_status journal_go_on(struct journal *j, uint32_t file, int fd,
+                                                 struct hoist_error *err);
+/** Notes a part of it as finished. It is written down once its bytes are durable, which is soon: after
+ *  JOURNAL_BATCH_PARTS more, or JOURNAL_BATCH_NS.
+ *  Errors: by errno, of making earlier bytes durable: a journal that cannot be written is merely of no
+ *  use, but bytes that cannot are lost */
 HOIST_MUST_CHECK enum hoist_status journal_add(struct journal *j, const struct journal_part *part,
-                                               int fd, struct hoist_error *err);
+                                               struct hoist_error *err);
+/** A file is complete and was made durable: what was noted of it is written down, and its descriptor let
+ *  go. Errors: as journal_add */
+HOIST_MUST_CHECK enum hoist_status journal_end(struct journal *j, uint32_t file,
+                                               struct hoist_error *err);
 /** Writes what was noted and is not written yet, without waiting for the disk: for a process that
  *  stops in good order. Returns whether there is anything worth keeping. */
 bool journal_keep(struct journal *j);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many connections a large file is worth: one more step as long as the last one paid. Time is
- * passed in. */
+/* How many connections a large file is worth: more as long as they wait for the network, and the last ones
+ * paid. Time is passed in. */
 #ifndef HOIST_FETCH_RAMP_H
 #define HOIST_FETCH_RAMP_H
 
@@ -15,15 +15,16 @@ struct ramp {
   unsigned rest;    /* intervals to wait before more are tried again */
   uint64_t interval_ns;
   uint64_t since_ns;
-  int64_t bytes; /* received at since_ns */
+  int64_t bytes;      /* received at since_ns */
+  uint64_t waited_ns; /* at since_ns */
 };
 
-/** Begins with RAMP_START connections, or `max` where that is less.
- *  @param first_byte_ns  what the first answer took: a new connection cannot show what it is worth
- *                        much sooner */
+/** @param first_byte_ns  what the first answer took: how far away the server is. A far one is worth many
+ *                        connections at once; of a near one that can only be found out */
 void ramp_start(struct ramp *r, unsigned max, uint64_t first_byte_ns, uint64_t now_ns);
 
-/** Takes note of the bytes of the file received until now. True when `target` grew. */
-bool ramp_note(struct ramp *r, int64_t bytes, uint64_t now_ns);
+/** Takes note of the bytes of the file received until now, and of how long its connections have waited for
+ *  some, all together. True when `target` grew. */
+bool ramp_note(struct ramp *r, int64_t bytes, uint64_t waited_ns, uint64_t now_ns);
 
 #endif

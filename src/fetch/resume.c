@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "clock.h"
 #include "fetch_internal.h"
+#include "sum.h"
 #include "text.h"
 
 #define KEY_MAX_BYTES (4u << 20)
@@ -49,18 +49,21 @@ enum hoist_status resume_open(struct fetch *f, struct hoist_error *err) {
 }
 
 /* Anything wrong with a part means only that it is fetched again. */
-static bool is_whole(int fd, int64_t from, int64_t to, uint32_t crc, char *buffer) {
-  uint32_t actual = 0;
-  while (from < to) {
-    size_t wanted =
-        to - from < (int64_t)FETCH_BUFFER_BYTES ? (size_t)(to - from) : (size_t)FETCH_BUFFER_BYTES;
-    ssize_t n = pread(fd, buffer, wanted, from);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    actual = (uint32_t)crc32(actual, (const Bytef *)buffer, (uInt)n);
-    from += n;
+static bool is_whole(int fd, int64_t from, int64_t to, uint64_t sum, char *buffer) {
+  uint64_t sums[FILE_PART_BLOCKS];
+  size_t blocks = 0;
+  for (; from < to; blocks++) {
+    size_t size = to - from < (int64_t)BLOCK_BYTES ? (size_t)(to - from) : (size_t)BLOCK_BYTES;
+    for (size_t at = 0; at < size;) {
+      ssize_t n = pread(fd, buffer + at, size - at, from + (int64_t)at);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return false;
+      at += (size_t)n;
+    }
+    sums[blocks] = sum_of_block(buffer, size);
+    from += (int64_t)size;
   }
-  return actual == crc;
+  return sum_of_part(sums, blocks) == sum;
 }
 
 static enum hoist_status find_parts(struct fetch *f, const struct file *file,
@@ -74,7 +77,7 @@ static enum hoist_status find_parts(struct fetch *f, const struct file *file,
     if (status != HOIST_OK) return status;
     int64_t from = (int64_t)parts[i].part * FILE_PART_BYTES, to = from + FILE_PART_BYTES;
     if (to > about->size) to = about->size;
-    have[parts[i].part] = is_whole(file->fd, from, to, parts[i].crc, buffer);
+    have[parts[i].part] = is_whole(file->fd, from, to, parts[i].sum, buffer);
   }
   /* At least one request has to find out whether the file is still the same. */
   if (!file->m->etag) have[count - 1] = false;
@@ -87,9 +90,24 @@ static bool fits(const struct file *file, const struct journal_file *about) {
          (!file->validator || text_equal(file->validator, about->validator));
 }
 
-enum hoist_status resume_file(struct fetch *f, struct file *file, char *buffer, size_t *part,
-                              struct hoist_error *err) {
+/* Under the lock. */
+static enum hoist_status adopt(struct fetch *f, struct slot *slot, const struct journal_file *about,
+                               const bool *have, struct hoist_error *err) {
+  struct file *file = slot->file;
+  enum hoist_status status =
+      file_resume(file, about->size, &about->promised, have, clock_monotonic_ns(), err);
+  if (status == HOIST_OK) status = journal_go_on(f->journal, about->file, file->fd, err);
+  if (status != HOIST_OK) return status;
+  file->journaled = true;
+  if (!file_retake(file, &slot->run)) slot->run = (struct run){0};
+  fetch_report(f, file, file->resumed, false);
+  fetch_summon(f);
+  return HOIST_OK;
+}
+
+enum hoist_status resume_file(struct fetch *f, struct slot *slot, struct hoist_error *err) {
   struct journal_file about;
+  struct file *file = slot->file;
   if (!f->adopted) return HOIST_OK;
   if (!journal_find(f->journal, (size_t)(file - f->files), &about) || !fits(file, &about))
     return ftruncate(file->fd, 0) == 0 ? HOIST_OK
@@ -97,18 +115,12 @@ enum hoist_status resume_file(struct fetch *f, struct file *file, char *buffer, 
   HOIST_AUTO(mem) bool *have = calloc(file_count_parts(about.size), sizeof *have);
   HOIST_AUTO(mem) char *validator = text_dup(about.validator);
   if (!have || !validator) return hoist_fail_memory(err, "a download");
-  enum hoist_status status = find_parts(f, file, &about, buffer, have, err);
+  enum hoist_status status = find_parts(f, file, &about, slot->block->data, have, err);
   if (status != HOIST_OK) return status;
   pthread_mutex_lock(&f->lock);
   free(file->validator);
   file->validator = HOIST_TAKE(validator);
-  status = file_resume(file, about.size, &about.promised, have, f->connections,
-                       clock_monotonic_ns(), err);
-  if (status == HOIST_OK) {
-    file->journaled = true;
-    if (!file_retake(file, part)) *part = PART_NONE;
-    fetch_report(f, file, file->resumed, false);
-  }
+  status = adopt(f, slot, &about, have, err);
   pthread_mutex_unlock(&f->lock);
   return status;
 }
@@ -117,11 +129,10 @@ enum hoist_status resume_file(struct fetch *f, struct file *file, char *buffer, 
 void resume_note(struct fetch *f, struct file *file) {
   bool is_void = false;
   file->journaled = false;
-  if (file->part_count < 2 || !file->frontier || !file->validator) return;
+  if (file->part_count < 2 || !file->validator) return;
   if (!f->journal && open_journal(f, &is_void, NULL) != HOIST_OK) return;
   struct journal_file about = {
       .file = (uint32_t)(file - f->files), .size = file->size, .promised = file->sums.promised};
   if (!text_copy(about.validator, sizeof about.validator, file->validator)) return;
-  journal_begin(f->journal, &about);
-  file->journaled = true;
+  file->journaled = journal_begin(f->journal, &about, file->fd, NULL) == HOIST_OK;
 }

@@ -67,7 +67,10 @@ static enum hoist_status hop(struct exchange *x, const struct target *target,
   CURL *easy = NULL;
   enum hoist_status status = send_request(x, &t, &span, &easy, &handle, err);
   const char *reason = NULL;
-  if (status != HOIST_OK) reason = t.failure.reason ? t.failure.reason : hoist_status_name(status);
+  if (status == HOIST_CANCELLED && call_is_needless(x->call))
+    hoist_span_set_bool(&span, "hoist.http.stopped", 1); /* which is no failure of the request */
+  else if (status != HOIST_OK)
+    reason = t.failure.reason ? t.failure.reason : hoist_status_name(status);
   request_span_end(&span, easy, x->request, &x->response, t.body_bytes, reason, err);
   http_return_handle(x->http, handle);
   x->retry = status == HOIST_OK ? retry_status(x->response.status) : t.failure.retry;

@@ -64,9 +64,9 @@ static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lo
   HOIST_AUTO(cache_txn) struct cache_txn *txn = NULL;
   enum hoist_status status =
       cache_begin(&a->call, *lock, manifest_total_size(&a->manifest, NULL), &txn, err);
+  if (status == HOIST_OK) status = cache_txn_expect(txn, &a->manifest, err);
   a->local = status != HOIST_OK;
   if (status != HOIST_OK) return status;
-  cache_txn_expect(txn, &a->manifest);
   status = fetch_model(&a->call, a->source, &a->op->id, &a->manifest, txn,
                        a->op->hoist->connections, &a->fetched, err);
   a->local = a->fetched.disk_failed;

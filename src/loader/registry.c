@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "auto.h"
-#include "clock.h"
+#include "condition.h"
 #include "text.h"
 
 #define WAIT_SLICE_MS 20 /* how late a waiter notices its own deadline or cancel */
@@ -44,11 +44,7 @@ enum hoist_status registry_new(struct registry **ret_registry, struct hoist_erro
   struct registry *r = calloc(1, sizeof *r);
   if (!r) return hoist_fail_memory(err, "the model registry");
   pthread_mutex_init(&r->lock, NULL);
-  pthread_condattr_t monotonic; /* a clock that is set must not hold up a waiter */
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&r->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  condition_init(&r->changed);
   r->references = 1;
   *ret_registry = r;
   return HOIST_OK;
@@ -100,14 +96,7 @@ static enum hoist_status add_slot(struct registry *r, const char *id, struct hoi
 }
 
 static void wait_a_little(struct registry *r) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += (long)(WAIT_SLICE_MS * NS_PER_MS);
-  if (until.tv_nsec >= (long)NS_PER_S) {
-    until.tv_nsec -= (long)NS_PER_S;
-    until.tv_sec++;
-  }
-  pthread_cond_timedwait(&r->changed, &r->lock, &until);
+  condition_wait_until(&r->changed, &r->lock, clock_monotonic_ns() + WAIT_SLICE_MS * NS_PER_MS);
 }
 
 /* Waits, counted in slot->waiting, for the load of another thread to end. On OK *ret_model is the

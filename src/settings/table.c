@@ -71,7 +71,9 @@ static const struct setting table[] = {
     {MEMBER(max_attempts), .env = {"HOIST_MAX_ATTEMPTS"}, .type = SETTING_COUNT, .min = 1,
      .max = 20, .initial = "5", .description = "Tries per request, the first included."},
     {MEMBER(connections), .env = {"HOIST_CONNECTIONS"}, .type = SETTING_COUNT, .min = 1, .max = 64,
-     .initial = "8", .description = "Requests for files and their parts at once."},
+     .initial = "8",
+     .description =
+         "Requests for parts of large files at once; small files may use as many again."},
     {DURATION(lock_timeout), .env = {"MODEL_LOCK_ACQUIRE_TIMEOUT"}, .type = SETTING_SECONDS,
      .initial = "0", .fallback = "none: as long as the other process lives",
      .description =

@@ -5,11 +5,12 @@
 // network. One Markdown table of medians, then what became of the project's bars.
 //
 //   node tests/bench/fetch.mjs [--build DIR] [--runs N] [--size BYTES[K|M|G]] [--files N] [--only TEXT]
-//                              [--all] [--json FILE] [--svg FILE]
+//                              [--against NAMES] [--all] [--json FILE] [--svg FILE]
 //
 // --runs (default 5) of every contestant, who take turns; --size (256M) of the large object, --files (200)
 // of 64 KiB each. A peer whose first run took over four times hoist's (and three seconds) is not asked
-// again, and marked so, unless --all. --only keeps the scenarios whose name contains TEXT. --build (build)
+// again, and marked so, unless --all. --only keeps the scenarios whose name contains TEXT, --against the
+// peers that are named, separated by commas. --build (build)
 // has the two programs of tests/bench/fetch; hoist is HOIST_BIN (build/apps/cli/hoist). --json saves the
 // figures, --svg a plot.
 //
@@ -40,7 +41,7 @@ const TIMEOUT_MS = 300_000;
 
 const { values: options } = parseArgs({ options: {
   build: { type: 'string', default: 'build' }, runs: { type: 'string', default: '5' }, size: { type: 'string', default: '256M' },
-  files: { type: 'string', default: '200' }, all: { type: 'boolean', default: false }, only: { type: 'string', default: '' }, json: { type: 'string' }, svg: { type: 'string' },
+  files: { type: 'string', default: '200' }, all: { type: 'boolean', default: false }, only: { type: 'string', default: '' }, against: { type: 'string' }, json: { type: 'string' }, svg: { type: 'string' },
 } });
 const build = resolve(projectRoot, options.build);
 
@@ -114,10 +115,13 @@ async function measure(contestant, scenario, root, { linkPid, compare }) {
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
+const against = options.against?.split(',');
+const isAsked = ({ name: who, limit }) => !against || limit || who === 'hoist' || against.includes(who);
+
 /** All contestants of a scenario in turns, another one first in each round. → name → {wall, cpu, rssKib, …} */
 async function race(scenario, root, linkPid) {
   process.stderr.write(`fetch: ${scenario.title}\n`);
-  let racing = [...limits, ...contestants].filter((one) => !one.missing?.() && (one.protocols ?? [scenario.protocol]).includes(scenario.protocol));
+  let racing = [...limits, ...contestants].filter((one) => isAsked(one) && !one.missing?.() && (one.protocols ?? [scenario.protocol]).includes(scenario.protocol));
   const seen = Object.fromEntries(racing.map((one) => [one.name, []]));
   const failed = {};
   for (let round = 0; round < runs; round++) {

@@ -197,7 +197,7 @@ static int reserve_room(void *user) {
   int a = -1, b = -1, c = -1;
   expect(cache_lock(&no_limits, f->cache, &id, &lock, NULL) == HOIST_OK, "lock");
   expect(cache_begin(&no_limits, lock, 0, &txn, NULL) == HOIST_OK, "begin");
-  cache_txn_expect(txn, &planned);
+  expect(cache_txn_expect(txn, &planned, NULL) == HOIST_OK, "expect");
   expect(cache_txn_create(txn, "a", &a, NULL) == HOIST_OK, "create a");
   expect(fstat(a, &st) == 0 && st.st_size == 0 && st.st_blocks * 512 >= 100000, "room for a");
   expect_status(cache_txn_create(txn, "b", &b, &err), HOIST_NO_SPACE, &err,

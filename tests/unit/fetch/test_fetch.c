@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "block.h"
 #include "fetch_world.h"
 
 static void test_files_arrive_with_size_and_sha256(void **state) {
@@ -121,7 +122,7 @@ static void test_contents_the_source_made_up_are_not_fetched(void **state) {
 
 static void test_a_file_larger_than_the_buffer_is_hashed_right(void **state) {
   struct world *w = *state;
-  size_t size = 3 * FETCH_BUFFER_BYTES + 17;
+  size_t size = 3 * BLOCK_BYTES + 17;
   char *data = malloc(size + 1);
   for (size_t i = 0; i < size; i++)
     data[i] = (char)('a' + i % 23);

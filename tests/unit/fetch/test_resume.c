@@ -47,17 +47,26 @@ static enum hoist_status good(const struct call *call, struct fake_file *f, int 
   return fake_send(f, request, f->version, err);
 }
 
+/* Everything before part 4, and then an end. */
+static enum hoist_status ends_at_part_4(struct fake_file *f, struct source_request *request,
+                                        enum hoist_status how, struct hoist_error *err) {
+  enum hoist_status status = request->from < 4 * FILE_PART_BYTES
+                                 ? fake_send_until(f, request, f->version, 4 * FILE_PART_BYTES, err)
+                                 : HOIST_OK;
+  if (status != HOIST_OK || request->from < 4 * FILE_PART_BYTES) return status;
+  return request->to == 4 * FILE_PART_BYTES ? HOIST_OK : hoist_fail(err, how, "the end");
+}
+
 static enum hoist_status breaks_at_part_4(const struct call *call, struct fake_file *f, int n,
                                           struct source_request *request, struct hoist_error *err) {
-  if (request->from == 4 * FILE_PART_BYTES)
-    return hoist_fail(err, HOIST_UNAVAILABLE, "the network is gone");
-  return good(call, f, n, request, err);
+  (void)call, (void)n;
+  return ends_at_part_4(f, request, HOIST_UNAVAILABLE, err);
 }
 
 static enum hoist_status denies_part_4(const struct call *call, struct fake_file *f, int n,
                                        struct source_request *request, struct hoist_error *err) {
-  if (request->from == 4 * FILE_PART_BYTES) return hoist_fail(err, HOIST_DENIED, "no more");
-  return good(call, f, n, request, err);
+  (void)call, (void)n;
+  return ends_at_part_4(f, request, HOIST_DENIED, err);
 }
 
 static struct fake_file *add(struct world *w, fake_answer *answer) {
@@ -116,7 +125,6 @@ static void test_what_was_finished_is_not_fetched_again(void **state) {
   assert_int_equal(world_fetch_all(w, 3), HOIST_OK);
   assert_int_equal(w->outcome.resumed_bytes, 4 * FILE_PART_BYTES);
   assert_int_equal(f->sent, (int64_t)SIZE - 4 * FILE_PART_BYTES);
-  assert_int_equal(f->requests, PARTS - 4);
   const struct fake_span *span = fake_span(w->tracer, "model.artifact.download", 1);
   assert_string_equal(fake_attr(span, "artifact.resumed_bytes"), "33554432");
   assert_whole(w);

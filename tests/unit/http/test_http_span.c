@@ -74,6 +74,47 @@ static void test_every_attempt_is_a_span(void **state) {
   fixture_done(&f);
 }
 
+static enum hoist_status take_and_stop(void *user, const void *data, size_t size,
+                                       struct hoist_error *err) {
+  (void)data, (void)size;
+  atomic_store((atomic_int *)user, 1);
+  return hoist_fail(err, HOIST_CANCELLED, "enough");
+}
+
+static enum hoist_status begin_nothing(void *user, const struct http_response *response,
+                                       struct hoist_error *err) {
+  (void)user, (void)response, (void)err;
+  return HOIST_OK;
+}
+
+/* Who called it off makes the difference: the caller, or a sibling that was faster. */
+static void test_a_request_that_became_needless_is_no_error(void **state) {
+  (void)state;
+  static const struct script_reply replies[] = {{.data = OK_REPLY}};
+  for (int needless = 0; needless < 2; needless++) {
+    struct fixture f;
+    struct hoist_span parent;
+    atomic_int flag = 0;
+    struct fake_tracer *tracer = fake_tracer_new();
+    struct http_request request = {
+        .method = "GET", .begin = begin_nothing, .write = take_and_stop, .sink_user = &flag};
+    fixture_init(&f);
+    FIXTURE_REPLAY(&f, replies);
+    hoist_span_start_root(tracer->telemetry, "parent", HOIST_SPAN_INTERNAL, NULL, &parent);
+    f.call.span = &parent;
+    if (needless) f.call.stop = &flag;
+    assert_int_equal(fixture_perform(&f, &request, "/x"), HOIST_CANCELLED);
+    hoist_span_end(&parent);
+    const struct fake_span *span = fake_span(tracer, "GET", 0);
+    assert_attr(span, "hoist.http.stopped", needless ? "true" : NULL);
+    assert_attr(span, "error.type", needless ? NULL : "cancelled");
+    assert_int_equal(span->errors, !needless);
+    fake_tracer_check(tracer, NULL);
+    fake_tracer_free(tracer);
+    fixture_done(&f);
+  }
+}
+
 static void test_a_request_that_got_nowhere_says_why(void **state) {
   (void)state;
   static const struct script_reply replies[] = {{.data = OK_REPLY}};
@@ -204,6 +245,7 @@ static void test_threads_share_a_client(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_attempt_is_a_span),
+      cmocka_unit_test(test_a_request_that_became_needless_is_no_error),
       cmocka_unit_test(test_a_request_that_got_nowhere_says_why),
       cmocka_unit_test(test_a_redirect_is_two_spans),
       cmocka_unit_test(test_each_attempt_is_signed_anew),

@@ -76,6 +76,11 @@ static enum hoist_status send_bytes(struct fake_file *f, struct source_request *
 
 enum hoist_status fake_send(struct fake_file *f, struct source_request *request,
                             const char *validator, struct hoist_error *err) {
+  return fake_send_until(f, request, validator, INT64_MAX, err);
+}
+
+enum hoist_status fake_send_until(struct fake_file *f, struct source_request *request,
+                                  const char *validator, int64_t until, struct hoist_error *err) {
   int64_t size = (int64_t)f->size, from = request->whole ? 0 : request->from;
   int64_t end = request->to == SOURCE_TO_END || request->to > size ? size : request->to;
   const struct source_response response = {.offset = from,
@@ -84,7 +89,7 @@ enum hoist_status fake_send(struct fake_file *f, struct source_request *request,
                                            .validator = validator,
                                            .promised = f->in_response};
   enum hoist_status status = request->sink.begin(request->sink.user, &response, err);
-  return status == HOIST_OK ? send_bytes(f, request, from, end, err) : status;
+  return status == HOIST_OK ? send_bytes(f, request, from, end < until ? end : until, err) : status;
 }
 
 enum hoist_status fake_send_whole(struct fake_file *f, struct source_request *request, size_t size,

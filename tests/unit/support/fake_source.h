@@ -49,6 +49,9 @@ struct fake_file *fake_source_add(struct fake_source *s, const char *name, const
 /** As a server that knows ranges: exactly what was asked for, as of version `validator`. */
 enum hoist_status fake_send(struct fake_file *f, struct source_request *request,
                             const char *validator, struct hoist_error *err);
+/** The same, but it breaks off at byte `until` of the file; the caller says how. */
+enum hoist_status fake_send_until(struct fake_file *f, struct source_request *request,
+                                  const char *validator, int64_t until, struct hoist_error *err);
 /** As one that does not: all of it, and the first `size` bytes before the connection breaks. */
 enum hoist_status fake_send_whole(struct fake_file *f, struct source_request *request, size_t size,
                                   const char *validator, struct hoist_error *err);
