@@ -68,7 +68,7 @@ struct hoist_config {
   uint32_t request_timeout_ms; /**< one API request. Default 0: only the stall timeout */
   uint32_t stall_timeout_ms;   /**< no byte for so long fails an attempt. Default 30000 */
   uint32_t max_attempts;       /**< tries per request, the first included; 1..20. Default 5 */
-  /** Requests for parts of large files at once; small files may use as many again. 1..64. Default 8 */
+  /** Requests for parts of large files at once; small files may use four times as many. 1..64. Default 8 */
   uint32_t connections;
   /** How long to wait for another process that downloads the same model and makes no progress. Default
    *  0: as long as it lives */

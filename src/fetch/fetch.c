@@ -117,7 +117,7 @@ static struct file *find_work(struct fetch *f) {
 static void *work(void *user);
 
 static bool start_worker(struct fetch *f) {
-  if (f->slot_count == 2 * f->connections) return false;
+  if (f->slot_count == FETCH_WORKERS_PER_CONNECTION * f->connections) return false;
   struct slot *slot = &f->slots[f->slot_count];
   slot->fetch = f;
   if (pthread_create(&slot->thread, NULL, work, slot) != 0) return false;
@@ -156,14 +156,19 @@ static bool find_request(struct fetch *f, struct slot *slot) {
   return slot->file != NULL;
 }
 
+void fetch_count_large(struct fetch *f, struct slot *slot) {
+  if (slot->is_large || !file_is_large(slot->file)) return;
+  slot->is_large = true;
+  f->large_requests++;
+}
+
 static bool take(struct fetch *f, struct slot *slot) {
   pthread_mutex_lock(&f->lock);
   bool found;
   while (!(found = find_request(f, slot)) && !is_over(f))
     wait_for_work(f);
   if (found) {
-    slot->is_large = file_is_large(slot->file);
-    f->large_requests += slot->is_large;
+    fetch_count_large(f, slot);
     atomic_store(&slot->stop, 0);
     fetch_summon(f);
   }
@@ -171,11 +176,19 @@ static bool take(struct fetch *f, struct slot *slot) {
   return found;
 }
 
+static void set_ms(struct hoist_span *span, const char *key, uint64_t ns) {
+  hoist_span_set_double(span, key, (double)ns / (double)NS_PER_MS);
+}
+
 /* A file is made durable by who finished it, beside the transfer of others. */
 static enum hoist_status finish(struct fetch *f, struct file *file, int *disk_failed,
                                 struct hoist_error *err) {
+  uint64_t arrived_ns = clock_monotonic_ns();
   enum hoist_status status = file_finish(file, err);
+  uint64_t hashed_ns = clock_monotonic_ns();
   if (status == HOIST_OK) status = cache_txn_sync(f->txn, file->m->name, file->fd, err);
+  set_ms(&file->span, "hoist.artifact.hash_ms", hashed_ns - arrived_ns);
+  set_ms(&file->span, "hoist.artifact.sync_ms", clock_monotonic_ns() - hashed_ns);
   if (status == HOIST_OK && file->journaled)
     status = journal_end(f->journal, (uint32_t)(file - f->files), err);
   *disk_failed = status != HOIST_OK && status != HOIST_CORRUPT;
@@ -208,6 +221,7 @@ static enum hoist_status settle(struct fetch *f, struct slot *slot, enum hoist_s
   if (status != HOIST_OK && !disk_failed) status = forgive(f, slot, status, trouble);
   slot->file = NULL;
   f->large_requests -= slot->is_large;
+  slot->is_large = false;
   file->requests--;
   if (status != HOIST_OK && f->status == HOIST_OK && file_may_restart(file, trouble)) {
     stop_requests(f, file);

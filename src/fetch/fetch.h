@@ -25,7 +25,7 @@ struct fetch_outcome {
  *  what cache_commit asks for. One span model.artifact.download per file below the call's span, FILE
  *  events to the call's progress. The first failure stops the other files and is the one returned.
  *  @param connections   requests for parts of large files in flight at once, 1..FETCH_MAX_CONNECTIONS;
- *                       small files, which mostly wait for round trips, may use as many again
+ *                       small files, which mostly wait for round trips, may use four times as many
  *  @param ret_outcome   set in any case
  *  Errors:  CORRUPT length or digest is not what was promised · whatever the source or the disk said */
 HOIST_MUST_CHECK enum hoist_status fetch_model(const struct call *call, struct source *source,

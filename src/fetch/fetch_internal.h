@@ -11,7 +11,8 @@
 
 struct fetch;
 
-#define FETCH_MAX_WORKERS (2 * FETCH_MAX_CONNECTIONS)
+#define FETCH_WORKERS_PER_CONNECTION 4 /* small files mostly wait for round trips */
+#define FETCH_MAX_WORKERS (FETCH_WORKERS_PER_CONNECTION * FETCH_MAX_CONNECTIONS)
 #define FETCH_WAITING_BLOCKS 32 /* that wait to be hashed, beyond those that workers hold */
 
 /* A worker and its request. What is said to be the worker's own nobody else touches while `file` is set. */
@@ -55,6 +56,8 @@ struct fetch {
   struct hoist_error error;
 };
 
+/** Takes note of whether the slot's request is one for a part of a large file. Under the lock. */
+void fetch_count_large(struct fetch *f, struct slot *slot);
 /** Takes note of `bytes` more of a file, or fewer, and tells whoever watches. Under the lock. */
 void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done);
 /** Wakes or starts a worker where there is work for one more. Under the lock. */

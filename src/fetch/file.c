@@ -45,7 +45,8 @@ static bool is_small(const struct file *file) {
 }
 
 bool file_is_large(const struct file *file) {
-  return file->phase == FILE_OPEN ? file->frontier != NULL : !is_small(file);
+  if (file->phase == FILE_OPEN) return file->frontier != NULL;
+  return file->size != FILE_SIZE_UNKNOWN && !is_small(file);
 }
 
 bool file_has_work(const struct file *file) {

@@ -88,7 +88,7 @@ HOIST_MUST_CHECK enum hoist_status file_init(struct file *file, struct manifest_
                                              struct hoist_error *err);
 void file_done(struct file *file);
 
-/** Whether it is, or may turn out to be, worth more than one request. */
+/** Whether it is known to be worth more than one request. */
 bool file_is_large(const struct file *file);
 
 /** Whether there are parts nobody fetches; false also when enough requests are under way. */

@@ -180,6 +180,7 @@ static enum hoist_status take_answer(struct stream *s, const struct source_respo
     s->buffered = 0;
   }
   if (was_asked) {
+    fetch_count_large(s->fetch, s->slot);
     resume_note(s->fetch, file);
     fetch_summon(s->fetch);
   }

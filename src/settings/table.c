@@ -73,7 +73,7 @@ static const struct setting table[] = {
     {MEMBER(connections), .env = {"HOIST_CONNECTIONS"}, .type = SETTING_COUNT, .min = 1, .max = 64,
      .initial = "8",
      .description =
-         "Requests for parts of large files at once; small files may use as many again."},
+         "Requests for parts of large files at once; small files may use four times as many."},
     {DURATION(lock_timeout), .env = {"MODEL_LOCK_ACQUIRE_TIMEOUT"}, .type = SETTING_SECONDS,
      .initial = "0", .fallback = "none: as long as the other process lives",
      .description =
