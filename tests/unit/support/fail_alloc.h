@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes one allocation fail. For programs linked with fail_alloc_link_args. */
+/* Makes one allocation fail. For programs that have fail_alloc_dep. */
 #ifndef HOIST_TESTS_FAIL_ALLOC_H
 #define HOIST_TESTS_FAIL_ALLOC_H
 
