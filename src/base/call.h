@@ -22,6 +22,7 @@ struct call {
   uint64_t deadline_ns;     /* monotonic; 0: none */
   const atomic_int *cancel; /* non-zero: the caller called it off; NULL: cannot be cancelled */
   const atomic_int *stop;   /* as cancel, for work spread over threads: it became needless */
+  atomic_int *paused; /* set to 1 when a failed attempt is to be made again; NULL: nobody asks */
   struct hoist_telemetry *telemetry; /* metrics sink; NULL: none */
   struct hoist_span *span;           /* parent of spans started below; NULL: none */
   /* What came with the caller's own request, for requests made below; NULL: nothing came. */

@@ -45,8 +45,7 @@ static enum hoist_status check_version(struct file *file, struct source_request 
 }
 
 static enum hoist_status start_frontier(struct file *file, struct hoist_error *err) {
-  bool small = file->size != FILE_SIZE_UNKNOWN && file->size <= FILE_PARALLEL_ABOVE_BYTES;
-  if (small && file->part_count == 1) return HOIST_OK;
+  if (file_is_small(file) && file->part_count == 1) return HOIST_OK;
   return frontier_start(file->fd, file->m->name, &file->sums, file->pool, &file->frontier, err);
 }
 

@@ -12,7 +12,7 @@
 #include "fs.h"
 
 #define PROGRESS_INTERVAL_NS (100 * NS_PER_MS)
-#define LOOK_INTERVAL_NS (100 * NS_PER_MS) /* between two looks for slow parts */
+#define LOOK_INTERVAL_NS (100 * NS_PER_MS) /* between two looks for slow requests */
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
@@ -139,10 +139,7 @@ static bool is_over(const struct fetch *f) {
 
 static void wait_for_work(struct fetch *f) {
   f->idle++;
-  if (f->large_requests > 0)
-    condition_wait_until(&f->work, &f->lock, clock_monotonic_ns() + LOOK_INTERVAL_NS);
-  else
-    pthread_cond_wait(&f->work, &f->lock);
+  condition_wait_until(&f->work, &f->lock, clock_monotonic_ns() + LOOK_INTERVAL_NS);
   f->idle--;
 }
 
@@ -152,7 +149,10 @@ static bool find_request(struct fetch *f, struct slot *slot) {
   slot->since_ns = now_ns;
   if (f->status == HOIST_OK && hedge_find(f, slot, now_ns)) return true;
   slot->file = find_work(f);
-  if (slot->file) slot->run = file_take(slot->file, now_ns);
+  if (slot->file)
+    slot->run = file_take(slot->file, now_ns);
+  else
+    hedge_small_file(f, now_ns);
   return slot->file != NULL;
 }
 
@@ -170,6 +170,7 @@ static bool take(struct fetch *f, struct slot *slot) {
   if (found) {
     fetch_count_large(f, slot);
     atomic_store(&slot->stop, 0);
+    atomic_store(&slot->paused, 0);
     fetch_summon(f);
   }
   pthread_mutex_unlock(&f->lock);

@@ -24,7 +24,14 @@ struct slot {
   struct run run;      /* parts that the request is to bring; the first is under way */
   uint64_t since_ns;   /* when that part began */
   bool is_large;       /* counts as a request for a part of a large file */
-  atomic_int stop; /* 1: the request is to end: it has become needless, or its file is given up */
+  atomic_int stop;   /* 1: the request is to end: it has become needless, or its file is given up */
+  atomic_int paused; /* 1: it failed before, and is made again when its server may be asked again */
+};
+
+/* How long something usually takes. */
+struct pace {
+  uint64_t count; /* that have arrived */
+  uint64_t took_ns;
 };
 
 /* One fetch_model under way. */
@@ -49,8 +56,8 @@ struct fetch {
   struct slot slots[FETCH_MAX_WORKERS]; /* the first is the calling thread's */
   unsigned slot_count, large_requests;
   struct journal *journal; /* NULL: nothing was worth noting yet */
-  uint64_t parts_timed;    /* of large files that arrived, and how long they took together */
-  uint64_t parts_took_ns;
+  struct pace parts;       /* of large files */
+  struct pace small_files;
   struct fetch_outcome outcome;
   enum hoist_status status; /* the first failure */
   struct hoist_error error;
@@ -66,6 +73,11 @@ void fetch_summon(struct fetch *f);
 /** Looks for a part that takes far longer than its like, to be asked for again: the first such request is
  *  left the part it is at, and `slot` becomes a second one for the same. False: none. Under the lock. */
 bool hedge_find(struct fetch *f, struct slot *slot, uint64_t now_ns);
+/** Looks for a small file whose request takes far longer than its like, and has it begin again. To be asked
+ *  when there is nothing else to do. Under the lock. */
+void hedge_small_file(struct fetch *f, uint64_t now_ns);
+/** A small file has arrived through `slot`. Under the lock. */
+void hedge_small_file_done(struct fetch *f, const struct slot *slot, uint64_t now_ns);
 /** Whether another request is at the part that `slot` is at. Under the lock. */
 bool hedge_has_twin(const struct fetch *f, const struct slot *slot);
 /** A part has arrived through `slot`: whoever else is at it may stop. Under the lock. */

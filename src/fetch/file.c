@@ -40,13 +40,13 @@ void file_done(struct file *file) {
 
 /* ---- taking ---------------------------------------------------------------------------------- */
 
-static bool is_small(const struct file *file) {
+bool file_is_small(const struct file *file) {
   return file->size != FILE_SIZE_UNKNOWN && file->size <= FILE_PARALLEL_ABOVE_BYTES;
 }
 
 bool file_is_large(const struct file *file) {
   if (file->phase == FILE_OPEN) return file->frontier != NULL;
-  return file->size != FILE_SIZE_UNKNOWN && !is_small(file);
+  return file->size != FILE_SIZE_UNKNOWN && !file_is_small(file);
 }
 
 bool file_has_work(const struct file *file) {
@@ -89,7 +89,7 @@ struct run file_take(struct file *file, uint64_t now_ns) {
   }
   file->phase = FILE_ASKED;
   file->asked_ns = now_ns;
-  if (file->size != FILE_SIZE_UNKNOWN && !is_small(file))
+  if (file->size != FILE_SIZE_UNKNOWN && !file_is_small(file))
     run.end = run_parts(file, file_count_parts(file->size));
   return run;
 }
@@ -115,7 +115,7 @@ int64_t file_part_end(const struct file *file, size_t part) {
 /* Before the first answer: as much as tells what is best, and all of a file that is known to be small. */
 int64_t file_run_end(const struct file *file, const struct run *run) {
   if (file->phase != FILE_ASKED) return file_part_end(file, run->end - 1);
-  return file->whole || is_small(file) ? SOURCE_TO_END : file_part_begin(run->end);
+  return file->whole || file_is_small(file) ? SOURCE_TO_END : file_part_begin(run->end);
 }
 
 size_t file_count_parts(int64_t size) {

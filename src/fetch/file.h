@@ -54,6 +54,7 @@ struct file {
   bool whole;        /* the server cannot do ranges */
   bool restart;      /* begin again as soon as nobody is at it */
   bool stale;        /* what is known is of a version that is gone */
+  bool hedged;       /* it is small, and began again because its request got nowhere */
   unsigned changes;  /* how often it changed on the server meanwhile */
   unsigned requests; /* under way */
   int64_t size;      /* FILE_SIZE_UNKNOWN */
@@ -90,6 +91,8 @@ void file_done(struct file *file);
 
 /** Whether it is known to be worth more than one request. */
 bool file_is_large(const struct file *file);
+/** Whether it is known to be worth one. */
+bool file_is_small(const struct file *file);
 
 /** Whether there are parts nobody fetches; false also when enough requests are under way. */
 bool file_has_work(const struct file *file);

@@ -2,30 +2,40 @@
 /* A connection that has become slow, or silent, holds up the part it is at, and in the end the whole file.
  * So a worker that comes looking for work first looks for a part that takes several times as long as parts
  * usually do, and asks for that one, too, over a connection of its own; what that request was to bring
- * beyond it is anybody's again. Whoever is first wins: each block is written once (file_claim). */
+ * beyond it is anybody's again. Whoever is first wins: each block is written once (file_claim).
+ *
+ * A small file is hashed by the one worker that fetches it, so it cannot have two; it begins again, once. */
 #include "clock.h"
 #include "fetch_internal.h"
 
 #define SLOW_TIMES 3
-#define SLOW_AT_LEAST_NS (250 * NS_PER_MS) /* beyond that: noise of short parts is no slowness */
+#define SLOW_PART_NS (250 * NS_PER_MS) /* beyond that: noise of short parts is no slowness */
+#define SLOW_FILE_NS (2 * NS_PER_S)    /* that an answer may take, too, which begins again then */
 
 static bool is_at_part(const struct slot *slot) {
   return slot->file && slot->file->phase == FILE_OPEN && slot->file->part_count > 1 &&
          slot->run.part < slot->run.end;
 }
 
-static uint64_t is_slow_after_ns(const struct fetch *f) {
-  return SLOW_TIMES * (f->parts_took_ns / f->parts_timed) + SLOW_AT_LEAST_NS;
+/* One that is made again after a failure is being seen to already, and its server may have asked for patience. */
+static bool is_slow(const struct slot *slot, const struct pace *pace, uint64_t allowance_ns,
+                    uint64_t now_ns) {
+  return pace->count > 0 && !atomic_load(&slot->paused) &&
+         now_ns - slot->since_ns >= SLOW_TIMES * (pace->took_ns / pace->count) + allowance_ns;
+}
+
+static void note_pace(struct pace *pace, const struct slot *slot, uint64_t now_ns) {
+  pace->count++;
+  pace->took_ns += now_ns - slot->since_ns;
 }
 
 static struct slot *find_slowest(struct fetch *f, uint64_t now_ns) {
   struct slot *slowest = NULL;
-  if (f->parts_timed == 0) return NULL;
   for (unsigned i = 0; i < f->slot_count; i++) {
     struct slot *slot = &f->slots[i];
     if (!is_at_part(slot) || slot->file->restart || slot->file->parts[slot->run.part].hedged)
       continue;
-    if (now_ns - slot->since_ns < is_slow_after_ns(f)) continue;
+    if (!is_slow(slot, &f->parts, SLOW_PART_NS, now_ns)) continue;
     if (!slowest || slot->since_ns < slowest->since_ns) slowest = slot;
   }
   return slowest;
@@ -57,8 +67,23 @@ bool hedge_has_twin(const struct fetch *f, const struct slot *slot) {
 }
 
 void hedge_part_done(struct fetch *f, const struct slot *slot, uint64_t now_ns) {
-  f->parts_timed++;
-  f->parts_took_ns += now_ns - slot->since_ns;
+  note_pace(&f->parts, slot, now_ns);
   for (unsigned i = 0; i < f->slot_count; i++)
     if (is_twin(&f->slots[i], slot)) atomic_store(&f->slots[i].stop, 1);
+}
+
+void hedge_small_file(struct fetch *f, uint64_t now_ns) {
+  for (unsigned i = 0; i < f->slot_count; i++) {
+    struct slot *slot = &f->slots[i];
+    struct file *file = slot->file;
+    if (!file || file->hedged || file->restart || !file_is_small(file)) continue;
+    if (file->part_count > 1 || file->requests != 1) continue;
+    if (!is_slow(slot, &f->small_files, SLOW_FILE_NS, now_ns)) continue;
+    file->hedged = file->restart = true;
+    atomic_store(&slot->stop, 1);
+  }
+}
+
+void hedge_small_file_done(struct fetch *f, const struct slot *slot, uint64_t now_ns) {
+  note_pace(&f->small_files, slot, now_ns);
 }

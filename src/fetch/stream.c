@@ -78,7 +78,10 @@ static enum hoist_status finish_part(struct stream *s, struct hoist_error *err) 
   enum hoist_status status = note_part(s, index, err);
   if (status != HOIST_OK) return status;
   file_part_done(s->file, index);
-  if (s->file->part_count > 1) hedge_part_done(s->fetch, s->slot, s->now_ns);
+  if (s->file->part_count > 1)
+    hedge_part_done(s->fetch, s->slot, s->now_ns);
+  else if (file_is_small(s->file))
+    hedge_small_file_done(s->fetch, s->slot, s->now_ns);
   return HOIST_OK;
 }
 
@@ -309,6 +312,7 @@ enum hoist_status stream_run(struct fetch *f, struct slot *slot, enum source_tro
                      .end = SOURCE_TO_END};
   s.call.span = &s.file->span;
   s.call.stop = &slot->stop;
+  s.call.paused = &slot->paused;
   pthread_mutex_lock(&f->lock);
   prepare(&s);
   pthread_mutex_unlock(&f->lock);

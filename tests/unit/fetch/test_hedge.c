@@ -165,6 +165,28 @@ static void test_progress_counts_bytes_once(void **state) {
                       "33566777");
 }
 
+static enum hoist_status one_falls_silent(const struct call *call, struct fake_file *f, int n,
+                                          struct source_request *request, struct hoist_error *err) {
+  pause_ms(5);
+  if (strcmp(f->name, "c") != 0 || n > 0) return fake_send(f, request, NULL, err);
+  enum hoist_status status = fake_send_until(f, request, NULL, 4, err);
+  return status == HOIST_OK ? wait_to_be_stopped(call, err) : status;
+}
+
+static void test_a_small_file_that_gets_nowhere_begins_again(void **state) {
+  struct world *w = *state;
+  static const char *const names[] = {"a", "b", "c", "d"};
+  struct digest wanted;
+  for (size_t i = 0; i < 4; i++)
+    fake_source_add(w->source, names[i], "0123456789")->answer = one_falls_silent;
+  assert_int_equal(world_fetch_all(w, 2), HOIST_OK);
+  assert_int_equal(w->source->files[2].requests, 2);
+  assert_int_equal(w->outcome.bytes, 44);
+  assert_int_equal(digest_of(DIGEST_SHA256, "0123456789", 10, &wanted, NULL), HOIST_OK);
+  for (size_t i = 0; i < 4; i++)
+    assert_true(digest_equal(&w->m.files[i].digest, &wanted));
+}
+
 /* ---- choosing ---------------------------------------------------------------------------------- */
 
 struct race {
@@ -186,8 +208,7 @@ static int set_up_race(void **state) {
   r->fetch.connections = 2;
   r->fetch.slot_count = 2;
   r->fetch.large_requests = 1;
-  r->fetch.parts_timed = 10;
-  r->fetch.parts_took_ns = 1000 * NS_PER_MS;
+  r->fetch.parts = (struct pace){.count = 10, .took_ns = 1000 * NS_PER_MS};
   r->fetch.slots[0].file = &r->file;
   r->fetch.slots[0].run = (struct run){1, 4};
   *state = r;
@@ -228,6 +249,13 @@ static void test_a_part_is_asked_for_twice_and_no_more(void **state) {
   assert_false(hedge_find(&r->fetch, &third, 10 * NS_PER_S));
 }
 
+/* Its server may have asked for it. */
+static void test_one_that_waits_for_its_next_attempt_is_left_alone(void **state) {
+  struct race *r = *state;
+  atomic_store(&r->fetch.slots[0].paused, 1);
+  assert_false(hedge_find(&r->fetch, &r->fetch.slots[1], 10 * NS_PER_S));
+}
+
 static void test_nothing_is_asked_for_again_beyond_the_connections(void **state) {
   struct race *r = *state;
   r->fetch.large_requests = 2;
@@ -236,7 +264,7 @@ static void test_nothing_is_asked_for_again_beyond_the_connections(void **state)
 
 static void test_while_no_part_has_arrived_nobody_knows_what_is_slow(void **state) {
   struct race *r = *state;
-  r->fetch.parts_timed = 0;
+  r->fetch.parts = (struct pace){0};
   assert_false(hedge_find(&r->fetch, &r->fetch.slots[1], NS_PER_S));
 }
 
@@ -249,6 +277,26 @@ static void test_who_is_second_stops(void **state) {
   assert_int_equal(atomic_load(&r->fetch.slots[1].stop), 0);
 }
 
+static void test_one_that_begins_again_is_not_hurried_a_second_time(void **state) {
+  struct race *r = *state;
+  struct slot *slot = &r->fetch.slots[0];
+  struct manifest_file small = {.name = r->m.name, .size = 100};
+  struct file file;
+  assert_int_equal(file_init(&file, &small, 2, &r->fetch.pool, NULL), HOIST_OK);
+  file.requests = 1;
+  slot->file = &file;
+  r->fetch.small_files = (struct pace){.count = 10, .took_ns = 1000 * NS_PER_MS};
+  hedge_small_file(&r->fetch, 2 * NS_PER_S);
+  assert_false(file.restart);
+  hedge_small_file(&r->fetch, 3 * NS_PER_S);
+  assert_true(file.restart);
+  assert_int_equal(atomic_load(&slot->stop), 1);
+  file.restart = false; /* it began again */
+  hedge_small_file(&r->fetch, 9 * NS_PER_S);
+  assert_false(file.restart);
+  file_done(&file);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 #define R(name) cmocka_unit_test_setup_teardown(name, set_up_race, tear_down_race)
@@ -259,9 +307,12 @@ int main(void) {
       R(test_only_what_is_far_slower_is_asked_for_again),
       R(test_what_a_slow_request_has_not_begun_is_anybody_s),
       R(test_a_part_is_asked_for_twice_and_no_more),
+      R(test_one_that_waits_for_its_next_attempt_is_left_alone),
       R(test_nothing_is_asked_for_again_beyond_the_connections),
       R(test_while_no_part_has_arrived_nobody_knows_what_is_slow),
       R(test_who_is_second_stops),
+      T(test_a_small_file_that_gets_nowhere_begins_again),
+      R(test_one_that_begins_again_is_not_hurried_a_second_time),
   };
   return cmocka_run_group_tests_name("hedge", tests, make_pattern, free_pattern);
 }

@@ -122,7 +122,7 @@ static void test_what_was_finished_is_not_fetched_again(void **state) {
   interrupt_download(w);
   go_on(w);
   struct fake_file *f = add(w, good);
-  assert_int_equal(world_fetch_all(w, 3), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
   assert_int_equal(w->outcome.resumed_bytes, 4 * FILE_PART_BYTES);
   assert_int_equal(f->sent, (int64_t)SIZE - 4 * FILE_PART_BYTES);
   const struct fake_span *span = fake_span(w->tracer, "model.artifact.download", 1);
@@ -157,7 +157,7 @@ static void test_a_part_that_is_damaged_on_disk_is_fetched_again(void **state) {
   assert_int_equal(pwrite(fd, "x", 1, FILE_PART_BYTES + 77), 1);
   go_on(w);
   struct fake_file *f = add(w, good);
-  assert_int_equal(world_fetch_all(w, 2), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
   assert_int_equal(w->outcome.resumed_bytes, 3 * FILE_PART_BYTES);
   assert_int_equal(f->sent, (int64_t)SIZE - 3 * FILE_PART_BYTES);
   assert_whole(w);
@@ -195,7 +195,7 @@ static void test_parts_of_another_version_are_not_used(void **state) {
   go_on(w);
   struct fake_file *f = add(w, good);
   f->version = "\"v2\"";
-  assert_int_equal(world_fetch_all(w, 2), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
   assert_int_equal(f->sent, SIZE);
   assert_int_equal(w->outcome.resumed_bytes, 0);
   assert_whole(w);
