@@ -13,7 +13,7 @@ struct fetch;
 
 #define FETCH_WORKERS_PER_CONNECTION 4 /* small files mostly wait for round trips */
 #define FETCH_MAX_WORKERS (FETCH_WORKERS_PER_CONNECTION * FETCH_MAX_CONNECTIONS)
-#define FETCH_WAITING_BLOCKS 32 /* that wait to be hashed, beyond those that workers hold */
+#define FETCH_WAITING_BLOCKS 12 /* that wait to be hashed, beyond those that workers hold */
 
 /* A worker and its request. What is said to be the worker's own nobody else touches while `file` is set. */
 struct slot {
