@@ -8,6 +8,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -31,8 +32,8 @@ static enum hoist_status stop(struct transfer *t, enum hoist_status status) {
 static size_t on_header(char *line, size_t size, size_t count, void *user) {
   struct transfer *t = user;
   size *= count;
-  t->last_progress_ns = clock_monotonic_ns();
   t->header_bytes += size;
+  pace_note(&t->pace, size, clock_monotonic_ns());
   enum hoist_status status;
   if (t->header_bytes > HTTP_MAX_HEADER_BYTES)
     status = hoist_fail(t->err, HOIST_CORRUPT, "%s: the response headers are over %u bytes",
@@ -44,6 +45,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
     return 0;
   }
   t->headers_complete = line[0] == '\r' || line[0] == '\n';
+  if (t->headers_complete && t->response->status >= 200)
+    pace_restart(&t->pace, clock_monotonic_ns());
   return size;
 }
 
@@ -82,8 +85,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
   size *= count;
   t->body_bytes += size;
   t->response->content_length = headers_content_length(t->response);
+  uint64_t began = clock_monotonic_ns();
   enum hoist_status status = take_body(t, data, size);
-  t->last_progress_ns = clock_monotonic_ns();
+  uint64_t now = clock_monotonic_ns();
+  pace_pause(&t->pace, now - began);
+  pace_note(&t->pace, size, now);
   if (status != HOIST_OK) stop(t, status);
   return status == HOIST_OK && !t->cut ? size : 0;
 }
@@ -94,7 +100,7 @@ static int on_connected(void *user, char *remote, char *local, int remote_port, 
   struct transfer *t = user;
   (void)remote, (void)local, (void)remote_port, (void)local_port;
   t->connected = true;
-  t->last_progress_ns = clock_monotonic_ns();
+  pace_restart(&t->pace, clock_monotonic_ns());
   return CURL_PREREQFUNC_OK;
 }
 
@@ -167,20 +173,22 @@ static void note_upload(struct transfer *t, CURL *easy, uint64_t now) {
   curl_off_t sent = 0;
   if (curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK && sent != t->uploaded) {
     t->uploaded = sent;
-    t->last_progress_ns = now;
+    pace_restart(&t->pace, now);
   }
-}
-
-static uint64_t left_ms(uint64_t now, uint64_t since_ns, uint32_t limit_ms) {
-  uint64_t passed_ms = (now - since_ns) / NS_PER_MS;
-  return passed_ms >= limit_ms ? 0 : limit_ms - passed_ms;
 }
 
 static enum hoist_status give_up(struct transfer *t, const char *what, uint32_t limit_ms) {
   t->status = HOIST_UNAVAILABLE;
   t->failure = (struct failure){.reason = "timeout", .retry = true};
-  return hoist_fail(t->err, HOIST_UNAVAILABLE, "%s: %s for %u ms; check the network or try again",
+  return hoist_fail(t->err, HOIST_UNAVAILABLE, "%s: %s %u ms; check the network or try again",
                     t->target->authority, what, limit_ms);
+}
+
+static enum hoist_status give_up_stalled(struct transfer *t) {
+  char what[64] = "the server sent nothing for";
+  if (t->pace.bytes > 0)
+    snprintf(what, sizeof what, "the server sent fewer than %u bytes in", HTTP_STALL_BYTES);
+  return give_up(t, what, t->options->stall_timeout_ms);
 }
 
 /* Whether to go on waiting, and for how long at most. */
@@ -190,13 +198,14 @@ static enum hoist_status watch(struct transfer *t, CURL *easy, int *ret_wait_ms)
   uint64_t now = clock_monotonic_ns(), wait_ms = call_remaining_ms(t->call, SLICE_MS);
   note_upload(t, easy, now);
   if (t->connected && t->options->stall_timeout_ms > 0) {
-    uint64_t left = left_ms(now, t->last_progress_ns, t->options->stall_timeout_ms);
-    if (left == 0) return give_up(t, "the server sent nothing", t->options->stall_timeout_ms);
+    uint64_t left = pace_left_ms(&t->pace, now, t->options->stall_timeout_ms);
+    if (left == 0) return give_up_stalled(t);
     wait_ms = left < wait_ms ? left : wait_ms;
   }
   if (t->request->timeout_ms > 0) {
-    uint64_t left = left_ms(now, t->started_ns, t->request->timeout_ms);
-    if (left == 0) return give_up(t, "the answer was not complete", t->request->timeout_ms);
+    const struct pace whole = {.since_ns = t->started_ns};
+    uint64_t left = pace_left_ms(&whole, now, t->request->timeout_ms);
+    if (left == 0) return give_up(t, "the answer was not complete for", t->request->timeout_ms);
     wait_ms = left < wait_ms ? left : wait_ms;
   }
   *ret_wait_ms = wait_ms < SLICE_MS ? (int)wait_ms : SLICE_MS;
@@ -281,7 +290,8 @@ enum hoist_status http_transfer_run(struct transfer *t, struct handle *handle,
     stop(t, HOIST_NO_MEMORY);
     return hoist_fail_memory(err, t->doing);
   }
-  t->started_ns = t->last_progress_ns = clock_monotonic_ns();
+  t->started_ns = clock_monotonic_ns();
+  pace_restart(&t->pace, t->started_ns);
   CURLMcode added = curl_multi_add_handle(handle->multi, handle->easy);
   if (added != CURLM_OK) return fail_multi(t, added);
   CURLcode code = CURLE_OK;

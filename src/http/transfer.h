@@ -5,6 +5,7 @@
 
 #include "failure.h"
 #include "handle.h"
+#include "pace.h"
 #include "target.h"
 
 struct transfer {
@@ -24,7 +25,7 @@ struct transfer {
   size_t header_bytes;
   int64_t uploaded;
   uint64_t started_ns;
-  uint64_t last_progress_ns;
+  struct pace pace;
   bool connected;
   bool headers_complete;
   bool acknowledged;
