@@ -172,8 +172,12 @@ void tracing_open(struct cli *cli, enum tracing_mode mode, struct tracing **ret_
   if (!t) return;
   t->cli = cli;
   t->capture = mode == TRACING_CAPTURE;
+  pthread_condattr_t by_uptime;
+  pthread_condattr_init(&by_uptime);
+  pthread_condattr_setclock(&by_uptime, CLOCK_MONOTONIC);
   pthread_mutex_init(&t->lock, NULL);
-  pthread_cond_init(&t->arrived, NULL);
+  pthread_cond_init(&t->arrived, &by_uptime);
+  pthread_condattr_destroy(&by_uptime);
   start(t);
 }
 
@@ -193,7 +197,7 @@ const struct hoist_baggage *tracing_baggage(const struct tracing *t) {
 
 static void wait_for_operation(struct tracing *t) {
   struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
+  clock_gettime(CLOCK_MONOTONIC, &until);
   until.tv_sec += CAPTURE_WAIT_S;
   while (!t->has_operation && !t->is_stuck)
     t->is_stuck = pthread_cond_timedwait(&t->arrived, &t->lock, &until) != 0;
