@@ -18,7 +18,8 @@ struct fetch {
   struct cache_txn *txn;
   int64_t total_bytes; /* FILE_SIZE_UNKNOWN: some size is not known */
   unsigned connections;
-  bool adopted; /* the staging has parts of an earlier download */
+  bool adopted;      /* the staging has parts of an earlier download */
+  struct digest key; /* what the journal is of */
 
   pthread_mutex_t lock; /* guards what follows */
   pthread_cond_t work;  /* there may be a part to fetch, or nothing more to wait for */
@@ -42,7 +43,8 @@ void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done);
 /** Wakes or starts a worker where there is work for one more. Under the lock. */
 void fetch_summon(struct fetch *f);
 
-/** Reads the journal of a staging that is gone on with; empties one that is of other files. */
+/** Before anything is fetched: reads the journal of a staging that is gone on with; empties one that is of
+ *  other files. */
 HOIST_MUST_CHECK enum hoist_status resume_open(struct fetch *f, struct hoist_error *err);
 /** Goes on with a file that was just opened from the parts that are there: reads them back through
  *  `buffer` and keeps what is whole.

@@ -13,7 +13,8 @@
 
 #define KEY_MAX_BYTES (4u << 20)
 
-/* What the parts are parts of. Locators are left out: they are new with every description. */
+/* What the parts are parts of. Locators are left out: they are new with every description. To be made
+ * before the first file is finished: that puts digests into the manifest which nobody promised. */
 static enum hoist_status make_key(const struct fetch *f, struct digest *ret_key,
                                   struct hoist_error *err) {
   HOIST_AUTO(buf) struct buf text = buf_make(KEY_MAX_BYTES);
@@ -31,17 +32,16 @@ static enum hoist_status make_key(const struct fetch *f, struct digest *ret_key,
 }
 
 static enum hoist_status open_journal(struct fetch *f, bool *ret_void, struct hoist_error *err) {
-  struct digest key = {0};
   int fd = -1;
-  enum hoist_status status = make_key(f, &key, err);
-  if (status == HOIST_OK) status = cache_txn_journal(f->txn, &fd, err);
-  return status == HOIST_OK ? journal_open(fd, &key, ret_void, &f->journal, err) : status;
+  enum hoist_status status = cache_txn_journal(f->txn, &fd, err);
+  return status == HOIST_OK ? journal_open(fd, &f->key, ret_void, &f->journal, err) : status;
 }
 
 enum hoist_status resume_open(struct fetch *f, struct hoist_error *err) {
   bool is_void = false;
-  if (!cache_txn_is_adopted(f->txn)) return HOIST_OK;
-  enum hoist_status status = open_journal(f, &is_void, err);
+  enum hoist_status status = make_key(f, &f->key, err);
+  if (status != HOIST_OK || !cache_txn_is_adopted(f->txn)) return status;
+  status = open_journal(f, &is_void, err);
   f->adopted = status == HOIST_OK && !is_void;
   if (status != HOIST_OK || !is_void) return status;
   journal_close(HOIST_TAKE(f->journal));
