@@ -17,6 +17,7 @@ struct transfer {
   struct http_response *response; /* given empty; filled as far as the answer came */
   uint64_t body_bytes;            /* set: bytes received */
   struct failure failure;         /* set on failure */
+  bool stale; /* set where it failed: it was the connection, which the server had closed */
   char doing[TARGET_HOST_SIZE + 32];
 
   /* Private to transfer_run. */
