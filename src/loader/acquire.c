@@ -155,7 +155,10 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
     *ret_again = 1;
     return HOIST_UNAVAILABLE;
   }
-  return load_committed(op, &entry, ret_entry, ret_info);
+  status = load_committed(op, &entry, ret_entry, ret_info);
+  /* Where locks do nothing, a neighbour may have replaced it already: with the same model. */
+  *ret_again = status != HOIST_OK && cache_locks(op->hoist->cache) == CACHE_LOCKS_DO_NOTHING;
+  return status;
 }
 
 enum hoist_status acquire(struct operation *op, struct cache_entry **ret_entry,
