@@ -48,10 +48,13 @@ enum hoist_status resume_open(struct fetch *f, struct hoist_error *err) {
   return cache_txn_reset(f->txn, err);
 }
 
-/* Anything wrong with a part means only that it is fetched again. */
-static bool is_whole(int fd, int64_t from, int64_t to, uint32_t crc, char *buffer) {
+/* Anything wrong with a part means only that it is fetched again. A call that was called off finds
+ * nothing whole, at once even where the disk is slow. */
+static bool is_whole(const struct call *call, int fd, int64_t from, int64_t to, uint32_t crc,
+                     char *buffer) {
   uint32_t actual = 0;
   while (from < to) {
+    if (call_check(call, "", NULL) != HOIST_OK) return false;
     size_t wanted =
         to - from < (int64_t)FETCH_BUFFER_BYTES ? (size_t)(to - from) : (size_t)FETCH_BUFFER_BYTES;
     ssize_t n = pread(fd, buffer, wanted, from);
@@ -74,11 +77,11 @@ static enum hoist_status find_parts(struct fetch *f, const struct file *file,
     if (status != HOIST_OK) return status;
     int64_t from = (int64_t)parts[i].part * FILE_PART_BYTES, to = from + FILE_PART_BYTES;
     if (to > about->size) to = about->size;
-    have[parts[i].part] = is_whole(file->fd, from, to, parts[i].crc, buffer);
+    have[parts[i].part] = is_whole(&f->call, file->fd, from, to, parts[i].crc, buffer);
   }
   /* At least one request has to find out whether the file is still the same. */
   if (!file->m->etag) have[count - 1] = false;
-  return HOIST_OK;
+  return call_check(&f->call, file->m->name, err);
 }
 
 static bool fits(const struct file *file, const struct journal_file *about) {

@@ -17,7 +17,7 @@
 #include "headers.h"
 #include "setup.h"
 
-#define SLICE_MS 50
+#define SLICE_MS 20 /* how late a cancel may be noticed */
 
 static bool is_success(const struct http_response *response) {
   return response->status >= 200 && response->status < 300;

@@ -7,6 +7,7 @@
  *   MEDDLE_RESOLVER=N           … fails N times, and is 127.0.0.1 from then on
  *   MEDDLE_FLOCK=nothing        file locks succeed and exclude nobody, as on some network file systems
  *   MEDDLE_SYNC_MS=MS           making a file durable takes so much longer
+ *   MEDDLE_READ_MS=MS           and so does reading 64 KiB or more of a file
  *   MEDDLE_LEDGER=FILE          what was written and what was synced, as struct entry, for tests to read;
  *                               a shared mapping, so it outlives kill -9
  *
@@ -111,10 +112,33 @@ SEEN ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset)
   return n;
 }
 
+/* As a disk does, whatever signals come. */
+static void delay(const char *variable) {
+  const char *text = getenv(variable);
+  unsigned long ms = text ? strtoul(text, NULL, 10) : 0;
+  struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
+  while (ms > 0 && nanosleep(&left, &left) != 0) {
+  }
+}
+
+static void delay_read(int fd, size_t size) {
+  struct stat st;
+  if (size >= 65536 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) delay("MEDDLE_READ_MS");
+}
+
+SEEN ssize_t read(int fd, void *data, size_t size) {
+  delay_read(fd, size);
+  return REAL(read)(fd, data, size);
+}
+
+SEEN ssize_t pread(int fd, void *data, size_t size, off_t offset) {
+  delay_read(fd, size);
+  return REAL_NAMED(pread, "pread64")(fd, data, size, offset);
+}
+
 static int sync_with(int (*sync)(int fd), int fd) {
   uint64_t began = monotonic_ns();
-  const char *delay = getenv("MEDDLE_SYNC_MS");
-  if (delay) usleep((useconds_t)(strtoul(delay, NULL, 10) * 1000));
+  delay("MEDDLE_SYNC_MS");
   int result = sync(fd);
   if (result == 0) note(SYNCED, fd, 0, 0, began);
   return result;
