@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertSoundTrace, hoist, listTree, mountSmall, named, start, tempDir } from '../lib/harness.mjs';
@@ -70,8 +70,7 @@ test(`kill -9 at ${KILLS} random points of ${data.length / 1e6} MB, then resume`
     while (sentBytes() < point) await sleep(1);
     victim.child.kill('SIGKILL');
     assert.equal((await victim.done).signal, 'SIGKILL');
-    const staged = stagedWeights(cache);
-    const seen = staged ? readLedger(ledger, statSync(staged).ino) : { writes: [], syncs: [] };
+    const seen = readLedger(ledger);
     assert.ok(seen.writes.length > 0 || point < data.length / 4, 'nobody saw it write: does it write in a way that meddle.c does not know?');
     const synced = syncedBytes(seen, data.length, PART);
     const resumed = await pullWhole(cache);

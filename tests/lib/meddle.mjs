@@ -15,26 +15,26 @@ export const meddle = (trouble) => ({
 
 const ENTRY_BYTES = 48;
 
-/** What a ledger says about one file (its inode): {writes: [{offset, size, endedNs}], syncs: [{beganNs, endedNs}]}. */
-export function readLedger(path, inode) {
-  const writes = [];
-  const syncs = [];
+/** What a ledger says about the file that most was written to: {writes: [{offset, size, endedNs}], syncs: [{beganNs, endedNs}]}. */
+export function readLedger(path) {
+  const files = new Map(); // by inode
   const data = existsSync(path) ? readFileSync(path) : Buffer.alloc(8);
   const count = Number(data.readBigUInt64LE(0));
   for (let i = 0; i < count; i++) {
-    const [kind, of, offset, size, beganNs, endedNs] = Array.from({ length: 6 }, (_, field) => Number(data.readBigUInt64LE(8 + i * ENTRY_BYTES + field * 8)));
-    if (of !== inode) continue;
-    if (kind === 1) writes.push({ offset, size, endedNs });
-    else if (kind === 2) syncs.push({ beganNs, endedNs });
+    const [kind, inode, offset, size, beganNs, endedNs] = Array.from({ length: 6 }, (_, field) => Number(data.readBigUInt64LE(8 + i * ENTRY_BYTES + field * 8)));
+    if (!files.has(inode)) files.set(inode, { written: 0, writes: [], syncs: [] });
+    const file = files.get(inode);
+    if (kind === 1) { file.writes.push({ offset, size, endedNs }); file.written += size; }
+    else if (kind === 2) file.syncs.push({ beganNs, endedNs });
   }
-  return { writes, syncs };
+  return [...files.values()].sort((a, b) => b.written - a.written)[0] ?? { writes: [], syncs: [] };
 }
 
 /**
- * Bytes of a file that were durable when its writer died, in whole parts of `partBytes`: every byte was written
+ * The parts, [from, to) of `partBytes` each, of a file that were durable when its writer died: every byte was written
  * `slackNs` before a sync that came to its end. (A part whose last byte and the sync crossed may count or not.)
  */
-export function syncedBytes({ writes, syncs }, fileBytes, partBytes, slackNs = 20e6) {
+export function syncedParts({ writes, syncs }, fileBytes, partBytes, slackNs = 20e6) {
   const until = Math.max(-1, ...syncs.map((sync) => sync.beganNs)) - slackNs;
   const pieces = writes.filter((write) => write.endedNs <= until).map(({ offset, size }) => [offset, offset + size]).sort(([a], [b]) => a - b);
   const areas = []; // what they cover together
@@ -42,10 +42,8 @@ export function syncedBytes({ writes, syncs }, fileBytes, partBytes, slackNs = 2
     if (areas.length && from <= areas.at(-1)[1]) areas.at(-1)[1] = Math.max(areas.at(-1)[1], to);
     else areas.push([from, to]);
   }
-  let bytes = 0;
-  for (let from = 0; from < fileBytes; from += partBytes) {
-    const to = Math.min(fileBytes, from + partBytes);
-    if (areas.some((area) => area[0] <= from && area[1] >= to)) bytes += to - from;
-  }
-  return bytes;
+  const parts = Array.from({ length: Math.ceil(fileBytes / partBytes) }, (_, i) => [i * partBytes, Math.min(fileBytes, (i + 1) * partBytes)]);
+  return parts.filter(([from, to]) => areas.some((area) => area[0] <= from && area[1] >= to));
 }
+
+export const syncedBytes = (...what) => syncedParts(...what).reduce((sum, [from, to]) => sum + to - from, 0);
