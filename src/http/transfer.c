@@ -33,7 +33,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
   struct transfer *t = user;
   size *= count;
   t->header_bytes += size;
-  pace_note(&t->pace, size, clock_monotonic_ns());
+  stall_note(&t->stall, size, clock_monotonic_ns());
   enum hoist_status status;
   if (t->header_bytes > HTTP_MAX_HEADER_BYTES)
     status = hoist_fail(t->err, HOIST_CORRUPT, "%s: the response headers are over %u bytes",
@@ -46,7 +46,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
   }
   t->headers_complete = line[0] == '\r' || line[0] == '\n';
   if (t->headers_complete && t->response->status >= 200)
-    pace_restart(&t->pace, clock_monotonic_ns());
+    stall_restart(&t->stall, clock_monotonic_ns());
   return size;
 }
 
@@ -88,8 +88,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
   uint64_t began = clock_monotonic_ns();
   enum hoist_status status = take_body(t, data, size);
   uint64_t now = clock_monotonic_ns();
-  pace_pause(&t->pace, now - began);
-  pace_note(&t->pace, size, now);
+  stall_pause(&t->stall, now - began);
+  stall_note(&t->stall, size, now);
   if (status != HOIST_OK) stop(t, status);
   return status == HOIST_OK && !t->cut ? size : 0;
 }
@@ -102,7 +102,7 @@ static int on_connected(void *user, char *remote, char *local, int remote_port, 
   t->stale |= t->connected;
   if (t->stale) return CURL_PREREQFUNC_ABORT;
   t->connected = true;
-  pace_restart(&t->pace, clock_monotonic_ns());
+  stall_restart(&t->stall, clock_monotonic_ns());
   return CURL_PREREQFUNC_OK;
 }
 
@@ -143,7 +143,7 @@ static void note_upload(struct transfer *t, CURL *easy, uint64_t now) {
   curl_off_t sent = 0;
   if (curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK && sent != t->uploaded) {
     t->uploaded = sent;
-    pace_restart(&t->pace, now);
+    stall_restart(&t->stall, now);
   }
 }
 
@@ -156,7 +156,7 @@ static enum hoist_status give_up(struct transfer *t, const char *what, uint32_t 
 
 static enum hoist_status give_up_stalled(struct transfer *t) {
   char what[64] = "the server sent nothing for";
-  if (t->pace.bytes > 0)
+  if (t->stall.bytes > 0)
     snprintf(what, sizeof what, "the server sent fewer than %u bytes in", HTTP_STALL_BYTES);
   return give_up(t, what, t->options->stall_timeout_ms);
 }
@@ -168,13 +168,13 @@ static enum hoist_status watch(struct transfer *t, CURL *easy, int *ret_wait_ms)
   uint64_t now = clock_monotonic_ns(), wait_ms = call_remaining_ms(t->call, SLICE_MS);
   note_upload(t, easy, now);
   if (t->connected && t->options->stall_timeout_ms > 0) {
-    uint64_t left = pace_left_ms(&t->pace, now, t->options->stall_timeout_ms);
+    uint64_t left = stall_left_ms(&t->stall, now, t->options->stall_timeout_ms);
     if (left == 0) return give_up_stalled(t);
     wait_ms = left < wait_ms ? left : wait_ms;
   }
   if (t->request->timeout_ms > 0) {
-    const struct pace whole = {.since_ns = t->started_ns};
-    uint64_t left = pace_left_ms(&whole, now, t->request->timeout_ms);
+    const struct stall whole = {.since_ns = t->started_ns};
+    uint64_t left = stall_left_ms(&whole, now, t->request->timeout_ms);
     if (left == 0) return give_up(t, "the answer was not complete for", t->request->timeout_ms);
     wait_ms = left < wait_ms ? left : wait_ms;
   }
@@ -262,7 +262,7 @@ enum hoist_status http_transfer_run(struct transfer *t, struct handle *handle,
     return hoist_fail_memory(err, t->doing);
   }
   t->started_ns = clock_monotonic_ns();
-  pace_restart(&t->pace, t->started_ns);
+  stall_restart(&t->stall, t->started_ns);
   CURLMcode added = curl_multi_add_handle(handle->multi, handle->easy);
   if (added != CURLM_OK) return fail_multi(t, added);
   CURLcode code = CURLE_OK;

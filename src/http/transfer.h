@@ -5,7 +5,7 @@
 
 #include "failure.h"
 #include "handle.h"
-#include "pace.h"
+#include "stall.h"
 #include "target.h"
 
 struct transfer {
@@ -26,7 +26,7 @@ struct transfer {
   size_t header_bytes;
   int64_t uploaded;
   uint64_t started_ns;
-  struct pace pace;
+  struct stall stall;
   bool connected;
   bool headers_complete;
   bool acknowledged;
