@@ -78,13 +78,13 @@ for (const [title, env, script, exact] of ways) {
   test(`every byte is accounted for: ${title}`, async (t) => {
     reset(script);
     const result = await hoist(['pull', id, '--json'], { env: world.env(tempDir(t), env) });
-    const { spans, fileBytes, sent } = await account();
+    const { spans, fileBytes, sent, whole } = await account();
     assert.equal(result.rc, 0, result.stderr);
     assertSame(result, spans);
     const said = sum(named(spans, 'model.artifacts.download'), 'model.artifacts.bytes');
     const refused = spans.filter((span) => span.kind === 'CLIENT' && !/^2/.test(span.attributes['http.response.status_code'] ?? '2'));
     if (exact) assert.equal(said + sum(refused.filter((span) => named(spans, 'model.artifact.download').some((file) => file.spanId === span.parentSpanId)), 'http.response.body.size'), fileBytes);
-    if (world.origin.requests().every((entry) => entry.complete)) assert.equal(fileBytes, sent);
+    if (whole) assert.equal(fileBytes, sent);
     if (title.startsWith('nothing')) assert.equal(said, size - (env === api ? described : 0));
   });
 }
@@ -101,10 +101,10 @@ test('every byte is accounted for: a kill, and going on from there', async (t) =
   reset();
   const result = await hoist(['pull', id, '--json'], { env });
   assert.equal(result.rc, 0, result.stderr);
-  const { spans, fileBytes, sent } = await account();
+  const { spans, fileBytes, sent, whole } = await account();
   assertSame(result, spans);
   const [download] = named(spans, 'model.artifacts.download');
   assert.ok(Number(download.attributes['model.artifacts.resumed_bytes']) > 0);
   assert.equal(Number(download.attributes['model.artifacts.bytes']) + Number(download.attributes['model.artifacts.resumed_bytes']), size);
-  assert.equal(fileBytes, sent);
+  assert.ok(whole ? fileBytes === sent : fileBytes <= sent);
 });

@@ -50,7 +50,8 @@ async function pullWhole(cache) {
   const [download] = named(world.receiver.spans(), 'model.artifacts.download');
   const resumed = Number(download.attributes['model.artifacts.resumed_bytes']);
   assert.equal(Number(download.attributes['model.artifacts.bytes']), size - resumed);
-  assert.equal(sentBytes(), data.length - resumed);
+  const twice = sentBytes() - (data.length - resumed); // of a part that is asked for a second time because it is slow
+  assert.ok(twice >= 0 && twice <= 4 * PART, `${twice} bytes were sent twice`);
   return resumed;
 }
 

@@ -23,8 +23,8 @@ export async function settled(origin) {
 }
 
 /**
- * Compares the spans of one process with the requests that it made. Returns {requests, fileBytes, sent}: how many,
- * bytes that the spans below those of the files say came, and bytes of files that the origin sent.
+ * Compares the spans of one process with the requests that it made. Returns {requests, fileBytes, sent, whole}: how many,
+ * bytes that the spans below those of the files say came, bytes of files that the origin sent, whether all of them came.
  *
  * What the origin sent and what came are the same number, but where the client hung up (it stopped, or wanted no more)
  * or the connection was reset: then the rest was under way, and is no more than that.
@@ -33,6 +33,7 @@ export function assertAccounted(spans, entries) {
   const requests = spans.filter((span) => span.kind === 'CLIENT');
   const byId = new Map(requests.map((span) => [span.spanId, span]));
   const answered = new Set();
+  let whole = true;
   for (const entry of entries) {
     const [, traceId, spanId] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/.exec(entry.headers.traceparent) ?? assert.fail(`${entry.url} carries no trace context`);
     const span = byId.get(spanId);
@@ -45,6 +46,7 @@ export function assertAccounted(spans, entries) {
     else assert.ok(leftOff(span), `${what}: a span without a status says that all is well`);
     const gaveUp = leftOff(span);
     const allCame = entry.complete ? !gaveUp : entry.cut === 'stall' || entry.cut === 'close';
+    whole &&= allCame;
     if (allCame) assert.equal(bodyBytes(span), entry.sent, what);
     else assert.ok(bodyBytes(span) <= entry.sent, `${what}: ${bodyBytes(span)} bytes on the span`);
     if (allCame) assert.ok(entry.tookMs <= Number(span.endNs - span.startNs) / 1e6 + 50, `${what} took ${entry.tookMs} ms`);
@@ -68,5 +70,5 @@ export function assertAccounted(spans, entries) {
       assert.ok(made || sum(below(file).filter(isSuccess).map(bodyBytes)) >= useful, `${file.attributes['artifact.filename']}: fewer bytes came than it has`);
     }
   }
-  return { requests: requests.length, fileBytes, sent };
+  return { requests: requests.length, fileBytes, sent, whole };
 }
