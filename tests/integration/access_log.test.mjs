@@ -62,9 +62,9 @@ const ways = [
   ['resets', api, [{ ...weights, reset: true, at: 0.4, skip: 1, times: 2 }], true],
   ['connections that end early', s3, [{ ...weights, close: true, at: 0.7, skip: 1, times: 2 }, { path: 'labels/7', close: true, at: 0.5 }], true],
   ['no answer at all', s3, [{ ...weights, close: 'before', times: 2 }, { path: 'list-type', reset: 'before' }], true],
-  ['a stall', { ...s3, HOIST_STALL_TIMEOUT: '1' }, [{ ...weights, stall: true, at: 0.5, skip: 2 }], true],
+  ['a stall', { ...s3, HOIST_STALL_TIMEOUT: '1' }, [{ ...weights, stall: true, at: 0.5, skip: 2 }], false],
   ['one slow part', s3, [{ ...weights, drip: { bytes: 65536, ms: 8 }, skip: 3 }], false], // what two requests brought counts once
-  ['a trickle', { ...s3, HOIST_STALL_TIMEOUT: '1' }, [{ ...weights, drip: { bytes: 100, ms: 50 }, skip: 2 }], true],
+  ['a trickle', { ...s3, HOIST_STALL_TIMEOUT: '1' }, [{ ...weights, drip: { bytes: 100, ms: 50 }, skip: 2 }], false],
   ['expired URLs', api, [{ path: '^/files/.*weights', status: 403, skip: 2 }], true],
   ['redirects', api, [{ path: '^/files/.*weights', redirect: `${world.origin.url}/files/nowhere`, times: 1 }], false],
   ['ranges that are ignored', s3, [{ ...weights, ignoreRange: true, times: 0 }], true],
