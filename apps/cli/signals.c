@@ -8,6 +8,7 @@
 
 static struct hoist_cancel cancel;
 static volatile sig_atomic_t stops_asked;
+static volatile sig_atomic_t interrupted;
 static volatile sig_atomic_t cursor_fd = -1;
 
 static void show_cursor(void) {
@@ -19,6 +20,7 @@ static void show_cursor(void) {
 
 static void on_stop(int signal_number) {
   hoist_cancel(&cancel);
+  interrupted |= signal_number == SIGINT;
   if (stops_asked++ == 0) return;
   show_cursor();
   signal(signal_number, SIG_DFL);
@@ -36,6 +38,10 @@ void signals_install(void) {
 
 const struct hoist_cancel *signals_cancel(void) {
   return &cancel;
+}
+
+bool signals_interrupted(void) {
+  return interrupted != 0;
 }
 
 void signals_guard_cursor(int fd) {

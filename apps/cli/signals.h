@@ -4,6 +4,7 @@
 #define HOIST_CLI_SIGNALS_H
 
 #include <hoist/hoist.h>
+#include <stdbool.h>
 
 /** Installs the handlers, and has writes to closed pipes fail instead of kill: a collector that
  * goes away must not end a load. */
@@ -11,6 +12,9 @@ void signals_install(void);
 
 /** The switch that the first signal turns. Static. */
 const struct hoist_cancel *signals_cancel(void);
+
+/** Whether it was Ctrl-C: somebody sits there and waits for the prompt. */
+bool signals_interrupted(void);
 
 /** While `fd` is not -1, a killing signal shows the cursor on that terminal again first. */
 void signals_guard_cursor(int fd);

@@ -11,10 +11,12 @@
 #include <time.h>
 
 #include "breakdown.h"
+#include "clock.h"
+#include "signals.h"
 #include "text.h"
 
-#define COLLECT_MS 250   /* for exporters to be done, before looking at the spans anyway */
-#define CAPTURE_WAIT_S 1 /* for the spans to reach us, where an exporter holds the thread up */
+#define COLLECT_MS 250       /* for exporters to be done, before looking at the spans anyway */
+#define CAPTURE_WAIT_MS 1000 /* for the spans to reach us, where an exporter holds the thread up */
 /* Spans leave when an operation has ended. Earlier, an export to a dead collector could still be
  * under way then, and hold up the spans for the waterfall. */
 #define BATCH_DELAY_MS (3600 * 1000)
@@ -32,6 +34,7 @@ struct tracing {
   struct hoist_baggage *baggage;
   bool is_stuck;       /* an exporter hangs: no more waiting for spans */
   uint64_t spans_seen; /* spans_ended when spans were last taken */
+  uint64_t leave_ns;   /* monotonic, after Ctrl-C: no more waiting from here on; 0: not known yet */
   struct trace_set taken;
   pthread_mutex_t lock;
   pthread_cond_t arrived;
@@ -172,8 +175,12 @@ void tracing_open(struct cli *cli, enum tracing_mode mode, struct tracing **ret_
   if (!t) return;
   t->cli = cli;
   t->capture = mode == TRACING_CAPTURE;
+  pthread_condattr_t by_uptime;
+  pthread_condattr_init(&by_uptime);
+  pthread_condattr_setclock(&by_uptime, CLOCK_MONOTONIC);
   pthread_mutex_init(&t->lock, NULL);
-  pthread_cond_init(&t->arrived, NULL);
+  pthread_cond_init(&t->arrived, &by_uptime);
+  pthread_condattr_destroy(&by_uptime);
   start(t);
 }
 
@@ -191,10 +198,19 @@ const struct hoist_baggage *tracing_baggage(const struct tracing *t) {
 
 /* ---- taking the spans ------------------------------------------------------------------------ */
 
+/* How long to wait for what would usually be given `usual_ms`. */
+static uint32_t patience_ms(struct tracing *t, uint32_t usual_ms) {
+  uint64_t now = clock_monotonic_ns();
+  if (!signals_interrupted()) return usual_ms;
+  if (t->leave_ns == 0) t->leave_ns = now + TRACING_INTERRUPTED_MS * NS_PER_MS;
+  uint64_t left_ms = t->leave_ns > now ? (t->leave_ns - now) / NS_PER_MS : 0;
+  return left_ms < usual_ms ? (uint32_t)left_ms : usual_ms;
+}
+
 static void wait_for_operation(struct tracing *t) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += CAPTURE_WAIT_S;
+  uint64_t until_ns = clock_monotonic_ns() + patience_ms(t, CAPTURE_WAIT_MS) * NS_PER_MS;
+  const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+                                 .tv_nsec = (long)(until_ns % NS_PER_S)};
   while (!t->has_operation && !t->is_stuck)
     t->is_stuck = pthread_cond_timedwait(&t->arrived, &t->lock, &until) != 0;
 }
@@ -206,7 +222,7 @@ const struct trace_set *tracing_spans(struct tracing *t) {
   if (now.spans_ended == t->spans_seen) return NULL;
   t->spans_seen = now.spans_ended;
   /* Its verdict is about the exporters; the spans come to us before they go to those. */
-  enum hoist_status ignored = hoist_telemetry_flush(t->telemetry, COLLECT_MS, NULL);
+  enum hoist_status ignored = hoist_telemetry_flush(t->telemetry, patience_ms(t, COLLECT_MS), NULL);
   (void)ignored;
   trace_set_done(&t->taken);
   pthread_mutex_lock(&t->lock);
@@ -225,8 +241,8 @@ static void stop(struct tracing *t) {
   struct hoist_telemetry_status status = {0};
   if (!t->telemetry) return;
   hoist_telemetry_get_status(t->telemetry, &status);
-  hoist_telemetry_close(t->telemetry,
-                        status.spans_exported > 0 ? TRACING_LIVE_MS : TRACING_DEAD_MS);
+  uint32_t usual_ms = status.spans_exported > 0 ? TRACING_LIVE_MS : TRACING_DEAD_MS;
+  hoist_telemetry_close(t->telemetry, patience_ms(t, usual_ms));
 }
 
 void tracing_close(struct tracing *t) {

@@ -37,5 +37,6 @@ void tracing_close(struct tracing *tracing);
 
 #define TRACING_LIVE_MS 5000
 #define TRACING_DEAD_MS 1500
+#define TRACING_INTERRUPTED_MS 40 /* after Ctrl-C, for this and tracing_spans together */
 
 #endif

@@ -66,7 +66,8 @@ struct hoist_config {
   int verify_md5;              /**< default 1: check MD5 promises of file servers */
   int offline;                 /**< default 0; 1: never touch the network, cache only */
   uint32_t request_timeout_ms; /**< one API request. Default 0: only the stall timeout */
-  uint32_t stall_timeout_ms;   /**< no byte for so long fails an attempt. Default 30000 */
+  uint32_t stall_timeout_ms;   /**< fewer than 4096 bytes in so long fail an attempt. Default
+                                    30000 */
   uint32_t max_attempts;       /**< tries per request, the first included; 1..20. Default 5 */
   /** Requests for parts of large files at once; small files may use four times as many. 1..64. Default 8 */
   uint32_t connections;

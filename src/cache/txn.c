@@ -61,6 +61,24 @@ static void remove_if_orphaned(struct cache *cache, const struct tree_item *item
   (void)ignored;
 }
 
+static enum hoist_status find_latest(void *user, struct tree_item *item, struct hoist_error *err) {
+  uint64_t *latest_s = user, written_s = (uint64_t)item->st.st_mtim.tv_sec;
+  (void)err;
+  if (item->event == TREE_FILE && written_s > *latest_s) *latest_s = written_s;
+  return HOIST_OK;
+}
+
+/* Where locks do nothing, holding one does not tell that whoever staged this is gone. */
+static bool may_be_in_use(const struct cache *cache, int staging, const char *name) {
+  struct stat st;
+  if (cache_locks(cache) != CACHE_LOCKS_DO_NOTHING) return false;
+  HOIST_AUTO(fd) int dir = tree_open(staging, name, O_RDONLY | O_DIRECTORY);
+  if (dir < 0 || fstat(dir, &st) != 0) return false;
+  uint64_t latest_s = (uint64_t)st.st_mtim.tv_sec, now_s = clock_realtime_ns() / NS_PER_S;
+  return tree_walk(dir, find_latest, &latest_s, NULL) != HOIST_OK ||
+         now_s < latest_s + CACHE_KEEP_STAGING_S;
+}
+
 static enum hoist_status remove_if_of_model(void *user, struct tree_item *item,
                                             struct hoist_error *err) {
   const struct cleaning *c = user;
@@ -68,6 +86,7 @@ static enum hoist_status remove_if_of_model(void *user, struct tree_item *item,
   item->skip = true;
   size_t size = strlen(c->name);
   if (strncmp(item->name, c->name, size) == 0 && item->name[size] == '.') {
+    if (may_be_in_use(c->cache, item->dir_fd, item->name)) return HOIST_OK;
     bool adopt = c->adopt && !*c->adopt && cache_is_resumable(item->dir_fd, item->name);
     if (!adopt) return fs_remove_tree(item->dir_fd, item->name, err);
     snprintf(c->adopt, CACHE_STATE_PATH_SIZE, CACHE_STAGING_DIR "/%.150s", item->name);

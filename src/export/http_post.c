@@ -64,6 +64,10 @@ static bool open_handles(struct http_post *post) {
   post->easy = curl_easy_init();
   if (!post->multi || !post->easy) return false;
   CURL *easy = post->easy;
+#if LIBCURL_VERSION_NUM >= 0x075700
+  /* The end does not wait for getaddrinfo: the resolver's thread ends by itself. */
+  (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
   return curl_easy_setopt(easy, CURLOPT_URL, post->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_USERAGENT,

@@ -146,7 +146,7 @@ static void wait_for_work(struct fetch *f) {
 /* Under the lock. */
 static bool find_request(struct fetch *f, struct slot *slot) {
   uint64_t now_ns = clock_monotonic_ns();
-  slot->since_ns = now_ns;
+  slot->since_ns = slot->heard_ns = now_ns;
   if (f->status == HOIST_OK && hedge_find(f, slot, now_ns)) return true;
   slot->file = find_work(f);
   if (slot->file)

@@ -23,13 +23,14 @@ struct slot {
   struct file *file;   /* NULL: it has nothing to do */
   struct run run;      /* parts that the request is to bring; the first is under way */
   uint64_t since_ns;   /* when that part began */
+  uint64_t heard_ns;   /* when bytes were last noted, or the request began */
   bool is_large;       /* counts as a request for a part of a large file */
   atomic_int stop;   /* 1: the request is to end: it has become needless, or its file is given up */
   atomic_int paused; /* 1: it failed before, and is made again when its server may be asked again */
 };
 
 /* How long something usually takes. */
-struct pace {
+struct tempo {
   uint64_t count; /* that have arrived */
   uint64_t took_ns;
 };
@@ -43,7 +44,8 @@ struct fetch {
   struct cache_txn *txn;
   int64_t total_bytes; /* FILE_SIZE_UNKNOWN: some size is not known */
   unsigned connections;
-  bool adopted; /* the staging has parts of an earlier download */
+  bool adopted;      /* the staging has parts of an earlier download */
+  struct digest key; /* what the journal is of */
   struct block_pool pool;
 
   pthread_mutex_t lock; /* guards what follows */
@@ -56,8 +58,8 @@ struct fetch {
   struct slot slots[FETCH_MAX_WORKERS]; /* the first is the calling thread's */
   unsigned slot_count, large_requests;
   struct journal *journal; /* NULL: nothing was worth noting yet */
-  struct pace parts;       /* of large files */
-  struct pace small_files;
+  struct tempo parts;      /* of large files */
+  struct tempo small_files;
   struct fetch_outcome outcome;
   enum hoist_status status; /* the first failure */
   struct hoist_error error;
@@ -73,8 +75,8 @@ void fetch_summon(struct fetch *f);
 /** Looks for a part that takes far longer than its like, to be asked for again: the first such request is
  *  left the part it is at, and `slot` becomes a second one for the same. False: none. Under the lock. */
 bool hedge_find(struct fetch *f, struct slot *slot, uint64_t now_ns);
-/** Looks for a small file whose request takes far longer than its like, and has it begin again. To be asked
- *  when there is nothing else to do. Under the lock. */
+/** Looks for a small file whose request brings nothing for far longer than others take in all, and has it begin
+ *  again. To be asked when there is nothing else to do. Under the lock. */
 void hedge_small_file(struct fetch *f, uint64_t now_ns);
 /** A small file has arrived through `slot`. Under the lock. */
 void hedge_small_file_done(struct fetch *f, const struct slot *slot, uint64_t now_ns);
@@ -83,7 +85,8 @@ bool hedge_has_twin(const struct fetch *f, const struct slot *slot);
 /** A part has arrived through `slot`: whoever else is at it may stop. Under the lock. */
 void hedge_part_done(struct fetch *f, const struct slot *slot, uint64_t now_ns);
 
-/** Reads the journal of a staging that is gone on with; empties one that is of other files. */
+/** Before anything is fetched: reads the journal of a staging that is gone on with; empties one that is of
+ *  other files. */
 HOIST_MUST_CHECK enum hoist_status resume_open(struct fetch *f, struct hoist_error *err);
 /** Goes on with a file that was just opened from the parts that are there: reads them back through the
  *  slot's block and keeps what is whole. The slot's run becomes what is to be fetched first; an empty one:

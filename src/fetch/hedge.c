@@ -4,29 +4,32 @@
  * usually do, and asks for that one, too, over a connection of its own; what that request was to bring
  * beyond it is anybody's again. Whoever is first wins: each block is written once (file_claim).
  *
- * A small file is hashed by the one worker that fetches it, so it cannot have two; it begins again, once. */
+ * A small file is hashed by the one worker that fetches it, so it cannot have two. Files are of different sizes,
+ * so one may take its time; one that has fallen silent begins again, once. */
 #include "clock.h"
 #include "fetch_internal.h"
 
 #define SLOW_TIMES 3
 #define SLOW_PART_NS (250 * NS_PER_MS) /* beyond that: noise of short parts is no slowness */
-#define SLOW_FILE_NS (2 * NS_PER_S)    /* that an answer may take, too, which begins again then */
+#define SILENT_FILE_NS                                                                             \
+  (2 * NS_PER_S) /* not less than an answer may take, for it begins again then */
 
 static bool is_at_part(const struct slot *slot) {
   return slot->file && slot->file->phase == FILE_OPEN && slot->file->part_count > 1 &&
          slot->run.part < slot->run.end;
 }
 
-/* One that is made again after a failure is being seen to already, and its server may have asked for patience. */
-static bool is_slow(const struct slot *slot, const struct pace *pace, uint64_t allowance_ns,
-                    uint64_t now_ns) {
-  return pace->count > 0 && !atomic_load(&slot->paused) &&
-         now_ns - slot->since_ns >= SLOW_TIMES * (pace->took_ns / pace->count) + allowance_ns;
+/* One that is made again after a failure is being seen to already, and its server may have asked for
+ * patience. */
+static bool is_slow(const struct slot *slot, uint64_t since_ns, const struct tempo *tempo,
+                    uint64_t allowance_ns, uint64_t now_ns) {
+  return tempo->count > 0 && !atomic_load(&slot->paused) &&
+         now_ns - since_ns >= SLOW_TIMES * (tempo->took_ns / tempo->count) + allowance_ns;
 }
 
-static void note_pace(struct pace *pace, const struct slot *slot, uint64_t now_ns) {
-  pace->count++;
-  pace->took_ns += now_ns - slot->since_ns;
+static void note_tempo(struct tempo *tempo, const struct slot *slot, uint64_t now_ns) {
+  tempo->count++;
+  tempo->took_ns += now_ns - slot->since_ns;
 }
 
 static struct slot *find_slowest(struct fetch *f, uint64_t now_ns) {
@@ -35,7 +38,7 @@ static struct slot *find_slowest(struct fetch *f, uint64_t now_ns) {
     struct slot *slot = &f->slots[i];
     if (!is_at_part(slot) || slot->file->restart || slot->file->parts[slot->run.part].hedged)
       continue;
-    if (!is_slow(slot, &f->parts, SLOW_PART_NS, now_ns)) continue;
+    if (!is_slow(slot, slot->since_ns, &f->parts, SLOW_PART_NS, now_ns)) continue;
     if (!slowest || slot->since_ns < slowest->since_ns) slowest = slot;
   }
   return slowest;
@@ -67,7 +70,7 @@ bool hedge_has_twin(const struct fetch *f, const struct slot *slot) {
 }
 
 void hedge_part_done(struct fetch *f, const struct slot *slot, uint64_t now_ns) {
-  note_pace(&f->parts, slot, now_ns);
+  note_tempo(&f->parts, slot, now_ns);
   for (unsigned i = 0; i < f->slot_count; i++)
     if (is_twin(&f->slots[i], slot)) atomic_store(&f->slots[i].stop, 1);
 }
@@ -78,12 +81,12 @@ void hedge_small_file(struct fetch *f, uint64_t now_ns) {
     struct file *file = slot->file;
     if (!file || file->hedged || file->restart || !file_is_small(file)) continue;
     if (file->part_count > 1 || file->requests != 1) continue;
-    if (!is_slow(slot, &f->small_files, SLOW_FILE_NS, now_ns)) continue;
+    if (!is_slow(slot, slot->heard_ns, &f->small_files, SILENT_FILE_NS, now_ns)) continue;
     file->hedged = file->restart = true;
     atomic_store(&slot->stop, 1);
   }
 }
 
 void hedge_small_file_done(struct fetch *f, const struct slot *slot, uint64_t now_ns) {
-  note_pace(&f->small_files, slot, now_ns);
+  note_tempo(&f->small_files, slot, now_ns);
 }

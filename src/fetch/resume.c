@@ -13,7 +13,8 @@
 
 #define KEY_MAX_BYTES (4u << 20)
 
-/* What the parts are parts of. Locators are left out: they are new with every description. */
+/* What the parts are parts of. Locators are left out: they are new with every description. To be made
+ * before the first file is finished: that puts digests into the manifest which nobody promised. */
 static enum hoist_status make_key(const struct fetch *f, struct digest *ret_key,
                                   struct hoist_error *err) {
   HOIST_AUTO(buf) struct buf text = buf_make(KEY_MAX_BYTES);
@@ -31,29 +32,31 @@ static enum hoist_status make_key(const struct fetch *f, struct digest *ret_key,
 }
 
 static enum hoist_status open_journal(struct fetch *f, bool *ret_void, struct hoist_error *err) {
-  struct digest key = {0};
   int fd = -1;
-  enum hoist_status status = make_key(f, &key, err);
-  if (status == HOIST_OK) status = cache_txn_journal(f->txn, &fd, err);
-  return status == HOIST_OK ? journal_open(fd, &key, ret_void, &f->journal, err) : status;
+  enum hoist_status status = cache_txn_journal(f->txn, &fd, err);
+  return status == HOIST_OK ? journal_open(fd, &f->key, ret_void, &f->journal, err) : status;
 }
 
 enum hoist_status resume_open(struct fetch *f, struct hoist_error *err) {
   bool is_void = false;
-  if (!cache_txn_is_adopted(f->txn)) return HOIST_OK;
-  enum hoist_status status = open_journal(f, &is_void, err);
+  enum hoist_status status = make_key(f, &f->key, err);
+  if (status != HOIST_OK || !cache_txn_is_adopted(f->txn)) return status;
+  status = open_journal(f, &is_void, err);
   f->adopted = status == HOIST_OK && !is_void;
   if (status != HOIST_OK || !is_void) return status;
   journal_close(HOIST_TAKE(f->journal));
   return cache_txn_reset(f->txn, err);
 }
 
-/* Anything wrong with a part means only that it is fetched again. */
-static bool is_whole(int fd, int64_t from, int64_t to, uint64_t sum, char *buffer) {
+/* Anything wrong with a part means only that it is fetched again. A call that was called off finds
+ * nothing whole, at once even where the disk is slow. */
+static bool is_whole(const struct call *call, int fd, int64_t from, int64_t to, uint64_t sum,
+                     char *buffer) {
   uint64_t sums[FILE_PART_BLOCKS];
   size_t blocks = 0;
   for (; from < to; blocks++) {
     size_t size = to - from < (int64_t)BLOCK_BYTES ? (size_t)(to - from) : (size_t)BLOCK_BYTES;
+    if (call_check(call, "", NULL) != HOIST_OK) return false;
     for (size_t at = 0; at < size;) {
       ssize_t n = pread(fd, buffer + at, size - at, from + (int64_t)at);
       if (n < 0 && errno == EINTR) continue;
@@ -77,11 +80,11 @@ static enum hoist_status find_parts(struct fetch *f, const struct file *file,
     if (status != HOIST_OK) return status;
     int64_t from = (int64_t)parts[i].part * FILE_PART_BYTES, to = from + FILE_PART_BYTES;
     if (to > about->size) to = about->size;
-    have[parts[i].part] = is_whole(file->fd, from, to, parts[i].sum, buffer);
+    have[parts[i].part] = is_whole(&f->call, file->fd, from, to, parts[i].sum, buffer);
   }
   /* At least one request has to find out whether the file is still the same. */
   if (!file->m->etag) have[count - 1] = false;
-  return HOIST_OK;
+  return call_check(&f->call, file->m->name, err);
 }
 
 static bool fits(const struct file *file, const struct journal_file *about) {

@@ -37,6 +37,7 @@ static void note_bytes(struct stream *s) {
   struct file *file = s->file;
   s->now_ns = clock_monotonic_ns();
   if (!file->m->content) s->fetch->outcome.bytes += (uint64_t)s->unnoted;
+  if (s->unnoted > 0) s->slot->heard_ns = s->now_ns;
   s->unnoted = 0;
   size_t part = s->slot->run.part;
   bool is_open = file->phase == FILE_OPEN && part < file->part_count;
@@ -290,7 +291,7 @@ static void prepare(struct stream *s) {
   struct file *file = s->file;
   struct slot *slot = s->slot;
   bool is_open = file->phase == FILE_OPEN;
-  slot->since_ns = s->now_ns;
+  slot->since_ns = slot->heard_ns = s->now_ns;
   s->at = is_open ? file->parts[slot->run.part].at : 0;
   s->request = (struct source_request){
       .file = file->m,

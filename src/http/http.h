@@ -16,6 +16,9 @@
 #define HTTP_MAX_ERROR_BYTES (64u << 10)  /* body kept of a response that is not 2xx */
 #define HTTP_MAX_REDIRECTS 5
 #define HTTP_MAX_URL_BYTES (16u << 10)
+/* What a server must send within the stall timeout to count as one that goes on. Low enough for many
+ * connections to share a poor link: 137 bytes a second with the default of 30 s. */
+#define HTTP_STALL_BYTES 4096u
 
 struct http;
 
@@ -25,7 +28,8 @@ struct http_options {
   int verify_tls;              /* 1 unless the user switched it off */
   const char *proxy;           /* NULL: curl's environment rules */
   uint32_t connect_timeout_ms; /* default 10000 */
-  uint32_t stall_timeout_ms;   /* no byte for so long: UNAVAILABLE; default 30000 */
+  uint32_t stall_timeout_ms;   /* fewer than HTTP_STALL_BYTES in so long:
+                                  UNAVAILABLE; default 30000 */
   uint32_t max_attempts;       /* default 5, the first one included */
 };
 void http_options_init(struct http_options *options);

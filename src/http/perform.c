@@ -15,6 +15,8 @@
 #include "text.h"
 #include "transfer.h"
 
+#define MAX_STALE_CONNECTIONS 5 /* in a row */
+
 /* One http_perform under way. */
 struct exchange {
   const struct call *call;
@@ -24,6 +26,7 @@ struct exchange {
   struct http_response response;
   uint32_t sent; /* requests put on the wire so far */
   bool retry;    /* whether the last one failed in a way that another attempt may help */
+  bool stale;    /* whether it never reached a server: the connection had been closed */
 };
 
 static inline void exchange_cleanup(struct exchange *x) {
@@ -74,6 +77,7 @@ static enum hoist_status hop(struct exchange *x, const struct target *target,
   request_span_end(&span, easy, x->request, &x->response, t.body_bytes, reason, err);
   http_return_handle(x->http, handle);
   x->retry = status == HOIST_OK ? retry_status(x->response.status) : t.failure.retry;
+  x->stale = x->retry && t.stale;
   return status;
 }
 
@@ -99,6 +103,15 @@ static enum hoist_status attempt(struct exchange *x, struct hoist_error *err) {
                         x->origin->authority, HTTP_MAX_REDIRECTS);
     status = target_redirect(&target, location, size, err);
   }
+  return status;
+}
+
+/* A server may close a connection that is kept just when it is used again. That says nothing about the
+ * server, so it is asked again at once, and it is no attempt. */
+static enum hoist_status attempt_afresh(struct exchange *x, struct hoist_error *err) {
+  enum hoist_status status = attempt(x, err);
+  for (unsigned i = 0; x->stale && i < MAX_STALE_CONNECTIONS; i++)
+    status = attempt(x, err);
   return status;
 }
 
@@ -132,7 +145,7 @@ static enum hoist_status run_attempts(struct exchange *x, uint32_t *ret_attempts
   char doing[TARGET_HOST_SIZE + 32];
   snprintf(doing, sizeof doing, "waiting to ask %s again", x->origin->authority);
   for (*ret_attempts = 1;; ++*ret_attempts) {
-    enum hoist_status status = attempt(x, err);
+    enum hoist_status status = attempt_afresh(x, err);
     if (!x->retry || *ret_attempts >= most) return status;
     uint64_t delay_ns = retry_delay_ns(&x->response, *ret_attempts);
     if (!fits_deadline(x->call, delay_ns)) return status;

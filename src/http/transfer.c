@@ -8,15 +8,16 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 
 #include "clock.h"
 #include "headers.h"
+#include "setup.h"
 
-#define SLICE_MS 50
-#define RECEIVE_BUFFER_BYTES (256L << 10)
+#define SLICE_MS 20 /* how late a cancel may be noticed */
 
 static bool is_success(const struct http_response *response) {
   return response->status >= 200 && response->status < 300;
@@ -31,8 +32,8 @@ static enum hoist_status stop(struct transfer *t, enum hoist_status status) {
 static size_t on_header(char *line, size_t size, size_t count, void *user) {
   struct transfer *t = user;
   size *= count;
-  t->last_progress_ns = clock_monotonic_ns();
   t->header_bytes += size;
+  stall_note(&t->stall, size, clock_monotonic_ns());
   enum hoist_status status;
   if (t->header_bytes > HTTP_MAX_HEADER_BYTES)
     status = hoist_fail(t->err, HOIST_CORRUPT, "%s: the response headers are over %u bytes",
@@ -44,6 +45,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
     return 0;
   }
   t->headers_complete = line[0] == '\r' || line[0] == '\n';
+  if (t->headers_complete && t->response->status >= 200)
+    stall_restart(&t->stall, clock_monotonic_ns());
   return size;
 }
 
@@ -82,51 +85,35 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
   size *= count;
   t->body_bytes += size;
   t->response->content_length = headers_content_length(t->response);
+  uint64_t began = clock_monotonic_ns();
   enum hoist_status status = take_body(t, data, size);
-  t->last_progress_ns = clock_monotonic_ns();
+  uint64_t now = clock_monotonic_ns();
+  stall_pause(&t->stall, now - began);
+  stall_note(&t->stall, size, now);
   if (status != HOIST_OK) stop(t, status);
   return status == HOIST_OK && !t->cut ? size : 0;
 }
 
 /* Called when a connection is ready and the request is about to leave: from here on the stall
- * timeout counts, not the connect timeout. */
+ * timeout counts, not the connect timeout. A second time: curl is about to send it again. */
 static int on_connected(void *user, char *remote, char *local, int remote_port, int local_port) {
   struct transfer *t = user;
   (void)remote, (void)local, (void)remote_port, (void)local_port;
+  t->stale |= t->connected;
+  if (t->stale) return CURL_PREREQFUNC_ABORT;
   t->connected = true;
-  t->last_progress_ns = clock_monotonic_ns();
+  stall_restart(&t->stall, clock_monotonic_ns());
   return CURL_PREREQFUNC_OK;
 }
 
-static bool set_security(CURL *easy, const struct http_options *o) {
-  bool ok = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, o->verify_tls ? 1L : 0L) == CURLE_OK;
-  ok = ok && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, o->verify_tls ? 2L : 0L) == CURLE_OK;
-  if (o->ca_file) ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file) == CURLE_OK;
-  if (o->proxy) ok = ok && curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy) == CURLE_OK;
-#if LIBCURL_VERSION_NUM >= 0x075500
-  return ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-#else
-  return ok && curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-                                (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) == CURLE_OK;
-#endif
-}
-
-static bool set_connection(CURL *easy, const struct http_options *o) {
-  /* Without HTTP/2 in this libcurl, HTTP/1.1 is what there is: no reason to fail. */
-  (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-#if LIBCURL_VERSION_NUM >= 0x075700
-  /* A cancel does not wait for getaddrinfo: the resolver's thread ends by itself. */
-  (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
-  /* libcurl 7.88 refuses this on a handle whose last transfer ended while it was looking up the
-   * host: its buffer is still there, so what is asked for is what it has. */
-  (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
-  bool ok = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-  ok = ok && curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
-  ok = ok && curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK;
-  ok = ok &&
-       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms) == CURLE_OK;
-  return ok && set_security(easy, o);
+/* curl sends a request anew, on another connection, where a kept one turns out to be closed by the server.
+ * That would be a request without a span, so it is http_perform that does so. */
+static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  struct transfer *t = user;
+  (void)purpose;
+  t->stale |= t->connected;
+  if (t->stale) return CURL_SOCKET_BAD;
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static bool set_callbacks(CURL *easy, struct transfer *t) {
@@ -134,18 +121,10 @@ static bool set_callbacks(CURL *easy, struct transfer *t) {
   ok = ok && curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK;
   ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
   ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket) == CURLE_OK;
+  ok = ok && curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK;
   ok = ok && curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) == CURLE_OK;
   return ok && curl_easy_setopt(easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
-}
-
-static bool set_method(CURL *easy, const struct transfer *t) {
-  const struct http_request *r = t->request;
-  if (strcmp(r->method, "HEAD") == 0) return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
-  if (strcmp(r->method, "GET") == 0) return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-  bool ok = curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
-  ok = ok &&
-       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size) == CURLE_OK;
-  return ok && curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK;
 }
 
 static bool set_up(struct transfer *t, struct handle *h) {
@@ -154,12 +133,9 @@ static bool set_up(struct transfer *t, struct handle *h) {
   h->error[0] = '\0';
   bool ok = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->error) == CURLE_OK;
   ok = ok && curl_easy_setopt(easy, CURLOPT_URL, t->target->url) == CURLE_OK;
-  ok = ok && curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK;
-  ok = ok && curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
   ok = ok && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK;
-  if (t->options->user_agent)
-    ok = ok && curl_easy_setopt(easy, CURLOPT_USERAGENT, t->options->user_agent) == CURLE_OK;
-  return ok && set_method(easy, t) && set_callbacks(easy, t) && set_connection(easy, t->options);
+  return ok && set_callbacks(easy, t) && setup_options(easy, t->options) &&
+         setup_request(easy, t->request);
 }
 
 /* Bytes sent are progress too; curl has no callback for them. */
@@ -167,20 +143,22 @@ static void note_upload(struct transfer *t, CURL *easy, uint64_t now) {
   curl_off_t sent = 0;
   if (curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent) == CURLE_OK && sent != t->uploaded) {
     t->uploaded = sent;
-    t->last_progress_ns = now;
+    stall_restart(&t->stall, now);
   }
-}
-
-static uint64_t left_ms(uint64_t now, uint64_t since_ns, uint32_t limit_ms) {
-  uint64_t passed_ms = (now - since_ns) / NS_PER_MS;
-  return passed_ms >= limit_ms ? 0 : limit_ms - passed_ms;
 }
 
 static enum hoist_status give_up(struct transfer *t, const char *what, uint32_t limit_ms) {
   t->status = HOIST_UNAVAILABLE;
   t->failure = (struct failure){.reason = "timeout", .retry = true};
-  return hoist_fail(t->err, HOIST_UNAVAILABLE, "%s: %s for %u ms; check the network or try again",
+  return hoist_fail(t->err, HOIST_UNAVAILABLE, "%s: %s %u ms; check the network or try again",
                     t->target->authority, what, limit_ms);
+}
+
+static enum hoist_status give_up_stalled(struct transfer *t) {
+  char what[64] = "the server sent nothing for";
+  if (t->stall.bytes > 0)
+    snprintf(what, sizeof what, "the server sent fewer than %u bytes in", HTTP_STALL_BYTES);
+  return give_up(t, what, t->options->stall_timeout_ms);
 }
 
 /* Whether to go on waiting, and for how long at most. */
@@ -190,13 +168,14 @@ static enum hoist_status watch(struct transfer *t, CURL *easy, int *ret_wait_ms)
   uint64_t now = clock_monotonic_ns(), wait_ms = call_remaining_ms(t->call, SLICE_MS);
   note_upload(t, easy, now);
   if (t->connected && t->options->stall_timeout_ms > 0) {
-    uint64_t left = left_ms(now, t->last_progress_ns, t->options->stall_timeout_ms);
-    if (left == 0) return give_up(t, "the server sent nothing", t->options->stall_timeout_ms);
+    uint64_t left = stall_left_ms(&t->stall, now, t->options->stall_timeout_ms);
+    if (left == 0) return give_up_stalled(t);
     wait_ms = left < wait_ms ? left : wait_ms;
   }
   if (t->request->timeout_ms > 0) {
-    uint64_t left = left_ms(now, t->started_ns, t->request->timeout_ms);
-    if (left == 0) return give_up(t, "the answer was not complete", t->request->timeout_ms);
+    const struct stall whole = {.since_ns = t->started_ns};
+    uint64_t left = stall_left_ms(&whole, now, t->request->timeout_ms);
+    if (left == 0) return give_up(t, "the answer was not complete for", t->request->timeout_ms);
     wait_ms = left < wait_ms ? left : wait_ms;
   }
   *ret_wait_ms = wait_ms < SLICE_MS ? (int)wait_ms : SLICE_MS;
@@ -264,6 +243,7 @@ static bool is_too_large(CURLcode code) {
 static enum hoist_status finish(struct transfer *t, struct handle *h, CURLcode code) {
   if (t->status != HOIST_OK) return t->status;
   if (code == CURLE_OK || t->cut) return finish_well(t);
+  if (t->stale) code = CURLE_GOT_NOTHING;
   if (t->connected && !t->headers_complete && is_too_large(code)) {
     stop(t, HOIST_CORRUPT);
     return hoist_fail(t->err, HOIST_CORRUPT, "%s: a response header is too long",
@@ -281,7 +261,8 @@ enum hoist_status http_transfer_run(struct transfer *t, struct handle *handle,
     stop(t, HOIST_NO_MEMORY);
     return hoist_fail_memory(err, t->doing);
   }
-  t->started_ns = t->last_progress_ns = clock_monotonic_ns();
+  t->started_ns = clock_monotonic_ns();
+  stall_restart(&t->stall, t->started_ns);
   CURLMcode added = curl_multi_add_handle(handle->multi, handle->easy);
   if (added != CURLM_OK) return fail_multi(t, added);
   CURLcode code = CURLE_OK;

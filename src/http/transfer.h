@@ -5,6 +5,7 @@
 
 #include "failure.h"
 #include "handle.h"
+#include "stall.h"
 #include "target.h"
 
 struct transfer {
@@ -16,6 +17,7 @@ struct transfer {
   struct http_response *response; /* given empty; filled as far as the answer came */
   uint64_t body_bytes;            /* set: bytes received */
   struct failure failure;         /* set on failure */
+  bool stale; /* set where it failed: it was the connection, which the server had closed */
   char doing[TARGET_HOST_SIZE + 32];
 
   /* Private to transfer_run. */
@@ -24,7 +26,7 @@ struct transfer {
   size_t header_bytes;
   int64_t uploaded;
   uint64_t started_ns;
-  uint64_t last_progress_ns;
+  struct stall stall;
   bool connected;
   bool headers_complete;
   bool acknowledged;

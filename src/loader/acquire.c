@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "clock.h"
+#include "dispatch.h"
 #include "download_model.h"
 #include "gc.h"
 #include "info.h"
@@ -60,7 +60,7 @@ static void end_load_span(struct operation *op, struct hoist_span *span, enum ho
 /* A look-up that finds nothing is no load, so the span begins only once there is something to show. */
 static enum hoist_status look_up(struct operation *op, struct cache_lock **lock,
                                  struct cache_entry **ret_entry, struct hoist_info **ret_info) {
-  uint64_t started_unix_ns = clock_realtime_ns();
+  uint64_t started_unix_ns = telemetry_now(&op->span);
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   enum hoist_status status =
       lock ? cache_find_locked(&op->call, lock, &entry, &op->error)
@@ -86,7 +86,7 @@ static enum hoist_status load_committed(struct operation *op, struct cache_entry
                                         struct cache_entry **ret_entry,
                                         struct hoist_info **ret_info) {
   struct hoist_span span;
-  start_load_span(op, clock_realtime_ns(), &span);
+  start_load_span(op, 0, &span);
   enum hoist_status status = read_entry(op, &span, *entry, "sha256_on_download", ret_info);
   end_load_span(op, &span, status);
   if (status == HOIST_OK) *ret_entry = HOIST_TAKE(*entry);
@@ -155,7 +155,10 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
     *ret_again = 1;
     return HOIST_UNAVAILABLE;
   }
-  return load_committed(op, &entry, ret_entry, ret_info);
+  status = load_committed(op, &entry, ret_entry, ret_info);
+  /* Where locks do nothing, a neighbour may have replaced it already: with the same model. */
+  *ret_again = status != HOIST_OK && cache_locks(op->hoist->cache) == CACHE_LOCKS_DO_NOTHING;
+  return status;
 }
 
 enum hoist_status acquire(struct operation *op, struct cache_entry **ret_entry,

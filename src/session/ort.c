@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "clock.h"
+#include "dispatch.h"
 #include "ort_internal.h"
 
 static pthread_mutex_t opened_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -87,7 +87,7 @@ static enum hoist_status add_opened(const struct call *call, struct ort_library 
 
 static enum hoist_status open_locked(const struct call *call, const char *path,
                                      struct ort **ret_ort, struct hoist_error *err) {
-  uint64_t started = clock_realtime_ns();
+  uint64_t started = telemetry_now(call->span);
   HOIST_AUTO(ort_library) struct ort_library library = {0};
   struct hoist_error problem;
   enum hoist_status status = ort_library_find(path, &library, &problem);

@@ -3,6 +3,7 @@
  * runtime, and the listener to the session's log, which the runtime may call until the session is
  * released. One thread creates and closes it; the OrtSession itself may be run by many. */
 #include "clock.h"
+#include "dispatch.h"
 #include "phases.h"
 #include "session_internal.h"
 
@@ -64,7 +65,7 @@ static enum hoist_status create(const struct call *call, struct session *s, cons
   struct OrtSessionOptions *options = NULL;
   enum hoist_status status = make_options(s, wanted, listen, &options, err);
   if (status != HOIST_OK) return status;
-  if (listen) phases_begin(&s->phases, clock_realtime_ns(), clock_monotonic_ns);
+  if (listen) phases_begin(&s->phases, telemetry_now(call->span), clock_monotonic_ns);
   struct OrtStatus *failed = api->CreateSession(s->ort->env, path, options, &s->handle);
   if (listen) phases_end(&s->phases, call->span);
   api->ReleaseSessionOptions(options);

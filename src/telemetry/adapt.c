@@ -93,6 +93,11 @@ static void host_end(struct hoist_span *span, uint64_t end_unix_ns) {
     t->span_end(t->user, host_span(span), end_unix_ns ? end_unix_ns : clock_realtime_ns());
 }
 
+/* A host's span ends by the host's clock, which is told the real time, too. */
+static uint64_t host_now(const struct hoist_span *span) {
+  return clock_realtime_ns();
+}
+
 static void host_metric_add(struct hoist_telemetry *telemetry,
                             const struct measurement *measurement) {
   const struct hoist_tracer *t = tracer_of(telemetry);
@@ -220,6 +225,7 @@ static const struct span_ops host_spans = {
     .is_recording = host_is_recording,
     .get_context = host_get_context,
     .end = host_end,
+    .now = host_now,
     .metric_add = host_metric_add,
     .bind = host_bind,
 };

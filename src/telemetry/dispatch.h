@@ -57,6 +57,8 @@ struct span_ops {
   int (*is_recording)(const struct hoist_span *span);
   void (*get_context)(const struct hoist_span *span, struct hoist_span_context *ret_context);
   void (*end)(struct hoist_span *span, uint64_t end_unix_ns); /* 0: now */
+  /* The present time as the span's children and its end would have it. */
+  uint64_t (*now)(const struct hoist_span *span);
   void (*metric_add)(struct hoist_telemetry *telemetry, const struct measurement *measurement);
   /* NULL where nothing can be bound. */
   struct hoist_bound *(*bind)(struct hoist_telemetry *telemetry,
@@ -90,6 +92,13 @@ struct hoist_telemetry {
 static inline int telemetry_is_same(const struct hoist_telemetry *a,
                                     const struct hoist_telemetry *b) {
   return a && b && a->owner == b->owner;
+}
+
+/* When something begins that is to be a span below `parent` only if it turns out to be worth one: what
+ * hoist_span_start_at takes. The real-time clock would do until somebody sets it meanwhile. 0 where
+ * nothing is recorded. */
+static inline uint64_t telemetry_now(const struct hoist_span *parent) {
+  return parent && parent->telemetry ? parent->telemetry->spans->now(parent) : 0;
 }
 
 /* HOIST_PROPAGATE_* bits: what requests carry on. Also where nothing records. */

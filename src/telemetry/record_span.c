@@ -248,6 +248,11 @@ static void span_end(struct hoist_span *span, uint64_t end_unix_ns) {
     drop_copy(record_recorder(span), r);
 }
 
+static uint64_t span_now(const struct hoist_span *span) {
+  const struct record *r = record_peek(span);
+  return r->is_recording ? clock_monotonic_ns() + r->anchor_ns : clock_realtime_ns();
+}
+
 /* ---- the table ----------------------------------------------------------------------------------- */
 
 static void metric_add(struct hoist_telemetry *telemetry, const struct measurement *m) {
@@ -274,6 +279,7 @@ const struct span_ops recorder_spans = {
     .is_recording = is_recording,
     .get_context = get_context,
     .end = span_end,
+    .now = span_now,
     .metric_add = metric_add,
     .bind = bind_metric,
 };

@@ -68,9 +68,10 @@ const PASSED_ON = ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS', 'LSAN_OPTION
 
 /**
  * Starts a program (hoist, unless `bin`) and returns {child, done}. `done` resolves, never rejects for
- * a bad exit, to {rc, signal, timedOut, stdout, stderr, output, durationMs, args}.
+ * a bad exit, to {rc, signal, timedOut, stdout, stderr, output, durationMs, args}. `keepInput`: its standard input stays
+ * open for the caller to write to.
  */
-export function start(args, { env = {}, bin = hoistBin, cwd, input, timeoutMs = 60_000, home } = {}) {
+export function start(args, { env = {}, bin = hoistBin, cwd, input, keepInput = false, timeoutMs = 60_000, home } = {}) {
   const ownHome = home === undefined;
   const homeDir = home ?? mkdtempSync(join(tmpdir(), 'hoist-home-'));
   const passed = Object.fromEntries(PASSED_ON.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
@@ -88,7 +89,7 @@ export function start(args, { env = {}, bin = hoistBin, cwd, input, timeoutMs = 
   child.stdout.on('data', (chunk) => { out.push(chunk); both.push(chunk); });
   child.stderr.on('data', (chunk) => { err.push(chunk); both.push(chunk); });
   child.stdin.on('error', () => {}); // it may end before it reads
-  child.stdin.end(input ?? '');
+  if (!keepInput) child.stdin.end(input ?? '');
   const done = new Promise((ok, fail) => {
     child.on('error', (error) => { clearTimeout(timer); fail(new Error(`cannot run ${bin}: ${error.message} (build it first, or set HOIST_BIN)`)); });
     child.on('close', (rc, signal) => {

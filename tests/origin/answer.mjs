@@ -6,17 +6,24 @@
 import { createReadStream } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+const CHUNK = 256 * 1024;
+
 /** A body: {size, stream(start, end)} where end is exclusive and stream yields Buffers. */
 export function bufferBody(data) {
   const buffer = Buffer.from(data);
-  return { size: buffer.length, async *stream(start = 0, end = buffer.length) { if (end > start) yield buffer.subarray(start, end); } };
+  return {
+    size: buffer.length,
+    async *stream(start = 0, end = buffer.length) {
+      for (let at = start; at < end; at += CHUNK) yield buffer.subarray(at, Math.min(end, at + CHUNK));
+    },
+  };
 }
 
 export function fileBody(path, size) {
   return {
     size,
     async *stream(start = 0, end = size) {
-      if (end > start) yield* createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 });
+      if (end > start) yield* createReadStream(path, { start, end: end - 1, highWaterMark: CHUNK });
     },
   };
 }
@@ -86,17 +93,22 @@ const hangUp = (res, how) => {
 
 /**
  * Sends one answer. `answer`: {status, headers, body?, start?, end?, headOnly?}; `rule`: the script
- * rule in force, if any. Never rejects: a client that goes away is not this server's trouble.
+ * rule in force, if any; `entry`: the request's line in the access log, which gets `sent`, the bytes of the
+ * body that were handed to the kernel, and, where the script ends the answer before its end, `cut`: how.
+ * Never rejects: a client that goes away is not this server's trouble.
  */
-export async function send(res, answer, rule = {}) {
+export async function send(res, answer, rule = {}, entry = {}) {
   let { status, headers = {}, body = bufferBody(''), start = 0, end, headOnly } = answer;
   if (rule.garbage) [body, start, end] = [garbageBody(rule.garbage, rule, body), 0, undefined];
   end ??= body.size;
   const length = end - start;
+  entry.sent = 0;
+  const put = (chunk) => { entry.sent += chunk.length; return write(res, chunk); };
 
   headers = { ...headers, 'content-length': Math.max(0, length + (rule.lengthDelta ?? 0)), ...rule.headers };
   if (rule.chunked) delete headers['content-length'];
   for (const name of Object.keys(headers)) if (headers[name] === null) delete headers[name];
+  if (rule.reset === 'before' || rule.close === 'before') entry.cut = rule.reset ? 'reset' : 'close';
   if (rule.reset === 'before') return hangUp(res, 'rst');
   if (rule.close === 'before') return hangUp(res, 'fin');
 
@@ -122,11 +134,11 @@ export async function send(res, answer, rule = {}) {
         if (rule.drip) {
           const { bytes = 1, ms = 10 } = rule.drip;
           for (let i = 0; i < chunk.length && !res.destroyed; i += bytes) {
-            await write(res, chunk.subarray(i, i + bytes));
+            await put(chunk.subarray(i, i + bytes));
             await sleep(ms);
           }
         } else {
-          await write(res, chunk);
+          await put(chunk);
         }
         if (at - start >= stop) break;
       }
@@ -137,6 +149,7 @@ export async function send(res, answer, rule = {}) {
     return hangUp(res, 'fin'); // the tree changed under us
   }
   if (stop !== Infinity) {
+    entry.cut = rule.stall ? 'stall' : rule.reset ? 'reset' : 'close';
     if (rule.stall) return; // nothing more, and no end: until the client gives up or close()
     await sleep(20); // lets what was written leave before the reset discards it
     return hangUp(res, rule.reset ? 'rst' : 'fin');

@@ -13,10 +13,13 @@
 // S3 answers path style (/bucket/key) and virtual-host style (Host: bucket.s3.localtest). The names
 // ort, getWeights, files, core_model, owlv2, proxy and __* are taken: no bucket can have them path style.
 //
-//   POST /__script    a JSON list of rules replaces those in force   GET /__requests    the log
+//   POST /__script    a JSON list of rules replaces those in force
+//   GET /__requests   the access log: what was asked, the answer's status, `sent` bytes of its body, whether that was
+//                     `complete` or `cut` by the script (stall, reset, close), how long it took
 //   GET /__violations what arrived where it must not
 //
-// A rule: {method?, path? (a regular expression, tried on the request target), host?, skip?, times? (default 1, 0 = always)}
+// A rule: {method?, path? (a regular expression, tried on the request target), host?, skip?, times? (default 1, 0 = always),
+// every? (n: only each n-th that matches)}
 // and what it does to the requests that match, in any combination:
 //   status, body, retryAfter, headers   another answer          delayMs          wait before answering
 //   stall | reset | close (true, with at: fraction; reset, close: "before" = no answer at all)
@@ -55,6 +58,7 @@ class Script {
       host: rule.host === undefined ? null : new RegExp(rule.host),
       left: rule.times === 0 ? Infinity : rule.times ?? 1,
       skip: rule.skip ?? 0,
+      seen: 0,
     }));
     this.#rules = append ? [...this.#rules, ...prepared] : prepared;
   }
@@ -67,6 +71,7 @@ class Script {
       if (rule.path && !rule.path.test(target)) continue;
       if (rule.host && !rule.host.test(host)) continue;
       if (rule.skip > 0) { rule.skip--; continue; }
+      if (rule.every && ++rule.seen % rule.every !== 0) continue;
       rule.left--;
       return rule;
     }
@@ -156,7 +161,7 @@ export async function startOrigin({
     };
     const entry = {
       n: log.length, at: Date.now(), kind, method: req.method, path, query: rawQuery, url: target, headers,
-      connection: req.socket.standInNumber, gateway: wrapped !== null, status: null,
+      connection: req.socket.standInNumber, gateway: wrapped !== null, status: null, sent: 0,
     };
     if (log.length < MAX_LOG) log.push(entry);
     res.on('close', () => { entry.tookMs = Date.now() - entry.at; entry.complete = res.writableFinished; });
@@ -174,7 +179,7 @@ export async function startOrigin({
     }
     entry.status = answer.status;
     const ids = kind === 's3' ? { 'x-amz-request-id': request.requestId, 'x-amz-id-2': request.hostId } : {};
-    await send(res, { ...answer, headers: { server: SERVER, ...ids, ...answer.headers } }, rule ?? {});
+    await send(res, { ...answer, headers: { server: SERVER, ...ids, ...answer.headers } }, rule ?? {}, entry);
   }
 
   const listener = (req, res) => serve(req, res).catch(() => req.socket.destroy());

@@ -80,6 +80,23 @@ test('serves buckets as virtual hosts', async () => {
   assert.ok((await get('/faces/1/weights.onnx', { headers })).body.equals(WEIGHTS));
 });
 
+test('logs how many bytes of each answer it sent, and how that ended', async () => {
+  origin.s3.put('models', 'faces/1/large', Buffer.alloc(40_000_000, 'x'));
+  origin.script([{ path: 'cut', status: 200, body: 'x'.repeat(1000), reset: true, at: 0.3 }]);
+  await s3('/models/faces/1/weights.onnx');
+  await s3('/models/faces/1/weights.onnx', { method: 'HEAD' });
+  await s3('/models/faces/1/cut');
+  const { accessKey, secret } = origin.credentials;
+  const url = `${origin.url}/models/faces/1/large`;
+  await new Promise((left) => http.get(url, { headers: signRequest({ url, accessKey, secret }) }, (res) => { res.destroy(); left(); }));
+  while (origin.requests()[3]?.complete === undefined) await new Promise((ok) => setTimeout(ok, 5));
+  const [whole, head, cut, gone] = origin.requests();
+  assert.deepEqual([whole.sent, whole.complete, whole.cut], [WEIGHTS.length, true, undefined]);
+  assert.deepEqual([head.sent, head.complete], [0, true]);
+  assert.deepEqual([cut.sent, cut.complete, cut.cut], [300, false, 'reset']);
+  assert.ok(gone.sent < 40_000_000 && !gone.complete && !gone.cut, `${gone.sent} bytes`);
+});
+
 test('does not leave the tree', async () => {
   for (const target of ['/models/../../../../etc/passwd', '/models/faces/../../../api/faces/1/environment.json', '/models/%2e%2e/%2e%2e/api/faces/1/class_names.txt']) {
     assert.equal((await s3(target)).status, 404, target);

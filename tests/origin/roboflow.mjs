@@ -5,7 +5,7 @@
 // TREE/api/{model_id}/. It is stricter than the real API on purpose: a request that the API merely
 // tolerates is refused here with the rule it broke, so that a test finds it.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { bufferBody, fileBody } from './answer.mjs';
@@ -52,6 +52,7 @@ export class Roboflow {
   #options;
   #urlSecret = randomBytes(32);
   #added = new Map(); // "model_id/file" → Buffer
+  #digests = new WeakMap(); // Buffer → its MD5: a large file is asked for in many parts
 
   constructor({ dir, ...options }) {
     this.#dir = dir && join(dir, 'api');
@@ -243,8 +244,9 @@ export class Roboflow {
   }
 
   async #digest(modelId, file) {
-    const { createHash } = await import('node:crypto');
-    return createHash('md5').update(await this.#read(modelId, file)).digest();
+    const data = await this.#read(modelId, file);
+    if (!this.#digests.has(data)) this.#digests.set(data, createHash('md5').update(data).digest());
+    return this.#digests.get(data);
   }
 
   /** A file URL. Returns the answer and notes in `violations` what must never arrive here. */

@@ -89,6 +89,52 @@ static void test_without_locks_nothing_is_cleaned_up(void **state) {
   assert_true(path_exists(f, ".hoist/staging/b-1.0")); /* neither does a download sweep it */
 }
 
+/* Two processes download one model at the same time; what one of them crashed with a day ago is nobody's. */
+static void test_without_locks_downloads_leave_each_other_alone(void **state) {
+  struct fixture *f = *state;
+  behaviour = NOTHING;
+  assert_int_equal(model_publish(f->cache, "b/1", files, NULL, NULL), HOIST_OK);
+  const struct model_id id = id_of("a/1");
+  struct cache_lock *one = NULL, *other = NULL;
+  struct cache_txn *first = NULL, *second = NULL;
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &one, NULL), HOIST_OK);
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &other, NULL), HOIST_OK);
+  assert_int_equal(model_stage(one, files, &first, NULL), HOIST_OK);
+  assert_int_equal(path_count(f, ".hoist/staging"), 1);
+  assert_int_equal(model_stage(other, files, &second, NULL), HOIST_OK);
+  assert_int_equal(path_count(f, ".hoist/staging"), 2);
+  struct manifest m = {0};
+  struct cache_entry *entry = NULL;
+  assert_int_equal(model_manifest(files, &m, NULL), HOIST_OK);
+  assert_int_equal(cache_commit(&no_limits, first, &m, &one, &entry, NULL), HOIST_OK);
+  cache_entry_release(entry);
+  assert_int_equal(cache_commit(&no_limits, second, &m, &other, &entry, NULL), HOIST_OK);
+  cache_entry_release(entry);
+  assert_int_equal(model_check(f->cache, "a/1", files, NULL), HOIST_OK);
+  assert_int_equal(path_count(f, ".hoist/staging"), 0);
+  manifest_done(&m);
+}
+
+static void test_without_locks_what_is_old_is_swept(void **state) {
+  struct fixture *f = *state;
+  behaviour = NOTHING;
+  const struct model_id id = id_of("a/1");
+  struct cache_lock *lock = NULL;
+  struct cache_txn *txn = NULL;
+  char command[256];
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &lock, NULL), HOIST_OK);
+  assert_int_equal(model_stage(lock, files, &txn, NULL), HOIST_OK);
+  cache_txn_keep(txn);
+  snprintf(command, sizeof command, "find %s/.hoist/staging -exec touch -d '25 hours ago' {} +",
+           f->root);
+  FILE *aged = popen(command, "r");
+  assert_int_equal(pclose(aged), 0);
+  assert_int_equal(model_stage(lock, files, &txn, NULL), HOIST_OK);
+  assert_int_equal(path_count(f, ".hoist/staging"), 1);
+  cache_discard(txn);
+  cache_unlock(lock);
+}
+
 static void test_locks_that_are_refused_fail_with_the_cause(void **state) {
   struct fixture *f = *state;
   struct hoist_error err;
@@ -105,6 +151,8 @@ int main(void) {
       CASE(test_locks_that_do_nothing_are_noticed),
       CASE(test_a_neighbour_who_tries_at_the_same_time_does_not_mislead),
       CASE(test_without_locks_nothing_is_cleaned_up),
+      CASE(test_without_locks_downloads_leave_each_other_alone),
+      CASE(test_without_locks_what_is_old_is_swept),
       CASE(test_locks_that_are_refused_fail_with_the_cause),
   };
   return cmocka_run_group_tests_name("cache_lock_check", tests, NULL, NULL);

@@ -208,7 +208,7 @@ static int set_up_race(void **state) {
   r->fetch.connections = 2;
   r->fetch.slot_count = 2;
   r->fetch.large_requests = 1;
-  r->fetch.parts = (struct pace){.count = 10, .took_ns = 1000 * NS_PER_MS};
+  r->fetch.parts = (struct tempo){.count = 10, .took_ns = 1000 * NS_PER_MS};
   r->fetch.slots[0].file = &r->file;
   r->fetch.slots[0].run = (struct run){1, 4};
   *state = r;
@@ -264,7 +264,7 @@ static void test_nothing_is_asked_for_again_beyond_the_connections(void **state)
 
 static void test_while_no_part_has_arrived_nobody_knows_what_is_slow(void **state) {
   struct race *r = *state;
-  r->fetch.parts = (struct pace){0};
+  r->fetch.parts = (struct tempo){0};
   assert_false(hedge_find(&r->fetch, &r->fetch.slots[1], NS_PER_S));
 }
 
@@ -277,6 +277,21 @@ static void test_who_is_second_stops(void **state) {
   assert_int_equal(atomic_load(&r->fetch.slots[1].stop), 0);
 }
 
+static void test_a_small_file_that_comes_slowly_is_left_alone(void **state) {
+  struct race *r = *state;
+  struct slot *slot = &r->fetch.slots[0];
+  struct manifest_file small = {.name = r->m.name, .size = 100};
+  struct file file;
+  assert_int_equal(file_init(&file, &small, 2, &r->fetch.pool, NULL), HOIST_OK);
+  file.requests = 1;
+  slot->file = &file;
+  slot->heard_ns = 99 * NS_PER_S;
+  r->fetch.small_files = (struct tempo){.count = 10, .took_ns = 1000 * NS_PER_MS};
+  hedge_small_file(&r->fetch, 100 * NS_PER_S);
+  assert_false(file.restart);
+  file_done(&file);
+}
+
 static void test_one_that_begins_again_is_not_hurried_a_second_time(void **state) {
   struct race *r = *state;
   struct slot *slot = &r->fetch.slots[0];
@@ -285,7 +300,7 @@ static void test_one_that_begins_again_is_not_hurried_a_second_time(void **state
   assert_int_equal(file_init(&file, &small, 2, &r->fetch.pool, NULL), HOIST_OK);
   file.requests = 1;
   slot->file = &file;
-  r->fetch.small_files = (struct pace){.count = 10, .took_ns = 1000 * NS_PER_MS};
+  r->fetch.small_files = (struct tempo){.count = 10, .took_ns = 1000 * NS_PER_MS};
   hedge_small_file(&r->fetch, 2 * NS_PER_S);
   assert_false(file.restart);
   hedge_small_file(&r->fetch, 3 * NS_PER_S);
@@ -312,6 +327,7 @@ int main(void) {
       R(test_while_no_part_has_arrived_nobody_knows_what_is_slow),
       R(test_who_is_second_stops),
       T(test_a_small_file_that_gets_nowhere_begins_again),
+      R(test_a_small_file_that_comes_slowly_is_left_alone),
       R(test_one_that_begins_again_is_not_hurried_a_second_time),
   };
   return cmocka_run_group_tests_name("hedge", tests, make_pattern, free_pattern);

@@ -130,6 +130,22 @@ static void test_what_was_finished_is_not_fetched_again(void **state) {
   assert_whole(w);
 }
 
+/* One is finished before the large file begins, so that its digest is known by then, and not when the
+ * journal is looked for. */
+static void test_files_that_were_finished_first_do_not_void_the_parts(void **state) {
+  struct world *w = *state;
+  fake_source_add(w->source, "a.txt", "small");
+  add(w, breaks_at_part_4);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_UNAVAILABLE);
+  assert_int_equal(w->outcome.keep, 1);
+  go_on(w);
+  fake_source_add(w->source, "a.txt", "small");
+  struct fake_file *f = add(w, good);
+  assert_int_equal(world_fetch_all(w, 3), HOIST_OK);
+  assert_int_equal(w->outcome.resumed_bytes, 4 * FILE_PART_BYTES);
+  assert_int_equal(f->sent, (int64_t)SIZE - 4 * FILE_PART_BYTES);
+}
+
 static void test_an_interruption_may_be_interrupted(void **state) {
   struct world *w = *state;
   interrupt_download(w);
@@ -230,6 +246,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
   const struct CMUnitTest tests[] = {
       T(test_what_was_finished_is_not_fetched_again),
+      T(test_files_that_were_finished_first_do_not_void_the_parts),
       T(test_an_interruption_may_be_interrupted),
       T(test_a_part_that_is_damaged_on_disk_is_fetched_again),
       T(test_a_torn_record_ends_the_journal),

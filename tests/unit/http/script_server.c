@@ -139,16 +139,20 @@ static void close_with_reset(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
+static void drip(struct connection *c) {
+  struct pollfd left = {.fd = c->fd, .events = POLLIN};
+  while (!c->server->stopping && poll(&left, 1, POLL_MS) == 0)
+    send_all(c, "x", 1);
+}
+
 static void serve_requests(struct connection *c) {
   static _Thread_local char text[SCRIPT_REQUEST_SIZE];
   while (read_request(c, text)) {
     enum script_after after = answer_request(c, text);
     if (after == SCRIPT_RESET) close_with_reset(c->fd);
-    if (after == SCRIPT_RESET || after == SCRIPT_CLOSE) return;
-    if (after == SCRIPT_STALL) {
-      (void)receive(c, text, 1);
-      return;
-    }
+    if (after == SCRIPT_STALL) (void)receive(c, text, 1);
+    if (after == SCRIPT_DRIP) drip(c);
+    if (after != SCRIPT_KEEP) return;
   }
 }
 

@@ -14,7 +14,8 @@ enum script_after {
   SCRIPT_KEEP,  /* the connection stays open for another request */
   SCRIPT_CLOSE, /* orderly */
   SCRIPT_RESET, /* with an RST, so that the client sees ECONNRESET */
-  SCRIPT_STALL  /* open, and silent until the client leaves */
+  SCRIPT_STALL, /* open, and silent until the client leaves */
+  SCRIPT_DRIP   /* a byte every 10 ms until the client leaves */
 };
 
 struct script_reply {

@@ -189,6 +189,62 @@ static void test_a_silent_server_is_given_up(void **state) {
   fixture_done(&f);
 }
 
+static void test_a_server_that_drips_is_given_up(void **state) {
+  (void)state;
+  static const struct script_reply replies[][1] = {
+      {{.data = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", .after = SCRIPT_DRIP}},
+      {{.data = "HTTP/1.1 200 OK\r\nX-Endless: ", .after = SCRIPT_DRIP}},
+  };
+  for (size_t i = 0; i < 2; i++) {
+    struct fixture f;
+    struct http_request once = {.method = "GET", .max_body = 100000, .max_attempts = 1};
+    fixture_init(&f);
+    http_free(f.http);
+    f.options.stall_timeout_ms = 150;
+    assert_int_equal(http_new(&f.options, &f.http, &f.err), HOIST_OK);
+    FIXTURE_REPLAY(&f, replies[i]);
+    assert_int_equal(fixture_perform(&f, &once, "/"), HOIST_UNAVAILABLE);
+    if (i == 0) assert_message(&f, "the server sent fewer than 4096 bytes in 150 ms");
+    fixture_done(&f);
+  }
+}
+
+static enum hoist_status write_slowly(void *user, const void *data, size_t size,
+                                      struct hoist_error *err) {
+  (void)data, (void)err;
+  usleep(150 * 1000);
+  *(size_t *)user += size;
+  return HOIST_OK;
+}
+
+static enum hoist_status begin_nothing(void *user, const struct http_response *response,
+                                       struct hoist_error *err) {
+  (void)user, (void)response, (void)err;
+  return HOIST_OK;
+}
+
+static void test_a_slow_sink_is_not_a_slow_server(void **state) {
+  (void)state;
+  static const struct script_reply replies[] = {
+      {.data = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n"}};
+  struct fixture f;
+  size_t taken = 0;
+  struct http_request request = {.method = "GET",
+                                 .max_attempts = 1,
+                                 .begin = begin_nothing,
+                                 .write = write_slowly,
+                                 .sink_user = &taken};
+  fixture_init(&f);
+  http_free(f.http);
+  f.options.stall_timeout_ms = 100;
+  assert_int_equal(http_new(&f.options, &f.http, &f.err), HOIST_OK);
+  FIXTURE_REPLAY(&f, replies);
+  assert_int_equal(fixture_perform(&f, &request, "/"), HOIST_OK);
+  assert_int_equal(taken, 6);
+  fixture_done(&f);
+}
+
 static void test_an_attempt_may_have_a_time_limit(void **state) {
   (void)state;
   static const struct script_reply replies[] = {{.data = NULL, .after = SCRIPT_STALL}};
@@ -439,6 +495,8 @@ int main(void) {
       cmocka_unit_test(test_a_refused_connection_is_unavailable),
       cmocka_unit_test(test_a_host_that_cannot_be_resolved_is_unavailable),
       cmocka_unit_test(test_a_silent_server_is_given_up),
+      cmocka_unit_test(test_a_server_that_drips_is_given_up),
+      cmocka_unit_test(test_a_slow_sink_is_not_a_slow_server),
       cmocka_unit_test(test_an_attempt_may_have_a_time_limit),
       cmocka_unit_test(test_a_waiting_request_is_cancelled_at_once),
       cmocka_unit_test(test_a_cancelled_call_asks_nobody),

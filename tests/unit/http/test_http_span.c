@@ -115,6 +115,36 @@ static void test_a_request_that_became_needless_is_no_error(void **state) {
   }
 }
 
+static void test_a_kept_connection_that_was_closed_is_a_span_but_no_attempt(void **state) {
+  (void)state;
+  static const struct script_reply replies[] = {
+      {.data = OK_REPLY}, {.data = NULL, .after = SCRIPT_CLOSE}, {.data = OK_REPLY}};
+  struct fixture f;
+  struct hoist_span parent;
+  struct fake_tracer *tracer = fake_tracer_new();
+  struct http_request once = {.method = "GET", .max_body = 16, .max_attempts = 1};
+  fixture_init(&f);
+  FIXTURE_REPLAY(&f, replies);
+  hoist_span_start_root(tracer->telemetry, "parent", HOIST_SPAN_INTERNAL, NULL, &parent);
+  f.call.span = &parent;
+  assert_int_equal(fixture_perform(&f, &once, "/"), HOIST_OK);
+  assert_int_equal(fixture_perform(&f, &once, "/"), HOIST_OK);
+  hoist_span_end(&parent);
+  assert_int_equal(f.response.attempts, 1);
+  assert_int_equal(f.sleep_count, 0);
+  assert_int_equal(script_server_requests(f.server), 3);
+  assert_int_equal(script_server_connections(f.server), 2);
+  assert_int_equal(fake_span_count(tracer, "GET"), 3);
+  assert_attr(fake_span(tracer, "GET", 0), "error.type", NULL);
+  assert_attr(fake_span(tracer, "GET", 1), "error.type", "reset");
+  assert_attr(fake_span(tracer, "GET", 1), "http.response.status_code", NULL);
+  assert_attr(fake_span(tracer, "GET", 2), "http.request.resend_count", "1");
+  assert_attr(fake_span(tracer, "GET", 2), "error.type", NULL);
+  fake_tracer_check(tracer, NULL);
+  fake_tracer_free(tracer);
+  fixture_done(&f);
+}
+
 static void test_a_request_that_got_nowhere_says_why(void **state) {
   (void)state;
   static const struct script_reply replies[] = {{.data = OK_REPLY}};
@@ -246,6 +276,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_every_attempt_is_a_span),
       cmocka_unit_test(test_a_request_that_became_needless_is_no_error),
+      cmocka_unit_test(test_a_kept_connection_that_was_closed_is_a_span_but_no_attempt),
       cmocka_unit_test(test_a_request_that_got_nowhere_says_why),
       cmocka_unit_test(test_a_redirect_is_two_spans),
       cmocka_unit_test(test_each_attempt_is_signed_anew),

@@ -414,6 +414,28 @@ static void test_times_of_the_caller_are_kept_and_never_run_backwards(void **sta
   recording_stop(r);
 }
 
+/* What is timed before there is a span for it stands where it belongs, whatever the clock was set to. */
+static void test_what_is_known_afterwards_is_timed_by_the_clock_of_its_trace(void **state) {
+  struct recording *r = recording_start(NULL, 1024);
+  struct hoist_span root, late, silent;
+  hoist_span_start_root(recording_telemetry(r), "root", HOIST_SPAN_INTERNAL, NULL, &root);
+  uint64_t before = telemetry_now(&root);
+  atomic_fetch_sub(&r->recorder.anchor_ns, 3600 * NS_PER_S);
+  atomic_store(&r->recorder.anchored_ns, clock_monotonic_ns());
+  uint64_t after = telemetry_now(&root);
+  assert_true(before <= after && after - before < 3600 * NS_PER_S);
+  hoist_span_start_at(&root, "late", HOIST_SPAN_INTERNAL, after, &late);
+  hoist_span_end(&late);
+  hoist_span_end(&root);
+  recording_read(r);
+  const struct otlp_span *a = recording_span(r, "root"), *b = recording_span(r, "late");
+  assert_true(a->start_unix_ns <= b->start_unix_ns && b->end_unix_ns <= a->end_unix_ns);
+  hoist_span_start_root(NULL, "silent", HOIST_SPAN_INTERNAL, NULL, &silent);
+  assert_int_equal(telemetry_now(&silent), 0);
+  assert_int_equal(telemetry_now(NULL), 0);
+  recording_stop(r);
+}
+
 /* The clock goes back an hour while the trace runs: as the next anchor shows, a new trace sees it. */
 static void test_a_clock_that_is_set_tears_no_trace(void **state) {
   struct recording *r = recording_start(NULL, 1024);
@@ -696,6 +718,7 @@ int main(void) {
       cmocka_unit_test(test_an_ok_error_record_changes_nothing),
       cmocka_unit_test(test_event_attributes_are_unique_too),
       cmocka_unit_test(test_times_of_the_caller_are_kept_and_never_run_backwards),
+      cmocka_unit_test(test_what_is_known_afterwards_is_timed_by_the_clock_of_its_trace),
       cmocka_unit_test(test_a_clock_that_is_set_tears_no_trace),
       cmocka_unit_test(test_a_child_in_another_thread_hangs_under_its_parent),
       cmocka_unit_test(test_a_span_may_end_in_another_thread),
