@@ -77,6 +77,11 @@ enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *h
   op->started_ns = clock_monotonic_ns();
   op->error = (struct hoist_error){0};
   op->held = NULL;
+  op->verification = hoist->verification;
+  op->opens_session = 0;
+  op->is_opening_runtime = 0;
+  op->opening = NULL;
+  op->checked_unix_ns = 0;
   op->cache_hit = 0;
   op->lookup_counted = 0;
   op->downloaded_bytes = 0;
@@ -120,7 +125,7 @@ void operation_warn(struct operation *op, const char *message) {
 
 static enum hoist_status add_size(void *user, const struct cache_listing *l,
                                   struct hoist_error *err) {
-  *(uint64_t *)user += l->size_bytes;
+  *(uint64_t *)user += l->size_bytes + l->graph_bytes;
   return HOIST_OK;
 }
 

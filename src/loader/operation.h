@@ -9,6 +9,8 @@
 #include "hoist_internal.h"
 #include "model_id.h"
 
+struct opening;
+
 struct operation {
   struct hoist *hoist;
   struct model_id id;
@@ -20,6 +22,13 @@ struct operation {
   void (*progress)(void *user, const struct hoist_progress *event);
   void *progress_user;
   struct cache_lock *held; /* whose waiters hear of progress, too; NULL: none */
+  /* What is wanted */
+  enum cache_verification verification;
+  int opens_session;        /* 1: so what that needs may be begun meanwhile */
+  pthread_t runtime_thread; /* where … */
+  int is_opening_runtime;   /* … set: see runtime.h */
+  struct opening *opening;  /* a session begun before its model was verified; NULL: none */
+  uint64_t checked_unix_ns; /* when the bytes had been compared beside that; 0: they were not */
   /* What is learnt on the way */
   int cache_hit;
   int lookup_counted;
