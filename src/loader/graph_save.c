@@ -12,14 +12,18 @@
 #include "memory.h"
 #include "text.h"
 
-/* The weights of large models are copied into the layout that kernels want; saving them in that layout takes
- * twice the disk, which is not worth it for small ones. */
+/* The weights of large models are copied into the layout that kernels want. Saving them in that layout takes
+ * twice the disk, which is not worth it for small ones; of large ones every process saves a copy in memory, so
+ * there it may also be a little slower, and where it will do nothing else is tried. */
 #define PACKED_FROM_BYTES ((uint64_t)16 << 20)
+#define PACKED_ONLY_FROM_BYTES ((uint64_t)64 << 20)
+#define PACKED_MAY_TAKE_PERCENT 125 /* of the other form's time */
 /* The model, its optimised copy, the serialised form, and packed weights, at the worst moment. */
 #define MEMORY_FACTOR 4
 #define DISK_FACTOR 4
 #define SPARE_BYTES ((uint64_t)64 << 20)
-#define ROUNDS 3            /* of which the fastest counts */
+#define ROUNDS 3            /* of which the fastest counts … */
+#define LONG_NS NS_PER_S    /* … unless one takes so long that noise does not matter */
 #define WORTH_IT_PERCENT 90 /* of the time without; closer than that it may be noise */
 
 struct making {
@@ -69,25 +73,20 @@ static enum hoist_status prepare(struct making *m, struct hoist_error *err) {
 
 /* ---- measuring --------------------------------------------------------------------------- */
 
-static enum hoist_status time_weights(struct making *m, struct hoist_error *err) {
-  m->facts.weights_ns = UINT64_MAX;
-  for (int i = 0; i < ROUNDS; i++) {
-    uint64_t ns = 0;
-    enum hoist_status status =
-        session_time_weights(m->call, m->job->ort, m->weights_path, &m->options, &ns, err);
-    if (status != HOIST_OK) return status;
-    if (ns < m->facts.weights_ns) m->facts.weights_ns = ns;
-  }
-  return HOIST_OK;
+/* @param dir  of a graph of that form; NULL: the model as it came */
+static enum hoist_status time_once(struct making *m, const char *dir, enum graph_form form,
+                                   uint64_t *ret_ns, struct hoist_error *err) {
+  struct ort *ort = m->job->ort;
+  return dir ? session_time_graph(m->call, ort, dir, form, &m->options, ret_ns, err)
+             : session_time_weights(m->call, ort, m->weights_path, &m->options, ret_ns, err);
 }
 
-static enum hoist_status time_graph(struct making *m, const char *dir, enum graph_form form,
-                                    uint64_t *ret_ns, struct hoist_error *err) {
+static enum hoist_status measure(struct making *m, const char *dir, enum graph_form form,
+                                 uint64_t *ret_ns, struct hoist_error *err) {
   uint64_t best = UINT64_MAX;
-  for (int i = 0; i < ROUNDS; i++) {
+  for (int i = 0; i < ROUNDS && (i == 0 || best < LONG_NS); i++) {
     uint64_t ns = 0;
-    enum hoist_status status =
-        session_time_graph(m->call, m->job->ort, dir, form, &m->options, &ns, err);
+    enum hoist_status status = time_once(m, dir, form, &ns, err);
     if (status != HOIST_OK) return status;
     if (ns < best) best = ns;
   }
@@ -102,9 +101,11 @@ static enum hoist_status try_form(struct making *m, enum graph_form form, struct
   enum hoist_status status = cache_graph_stage(m->txn, graph_form_name(form), &dir, err);
   if (status == HOIST_OK)
     status = session_save_graph(m->call, m->job->ort, m->weights_path, dir, form, &m->options, err);
-  if (status == HOIST_OK) status = time_graph(m, dir, form, &ns, err);
+  if (status == HOIST_OK) status = measure(m, dir, form, &ns, err);
   if (status != HOIST_OK) return status;
-  if (m->has_best && ns >= m->facts.graph_ns) return HOIST_OK;
+  uint64_t allowed =
+      m->facts.graph_ns / 100 * (form == GRAPH_PACKED ? PACKED_MAY_TAKE_PERCENT : 100);
+  if (m->has_best && ns >= allowed) return HOIST_OK;
   m->has_best = 1;
   m->best = form;
   m->facts.graph_ns = ns;
@@ -112,40 +113,45 @@ static enum hoist_status try_form(struct making *m, enum graph_form form, struct
   return HOIST_OK;
 }
 
+static int is_worth_it(const struct making *m) {
+  return m->has_best && m->facts.graph_ns <= m->facts.weights_ns / 100 * WORTH_IT_PERCENT;
+}
+
+/* What will be the same next time is put down, so that it is not tried at every load; what may not, such as
+ * a full disk, is not. */
+static int is_final(enum hoist_status status) {
+  return status == HOIST_OK || status == HOIST_UNSUPPORTED || status == HOIST_CORRUPT;
+}
+
 /* A form that a model cannot be saved in is no failure while there is another. */
 static enum hoist_status try_forms(struct making *m, struct hoist_error *err) {
   struct hoist_error problem = {0};
-  enum hoist_status status = time_weights(m, err);
+  enum hoist_status status = measure(m, NULL, GRAPH_MAPPED, &m->facts.weights_ns, err);
   if (status != HOIST_OK) return status;
-  status = try_form(m, GRAPH_MAPPED, &problem);
-  if (status == HOIST_OK || status == HOIST_UNSUPPORTED || status == HOIST_CORRUPT)
-    if (m->weights_bytes >= PACKED_FROM_BYTES) {
-      enum hoist_status packed = try_form(m, GRAPH_PACKED, &problem);
-      if (packed == HOIST_OK) status = HOIST_OK;
-    }
-  if (status != HOIST_OK && err) *err = problem;
+  int is_large = m->weights_bytes >= PACKED_ONLY_FROM_BYTES;
+  if (is_large) status = try_form(m, GRAPH_PACKED, &problem);
+  if (is_final(status) && !(is_large && is_worth_it(m)))
+    status = try_form(m, GRAPH_MAPPED, &problem);
+  if (is_final(status) && !is_large && m->weights_bytes >= PACKED_FROM_BYTES)
+    status = try_form(m, GRAPH_PACKED, &problem);
+  if (m->has_best && is_final(status)) return HOIST_OK;
+  if (err) *err = problem;
   return status;
 }
 
 /* ---- the verdict ------------------------------------------------------------------------- */
 
-/* What will be the same next time is put down, so that it is not tried at every load; what may not, such as
- * a full disk, is not. */
-static int is_final(enum hoist_status status) {
-  return status == HOIST_UNSUPPORTED || status == HOIST_CORRUPT;
-}
-
 /* The runtime wrote by name while the files' names could be given to others: what it read must still be what
  * was verified, as for any session. */
 static enum hoist_status finish(struct making *m, enum hoist_status made, uint64_t *ret_bytes,
                                 struct hoist_error *problem) {
-  if (made != HOIST_OK && !is_final(made)) return made;
+  if (!is_final(made)) return made;
   enum hoist_status status = cache_entry_check_unchanged(m->job->entry, problem);
   if (status != HOIST_OK) return status;
   m->facts.created_unix_s = clock_realtime_ns() / NS_PER_S;
   if (made != HOIST_OK)
     snprintf(m->facts.objection, sizeof m->facts.objection, "%.250s", problem->message);
-  else if (m->facts.graph_ns > m->facts.weights_ns / 100 * WORTH_IT_PERCENT)
+  else if (!is_worth_it(m))
     snprintf(m->facts.objection, sizeof m->facts.objection,
              "a saved graph opens in %.1f ms, the model itself in %.1f: not worth it",
              (double)m->facts.graph_ns / 1e6, (double)m->facts.weights_ns / 1e6);

@@ -139,6 +139,7 @@ enum hoist_status hoist_open(const struct hoist_config *config, struct hoist **r
   HOIST_AUTO(hoist) struct hoist *hoist = calloc(1, sizeof *hoist);
   if (!hoist) return hoist_fail_memory(err, "the hoist object");
   pthread_mutex_init(&hoist->runtime_lock, NULL);
+  gate_init(&hoist->gate);
   status = fill(hoist, config, err);
   if (status != HOIST_OK) return status;
   *ret_hoist = HOIST_TAKE(hoist);
@@ -155,6 +156,7 @@ void hoist_close(struct hoist *hoist) {
   registry_unref(hoist->registry);
   ort_close(hoist->runtime);
   pthread_mutex_destroy(&hoist->runtime_lock);
+  gate_done(&hoist->gate);
   free_text(hoist->session.providers);
   free_text(hoist->session.config);
   free_text(hoist->session.custom_ops);

@@ -9,6 +9,7 @@
 
 #include "cache.h"
 #include "chain.h"
+#include "gate.h"
 #include "http.h"
 #include "registry.h"
 #include "session.h"
@@ -35,6 +36,7 @@ struct hoist {
   int warm_up;
   enum graph_policy graphs;
   struct saver *saver;
+  struct gate gate;             /* of the creation of sessions */
   pthread_mutex_t runtime_lock; /* guards the next one */
   struct ort *runtime;          /* once it was opened; stays so */
   atomic_int warned_of_locks;   /* 1: that they do nothing was said */

@@ -70,8 +70,11 @@ static enum hoist_status make_draft(struct operation *op, const struct call *cal
   if (status != HOIST_OK) return status;
   hoist_span_set_string(span, "onnxruntime.version", ort_version(o->ort));
   graph_look_for(call, op->hoist, &op->id, m, o->ort, &o->look);
+  status = gate_enter(call, &op->hoist->gate, manifest_total_size(m, NULL), &o->error);
+  if (status != HOIST_OK) return status;
   status = session_draft_open(call, o->ort, claim, weights, o->look.graph, &op->hoist->session,
                               &o->draft, &o->error);
+  gate_leave(&op->hoist->gate);
   if (status != HOIST_OK) return status;
   graph_look_settle(&o->look, op->hoist, &op->id, session_draft_session(o->draft));
   describe_session(span, session_draft_session(o->draft));
@@ -129,8 +132,11 @@ static enum hoist_status make_session(struct operation *op, const struct call *c
   if (status != HOIST_OK) return status;
   hoist_span_set_string(span, "onnxruntime.version", ort_version(model->ort));
   graph_look_for(call, op->hoist, &op->id, cache_entry_manifest(entry), model->ort, &model->look);
+  status = gate_enter(call, &op->hoist->gate, model->info->total_bytes, err);
+  if (status != HOIST_OK) return status;
   status = session_open(call, model->ort, entry, model->info->weights, model->look.graph,
                         &op->hoist->session, &model->session, err);
+  gate_leave(&op->hoist->gate);
   if (status != HOIST_OK) return status;
   graph_look_settle(&model->look, op->hoist, &op->id, model->session);
   describe_session(span, model->session);

@@ -12,8 +12,9 @@ enum hoist_status runtime_open(const struct call *call, struct hoist *hoist, str
   return status;
 }
 
-static int is_open(struct hoist *hoist) {
-  pthread_mutex_lock(&hoist->runtime_lock);
+/* Who holds the lock for longer than a moment is opening it just now. */
+static int is_open_soon(struct hoist *hoist) {
+  if (pthread_mutex_trylock(&hoist->runtime_lock) != 0) return 1;
   int open = hoist->runtime != NULL;
   pthread_mutex_unlock(&hoist->runtime_lock);
   return open;
@@ -35,7 +36,7 @@ static void *open_in_thread(void *user) {
 }
 
 void runtime_open_ahead(struct operation *op) {
-  if (op->is_opening_runtime || is_open(op->hoist)) return;
+  if (op->is_opening_runtime || is_open_soon(op->hoist)) return;
   op->is_opening_runtime = pthread_create(&op->runtime_thread, NULL, open_in_thread, op) == 0;
 }
 

@@ -54,11 +54,15 @@ static struct OrtStatus *set_model(const struct ort_api *api, struct OrtSessionO
   return failed;
 }
 
+/* The runtime aligns what is larger than 1 MiB in the file of weights, and nothing else; kernels that find
+ * packed weights at odd addresses crash. So the rest stays in the graph's own file. */
+#define PACKED_MIN_BYTES "1048577"
+
 static struct OrtStatus *set_saving(const struct ort_api *api, struct OrtSessionOptions *options,
                                     const char *path, enum graph_form form) {
   static const char *const packed[][2] = {
       {"session.optimized_model_external_initializers_file_name", GRAPH_PACKED_WEIGHTS},
-      {"session.optimized_model_external_initializers_min_size_in_bytes", "1024"},
+      {"session.optimized_model_external_initializers_min_size_in_bytes", PACKED_MIN_BYTES},
       {"session.save_external_prepacked_constant_initializers", "1"}};
   struct OrtStatus *failed = api->SetOptimizedModelFilePath(options, path);
   if (!failed && form == GRAPH_MAPPED)

@@ -61,6 +61,12 @@ HOIST_MUST_CHECK enum hoist_status session_make_options(
 #define GRAPH_PACKED_FILE "graph.onnx"
 #define GRAPH_PACKED_WEIGHTS "graph.weights"
 
+/** Whether a packed graph below `dir` may be opened. Kernels take packed weights where they lie and load them as
+ *  if their own allocator had placed them; releases up to 1.30 place only the large ones well, and a kernel that
+ *  finds one at an odd address crashes.
+ *  Errors: UNSUPPORTED there are none, or not all are placed well · by errno */
+HOIST_MUST_CHECK enum hoist_status session_check_packed(const char *dir, struct hoist_error *err);
+
 enum tensor_side { TENSOR_INPUT, TENSOR_OUTPUT };
 
 /** Asks the runtime for the name, type and shape of every input or output.

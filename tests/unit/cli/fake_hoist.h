@@ -6,12 +6,13 @@
 #define HOIST_TESTS_CLI_FAKE_HOIST_H
 
 #include <hoist/hoist.h>
+#include <stdatomic.h>
 
 /** What the command handed over, for tests to look at. */
 struct fake_hoist {
   int opened, closed;
-  int loads, pulls, verifies, removes, settles;
-  int models_held;
+  atomic_int loads, pulls, verifies, removes, settles;
+  atomic_int models_held;
   char cache_dir[256], sources[256];
   uint32_t timeout_ms;
   int has_cancel;

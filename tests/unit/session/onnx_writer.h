@@ -25,4 +25,7 @@ struct onnx_spec {
 /** Appends the model to `ret_model`; fails the test when that is impossible. */
 void onnx_write(const struct onnx_spec *spec, struct buf *ret_model);
 
+/** Appends y = a chain of `layers` x Relu(Gemm(x, W, b)), W of dim x dim, to `ret_model`. */
+void onnx_write_chain(unsigned layers, unsigned dim, struct buf *ret_model);
+
 #endif
