@@ -117,9 +117,51 @@ static void put_weights(struct buf *graph, const char *name, unsigned rows, unsi
   put_message(graph, 5, tensor);
 }
 
+static void put_model(struct buf *ret_model, struct buf graph) {
+  struct buf opset = buf_make(MODEL_MAX);
+  put_number(ret_model, 1, 7);
+  put_number(&opset, 2, 14);
+  put_message(ret_model, 8, opset);
+  put_message(ret_model, 7, graph);
+}
+
+static void put_external(struct buf *tensor, const char *key, const char *value) {
+  struct buf entry = buf_make(MODEL_MAX);
+  put_text(&entry, 1, key);
+  put_text(&entry, 2, value);
+  put_message(tensor, 13, entry);
+}
+
+void onnx_write_external(unsigned dim, const char *name, struct buf *ret_model,
+                         struct buf *ret_weights) {
+  const struct onnx_spec spec = {.dims = {{1, NULL}, {(int64_t)dim, NULL}}, .dim_count = 2};
+  struct buf b = big_buf(), tensor = buf_make(MODEL_MAX);
+  char size[32];
+  put_node(&b, "Gemm", (const char *const[]){"x", "W", "b"}, 3, "y");
+  put_number(&tensor, 1, dim);
+  put_number(&tensor, 1, dim);
+  put_number(&tensor, 2, 1);
+  put_text(&tensor, 8, "W");
+  put_external(&tensor, "location", name);
+  put_external(&tensor, "offset", "0");
+  snprintf(size, sizeof size, "%zu", (size_t)dim * dim * sizeof(float));
+  put_external(&tensor, "length", size);
+  put_number(&tensor, 14, 1);
+  put_message(&b, 5, tensor);
+  put_weights(&b, "b", 1, dim);
+  put_text(&b, 2, "graph");
+  put_message(&b, 11, value_info("x", &spec));
+  put_message(&b, 12, value_info("y", &spec));
+  for (size_t i = 0; i < (size_t)dim * dim; i++) {
+    float value = (float)(i % 7) / (float)dim;
+    put(ret_weights, &value, sizeof value);
+  }
+  put_model(ret_model, b);
+}
+
 void onnx_write_chain(unsigned layers, unsigned dim, struct buf *ret_model) {
   const struct onnx_spec spec = {.dims = {{1, NULL}, {(int64_t)dim, NULL}}, .dim_count = 2};
-  struct buf opset = buf_make(MODEL_MAX), b = big_buf();
+  struct buf b = big_buf();
   for (unsigned i = 0; i < layers; i++) {
     char in[16], w[16], bias[16], sum[16], out[16];
     snprintf(in, sizeof in, i ? "r%u" : "x", i - 1);
@@ -135,10 +177,7 @@ void onnx_write_chain(unsigned layers, unsigned dim, struct buf *ret_model) {
   put_text(&b, 2, "graph");
   put_message(&b, 11, value_info("x", &spec));
   put_message(&b, 12, value_info("y", &spec));
-  put_number(ret_model, 1, 7);
-  put_number(&opset, 2, 14);
-  put_message(ret_model, 8, opset);
-  put_message(ret_model, 7, b);
+  put_model(ret_model, b);
 }
 
 void onnx_write(const struct onnx_spec *spec, struct buf *ret_model) {
