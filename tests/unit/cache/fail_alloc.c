@@ -4,6 +4,7 @@
 #include "fail_alloc.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 void *__real_malloc(size_t size);
@@ -18,7 +19,7 @@ void *__wrap_realloc(void *old, size_t size);
 void *__wrap_reallocarray(void *old, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
 
-static long fail_at, count_so_far;
+static atomic_long fail_at, count_so_far; /* allocations may come from several threads */
 
 void fail_alloc_at(long n) {
   fail_at = n;
@@ -30,7 +31,8 @@ int fail_alloc_happened(void) {
 }
 
 static int must_fail(void) {
-  if (fail_at == 0 || ++count_so_far != fail_at) return 0;
+  long at = fail_at;
+  if (at == 0 || atomic_fetch_add(&count_so_far, 1) + 1 != at) return 0;
   errno = ENOMEM;
   return 1;
 }

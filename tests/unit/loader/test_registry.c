@@ -15,7 +15,7 @@ static struct hoist_model *const some_model = (struct hoist_model *)(uintptr_t)0
 static const struct call no_call = {0};
 static const struct registry_bounds no_bounds = {0};
 static atomic_int destroyed; /* models, in this test */
-static struct hoist_model *last_destroyed;
+static struct hoist_model *_Atomic last_destroyed;
 
 static void destroy(struct hoist_model *model) {
   last_destroyed = model;
