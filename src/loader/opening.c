@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "info.h"
+#include "metrics.h"
 #include "plan.h"
 #include "runtime.h"
 #include "saver.h"
@@ -175,6 +176,8 @@ enum hoist_status opening_finish(struct operation *op, const struct cache_entry 
       op->opening ? confirm(op, entry, model) : open_verified(op, entry, model);
   graph_look_done(&model->look); /* the session has what it needs of it */
   if (status != HOIST_OK) return status;
+  if (op->hoist->graphs != GRAPHS_OFF)
+    metrics_graph_lookup(&op->span, op->hoist->telemetry, graph_use_name(model->look.use));
   return info_add_session(model->info, model->ort, model->session, &model->look,
                           cache_graph_bytes(op->hoist->cache, &op->id), &op->error);
 }

@@ -43,6 +43,11 @@ HOIST_MUST_CHECK enum hoist_status operation_begin(struct operation *op, struct 
 HOIST_MUST_CHECK enum hoist_status operation_begin_on_cache(
     struct operation *op, struct hoist *hoist, const char *span_name,
     const struct hoist_call_options *options);
+/** A call context without span and progress, for what is no operation; `options` may be NULL.
+ *  Errors: INVALID another process opened the hoist object */
+HOIST_MUST_CHECK enum hoist_status operation_limits(const struct hoist *hoist,
+                                                    const struct hoist_call_options *options,
+                                                    struct call *ret_call, struct hoist_error *err);
 /** Seconds since the beginning. */
 double operation_seconds(const struct operation *op);
 /** From now on those who wait for `lock` hear how far the operation is; NULL: nobody. */

@@ -102,6 +102,21 @@ static struct OrtStatus *find_provider(const struct ort *ort, const char *wish,
   return api->ReleaseAvailableProviders(names, count);
 }
 
+void ort_list_providers(const struct ort *ort, char *out, size_t size) {
+  const struct ort_api *api = &ort->library.api;
+  char **names = NULL;
+  int count = 0;
+  out[0] = '\0';
+  struct OrtStatus *failed = api->GetAvailableProviders(&names, &count);
+  for (int i = 0; !failed && i < count; i++) {
+    size_t used = strlen(out), name_size = strlen(names[i]);
+    if (text_ends_with(names[i], SUFFIX)) name_size -= strlen(SUFFIX);
+    snprintf(out + used, size - used, "%s%.*s", used ? ", " : "", (int)name_size, names[i]);
+  }
+  if (!failed) failed = api->ReleaseAvailableProviders(names, count);
+  if (failed) api->ReleaseStatus(failed);
+}
+
 /* ---- appending --------------------------------------------------------------------------- */
 
 static struct OrtStatus *append_cuda(const struct ort_api *api, struct OrtSessionOptions *options,

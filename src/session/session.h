@@ -22,6 +22,9 @@ struct ort *ort_ref(struct ort *ort);
 void ort_close(struct ort *ort);                /* NULL is fine; the library itself stays loaded */
 const char *ort_version(const struct ort *ort); /* "1.30.0" */
 const char *ort_path(const struct ort *ort);    /* what was opened, resolved */
+/** The providers that this runtime was built with, without their "ExecutionProvider": "CPU, CUDA". Cut to
+ *  fit; "" where it does not say. */
+void ort_list_providers(const struct ort *ort, char *out, size_t size);
 
 /** What the caller wants of a session. Texts are borrowed; zeroed means the runtime's defaults. */
 struct session_options {

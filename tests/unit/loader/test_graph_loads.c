@@ -176,6 +176,8 @@ static void test_a_graph_is_saved_in_the_background_and_used_from_then_on(void *
   assert_int_equal(info->input_count, 1);
   assert_string_equal(fake_attr(last_span(w, "model.session.create"), "graph_cache"), "hit");
   hoist_model_unref(second);
+  assert_int_equal((int)fake_metric_sum(w->tracer, "hoist.graph_cache.lookups", "result=miss"), 1);
+  assert_int_equal((int)fake_metric_sum(w->tracer, "hoist.graph_cache.lookups", "result=hit"), 1);
   assert_int_equal(settle(w), HOIST_INTERNAL); /* nothing more to save */
 }
 

@@ -297,6 +297,18 @@ static void equip(void) {
   ort->library.api.CreateSession = fake_create;
 }
 
+static void test_the_providers_of_a_runtime_are_listed(void **state) {
+  char list[160], narrow[12];
+  ort_list_providers(ort, list, sizeof list);
+  assert_non_null(strstr(list, "CPU"));
+  assert_null(strstr(list, "ExecutionProvider"));
+  equip();
+  ort_list_providers(ort, list, sizeof list);
+  assert_string_equal(list, "Tensorrt, CUDA, Xnnpack, OpenVINO, CPU");
+  ort_list_providers(ort, narrow, sizeof narrow);
+  assert_string_equal(narrow, "Tensorrt, C");
+}
+
 static void test_providers_are_appended_in_the_order_of_preference(void **state) {
   struct hoist_error err;
   equip();
@@ -385,6 +397,7 @@ int main(void) {
       CASE(test_a_preferred_provider_that_cannot_be_had_is_put_down_and_the_cpu_serves),
       CASE(test_a_required_provider_that_cannot_be_had_is_unsupported),
       CASE(test_the_cpu_may_be_asked_for_by_any_of_its_names),
+      CASE(test_the_providers_of_a_runtime_are_listed),
       CASE(test_providers_are_appended_in_the_order_of_preference),
       CASE(test_a_provider_that_is_refused_gives_way_to_the_next),
       CASE(test_a_session_that_fails_on_a_preferred_provider_is_created_on_the_cpu),
