@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "cond.h"
 #include "memory.h"
 
 #define WAIT_SLICE_MS 10
@@ -17,11 +17,7 @@ void gate_init(struct gate *gate) {
   *gate = (struct gate){.capacity = processors > 1 ? (unsigned)processors : 1,
                         .available = memory_available};
   pthread_mutex_init(&gate->lock, NULL);
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&gate->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  cond_init(&gate->changed);
 }
 
 void gate_done(struct gate *gate) {
@@ -35,15 +31,6 @@ static bool has_room(const struct gate *gate, uint64_t bytes) {
   return gate->inside < gate->capacity && gate->available() / GATE_MEMORY_FACTOR >= bytes;
 }
 
-static void wait_a_little(struct gate *gate) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += (long)(WAIT_SLICE_MS * NS_PER_MS);
-  until.tv_sec += until.tv_nsec / (long)NS_PER_S;
-  until.tv_nsec %= (long)NS_PER_S;
-  pthread_cond_timedwait(&gate->changed, &gate->lock, &until);
-}
-
 static enum hoist_status wait_for_room(const struct call *call, struct gate *gate, uint64_t bytes,
                                        struct hoist_error *err) {
   struct hoist_span span;
@@ -51,7 +38,7 @@ static enum hoist_status wait_for_room(const struct call *call, struct gate *gat
   enum hoist_status status = HOIST_OK;
   hoist_span_start(call->span, "model.session.wait", HOIST_SPAN_INTERNAL, &span);
   while (status == HOIST_OK && !has_room(gate, bytes)) {
-    wait_a_little(gate);
+    cond_wait_ns(&gate->changed, &gate->lock, WAIT_SLICE_MS * NS_PER_MS);
     status = call_check(call, "waiting for other sessions to be created", &problem);
   }
   if (status != HOIST_OK) {

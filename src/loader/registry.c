@@ -8,10 +8,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "auto.h"
-#include "clock.h"
+#include "cond.h"
 #include "text.h"
 
 #define WAIT_SLICE_MS 20 /* how late a waiter notices its own deadline or cancel */
@@ -52,11 +51,7 @@ enum hoist_status registry_new(const struct registry_bounds *bounds,
   struct registry *r = calloc(1, sizeof *r);
   if (!r) return hoist_fail_memory(err, "the model registry");
   pthread_mutex_init(&r->lock, NULL);
-  pthread_condattr_t monotonic; /* a clock that is set must not hold up a waiter */
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&r->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  cond_init(&r->changed);
   r->references = 1;
   r->bounds = *bounds;
   r->destroy = destroy;
@@ -121,17 +116,6 @@ static void use(struct registry *r, struct slot *slot) {
   slot->used = ++r->uses;
 }
 
-static void wait_a_little(struct registry *r) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += (long)(WAIT_SLICE_MS * NS_PER_MS);
-  if (until.tv_nsec >= (long)NS_PER_S) {
-    until.tv_nsec -= (long)NS_PER_S;
-    until.tv_sec++;
-  }
-  pthread_cond_timedwait(&r->changed, &r->lock, &until);
-}
-
 /* Waits, counted in slot->waiting, for the load of another thread to end. On OK *ret_model is the
  * model, or NULL where the caller takes the load over. */
 static enum hoist_status wait_for_load(const struct call *call, struct registry *r,
@@ -140,7 +124,7 @@ static enum hoist_status wait_for_load(const struct call *call, struct registry 
   while (slot->state == SLOT_LOADING) {
     enum hoist_status status = call_check(call, "waiting for another thread's load", err);
     if (status != HOIST_OK) return status;
-    wait_a_little(r);
+    cond_wait_ns(&r->changed, &r->lock, WAIT_SLICE_MS * NS_PER_MS);
   }
   if (slot->state == SLOT_FAILED) {
     if (err) *err = slot->error;
@@ -172,7 +156,7 @@ static enum hoist_status join_locked(const struct call *call, struct registry *r
   struct slot *slot = *find(r, id);
   /* A failure is for those who waited for it; who comes later starts anew. */
   while (slot && slot->state == SLOT_FAILED) {
-    wait_a_little(r);
+    cond_wait_ns(&r->changed, &r->lock, WAIT_SLICE_MS * NS_PER_MS);
     slot = *find(r, id);
   }
   if (slot && slot->state != SLOT_LOADED) return wait_in_span(call, r, slot, ret_model, err);

@@ -4,12 +4,12 @@
 #include "saver.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "cond.h"
 
 #define NICE 10
 #define WAIT_SLICE_MS 20
@@ -35,11 +35,7 @@ enum hoist_status saver_new(struct hoist *hoist, struct saver **ret_saver,
   s->hoist = hoist;
   s->last = &s->first;
   pthread_mutex_init(&s->lock, NULL);
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&s->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  cond_init(&s->changed);
   *ret_saver = s;
   return HOIST_OK;
 }
@@ -149,12 +145,7 @@ enum hoist_status saver_wait(const struct call *call, struct saver *s, struct ho
   pthread_mutex_lock(&s->lock);
   while (status == HOIST_OK && s->is_running) {
     status = call_check(call, "waiting for graphs to be saved", err);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(WAIT_SLICE_MS * NS_PER_MS);
-    until.tv_sec += until.tv_nsec / (long)NS_PER_S;
-    until.tv_nsec %= (long)NS_PER_S;
-    pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    if (status == HOIST_OK) cond_wait_ns(&s->changed, &s->lock, WAIT_SLICE_MS * NS_PER_MS);
   }
   pthread_mutex_unlock(&s->lock);
   return status;
