@@ -12,8 +12,6 @@
 #include "clock.h"
 #include "fs.h"
 
-extern char **environ;
-
 static enum hoist_status spawn(char *const *argv, int out_fd, pid_t *ret_pid,
                                struct hoist_error *err) {
   posix_spawn_file_actions_t actions;

@@ -150,7 +150,9 @@ HOIST_MUST_CHECK enum hoist_status session_save_graph(const struct call *call, s
                                                       enum graph_form form,
                                                       const struct session_options *options,
                                                       struct hoist_error *err);
-/** How long, in ns, it takes to create a session on the weights, or on a graph below `dir`. */
+/** How much of the processor's time, in ns, it takes to create a session on the weights, or on a graph below
+ *  `dir`: what the calling thread uses, so with one thread per session all of it, however busy the machine
+ *  is. */
 HOIST_MUST_CHECK enum hoist_status session_time_weights(const struct call *call, struct ort *ort,
                                                         const char *weights_path,
                                                         const struct session_options *options,

@@ -4,15 +4,15 @@
 
 #include "session_internal.h"
 
-#define MAX_INPUTS 64
+#define MAX_TENSORS 64               /* inputs, and outputs */
 #define MAX_BYTES ((size_t)64 << 20) /* of one input */
 
 struct run {
   const struct ort_api *api;
   struct OrtMemoryInfo *memory;
-  void *data[MAX_INPUTS];
-  struct OrtValue *values[MAX_INPUTS], **outputs;
-  size_t count, output_count;
+  void *data[MAX_TENSORS];
+  struct OrtValue *values[MAX_TENSORS], *outputs[MAX_TENSORS];
+  size_t count;
 };
 
 static void run_cleanup(struct run *r) {
@@ -20,9 +20,8 @@ static void run_cleanup(struct run *r) {
     r->api->ReleaseValue(r->values[i]);
     free(r->data[i]);
   }
-  for (size_t i = 0; r->outputs && i < r->output_count; i++)
-    r->api->ReleaseValue(r->outputs[i]);
-  free((void *)r->outputs);
+  for (size_t i = 0; i < MAX_TENSORS; i++)
+    if (r->outputs[i]) r->api->ReleaseValue(r->outputs[i]);
   r->api->ReleaseMemoryInfo(r->memory);
 }
 
@@ -53,9 +52,10 @@ static enum hoist_status add_input(const struct ort *ort, struct run *r,
 
 static enum hoist_status run(const struct session *s, struct hoist_error *err) {
   __attribute__((cleanup(run_cleanup))) struct run r = {.api = &s->ort->library.api};
-  const char *inputs[MAX_INPUTS];
-  if (s->input_count > MAX_INPUTS)
-    return hoist_fail(err, HOIST_UNSUPPORTED, "the model has more than %d inputs", MAX_INPUTS);
+  const char *inputs[MAX_TENSORS], *names[MAX_TENSORS];
+  if (s->input_count > MAX_TENSORS || s->output_count > MAX_TENSORS)
+    return hoist_fail(err, HOIST_UNSUPPORTED, "the model has more than %d inputs or outputs",
+                      MAX_TENSORS);
   struct OrtStatus *failed =
       r.api->CreateCpuMemoryInfo(ORT_DEVICE_ALLOCATOR, ORT_DEFAULT_MEMORY, &r.memory);
   if (failed) return ort_fail(s->ort, failed, "preparing a first run", err);
@@ -64,10 +64,6 @@ static enum hoist_status run(const struct session *s, struct hoist_error *err) {
     enum hoist_status status = add_input(s->ort, &r, &s->inputs[i], err);
     if (status != HOIST_OK) return status;
   }
-  HOIST_AUTO(mem) const char **names = calloc(s->output_count + 1, sizeof *names);
-  r.outputs = calloc(s->output_count + 1, sizeof *r.outputs);
-  if (!names || !r.outputs) return hoist_fail_memory(err, "a first run");
-  r.output_count = s->output_count;
   for (size_t i = 0; i < s->output_count; i++)
     names[i] = s->outputs[i].name;
   failed = r.api->Run(s->handle, NULL, inputs, (const struct OrtValue *const *)r.values, r.count,
