@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "fs.h"
+#include "gc.h"
 #include "graphs.h"
 #include "memory.h"
 #include "text.h"
@@ -157,6 +158,7 @@ static enum hoist_status finish(struct making *m, enum hoist_status made, uint64
              (double)m->facts.graph_ns / 1e6, (double)m->facts.weights_ns / 1e6);
   status = cache_graph_commit(m->call, HOIST_TAKE(m->txn), graph_form_name(m->best), &m->facts,
                               ret_bytes, problem);
+  if (status == HOIST_OK) gc_after_graph(m->call, m->hoist, &m->job->id);
   if (status == HOIST_OK && m->facts.objection[0])
     return hoist_fail(problem, HOIST_UNSUPPORTED, "%s", m->facts.objection);
   return status;

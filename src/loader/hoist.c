@@ -148,7 +148,7 @@ enum hoist_status hoist_open(const struct hoist_config *config, struct hoist **r
 
 void hoist_close(struct hoist *hoist) {
   if (!hoist) return;
-  saver_free(hoist->saver);
+  if (hoist->owner == getpid()) saver_free(hoist->saver); /* a forked child has no such thread */
   chain_done(&hoist->chain);
   http_free(hoist->http);
   cache_close(hoist->cache);

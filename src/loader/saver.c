@@ -3,6 +3,7 @@
  * ends when there is nothing left to do, so a program that has loaded its models has no thread more. */
 #include "saver.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -120,10 +121,20 @@ static int is_queued(const struct saver *s, const struct graph_job *job) {
   return 0;
 }
 
+/* Signals are the program's business, and go to its own threads. */
+static int create_thread(struct saver *s) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int created = pthread_create(&s->thread, NULL, run, s) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return created;
+}
+
 static void start_thread(struct saver *s) {
   if (s->is_running) return;
   if (s->has_thread) pthread_join(s->thread, NULL); /* it has let the lock go for the last time */
-  s->is_running = s->has_thread = pthread_create(&s->thread, NULL, run, s) == 0;
+  s->is_running = s->has_thread = create_thread(s);
 }
 
 void saver_submit(struct saver *s, struct graph_job *job) {

@@ -32,7 +32,7 @@ text{font:12.5px system-ui,"Segoe UI",Helvetica,Arial,sans-serif;fill:#1f2328}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.back{fill:#0d1117}.bar{fill:#656c76}.ours{fill:#ff922b}.start{fill:#b35c12}}
 </style>
 <rect class="back" width="${WIDTH}" height="${height}" rx="6"/>
-<text class="title" x="${LEFT}" y="22">ONNX Runtime alone, and hoist's second load (pale: starting the runtime); anonymous memory</text>
+<text class="title" x="20" y="22">ONNX Runtime alone (grey) and hoist's second load (pale: starting the runtime); memory of its own</text>
 ${out.join('\n')}
 </svg>
 `;

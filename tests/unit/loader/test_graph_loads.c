@@ -284,6 +284,22 @@ static void test_a_model_with_weights_in_another_file_loads_and_loads_again(void
   buf_done(&weights);
 }
 
+static void test_a_saved_graph_counts_in_the_bound_of_the_cache(void **state) {
+  struct world *w = *state;
+  put_real_model(w, "voice/1", "silero");
+  w->config.graph_cache = "off";
+  reopen(w);
+  load_and_leave(w, "voice/1"); /* 2.3 MB, 2.8 with the other model */
+  w->config.graph_cache = "background";
+  w->config.cache_max_bytes = 3000000;
+  reopen(w);
+  assert_string_equal(load_and_leave(w, "faces/1"), "miss");
+  meddle(w, "test -e voice/1/weights.onnx");
+  assert_int_equal(settle(w), HOIST_OK); /* 3.4 MB with the graph */
+  meddle(w, "test ! -e voice/1/weights.onnx");
+  assert_string_equal(load_and_leave(w, "faces/1"), "hit");
+}
+
 static void test_closing_waits_for_the_graph_that_is_being_saved(void **state) {
   struct world *w = *state;
   assert_string_equal(load_and_leave(w, "faces/1"), "miss");
@@ -514,6 +530,7 @@ int main(void) {
       G(test_a_graph_of_other_options_is_another_graph),
       G(test_what_is_not_worth_it_is_not_tried_again),
       G(test_a_model_with_weights_in_another_file_loads_and_loads_again),
+      G(test_a_saved_graph_counts_in_the_bound_of_the_cache),
       G(test_closing_waits_for_the_graph_that_is_being_saved),
       G(test_a_settling_that_is_called_off_says_so),
       T(test_bytes_are_compared_beside_the_creation_of_the_session),
