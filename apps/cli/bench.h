@@ -17,6 +17,8 @@ struct bench_row {
 
 const char *bench_part_name(enum bench_part part);
 
+/** A table, or with --json an object. */
+void bench_print(struct cli *cli, uint32_t runs, const struct bench_row rows[BENCH_WAYS]);
 /** Draws the rows as bars into the file. Errors: by errno */
 HOIST_MUST_CHECK enum hoist_status bench_draw(const char *path, const char *model_id,
                                               const struct bench_row rows[BENCH_WAYS],

@@ -3,7 +3,6 @@
  * process that has loaded it before has its memory and the runtime still. Main thread. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@
 #include "bench.h"
 #include "err.h"
 #include "fs.h"
-#include "human.h"
 #include "signals.h"
 #include "text.h"
 
@@ -40,11 +38,6 @@ static void bench_cleanup(struct bench *b) {
     free(b->results[way]);
   if (b->scratch[0] && fs_remove_tree(AT_FDCWD, b->scratch, NULL) != HOIST_OK)
     cli_warn(b->cli, "a temporary directory could not be removed");
-}
-
-const char *bench_part_name(enum bench_part part) {
-  static const char *const names[] = {"download", "verify", "session", "other"};
-  return names[part];
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */
@@ -251,75 +244,6 @@ static void sum_up(struct bench *b) {
   }
 }
 
-/* ---- showing --------------------------------------------------------------------------------- */
-
-static void print_json(const struct bench *b) {
-  struct json *j = &b->cli->json;
-  json_open(j, NULL, '{');
-  json_text(j, "event", "result");
-  json_text(j, "model_id", b->cli->args[0]);
-  json_text(j, "status", "ok");
-  json_uint(j, "runs", b->runs);
-  json_open(j, "ways", '[');
-  for (int way = 0; way < BENCH_WAYS; way++) {
-    const struct bench_row *row = &b->rows[way];
-    json_open(j, NULL, '{');
-    json_text(j, "way", row->name);
-    if (row->objection[0]) json_text(j, "objection", row->objection);
-    json_number(j, "load_s", (double)row->load_ns / 1e9);
-    for (int part = 0; part < BENCH_PARTS; part++) {
-      char key[32];
-      snprintf(key, sizeof key, "%s_s", bench_part_name((enum bench_part)part));
-      json_number(j, key, (double)row->part_ns[part] / 1e9);
-    }
-    json_number(j, "process_s", (double)row->process_ns / 1e9);
-    json_uint(j, "peak_bytes", row->peak_bytes);
-    json_close(j, '}');
-  }
-  json_close(j, ']');
-  json_close(j, '}');
-  json_end(j);
-}
-
-static void print_cell(struct cli *cli, uint64_t ns) {
-  char text[HUMAN_SIZE];
-  human_duration(text, ns, cli->out_term.unicode);
-  fprintf(cli->out, "%*s", strstr(text, "µ") ? 11 : 10, text);
-}
-
-static void print_row(const struct bench *b, const struct bench_row *row) {
-  struct cli *cli = b->cli;
-  char peak[HUMAN_SIZE];
-  fprintf(cli->out, "%-14s", row->name);
-  if (row->objection[0]) {
-    cli_put(cli->out, row->objection);
-    fputc('\n', cli->out);
-    return;
-  }
-  print_cell(cli, row->load_ns);
-  for (int part = 0; part < BENCH_PARTS; part++)
-    print_cell(cli, row->part_ns[part]);
-  print_cell(cli, row->process_ns);
-  fprintf(cli->out, "%10s", human_bytes(peak, row->peak_bytes));
-  const struct bench_row *warm = &b->rows[BENCH_WARM];
-  if (warm->load_ns > 0) fprintf(cli->out, "%8.2f", (double)row->load_ns / (double)warm->load_ns);
-  fputc('\n', cli->out);
-}
-
-static void print_table(const struct bench *b) {
-  struct cli *cli = b->cli;
-  term_set(cli->out, &cli->out_term, TERM_BOLD);
-  cli_put(cli->out, cli->args[0]);
-  term_set(cli->out, &cli->out_term, TERM_PLAIN);
-  fprintf(cli->out, ", medians of %u runs, each in a process of its own\n%-14s%10s", b->runs, "",
-          "load");
-  for (int part = 0; part < BENCH_PARTS; part++)
-    fprintf(cli->out, "%10s", bench_part_name((enum bench_part)part));
-  fprintf(cli->out, "%10s%10s%8s\n", "process", "peak", "of warm");
-  for (int way = 0; way < BENCH_WAYS; way++)
-    print_row(b, &b->rows[way]);
-}
-
 static enum hoist_status make_room(struct bench *b, struct hoist_error *err) {
   const char *base = getenv("TMPDIR");
   snprintf(b->scratch, sizeof b->scratch, "%s/hoist-bench-XXXXXX", base && *base ? base : "/tmp");
@@ -345,10 +269,7 @@ enum hoist_status cmd_bench(struct cli *cli) {
   if (status == HOIST_OK) status = run_all(&b, &error);
   if (status == HOIST_OK) {
     sum_up(&b);
-    if (cli->options.json)
-      print_json(&b);
-    else if (!cli->options.quiet)
-      print_table(&b);
+    bench_print(cli, b.runs, b.rows);
     if (cli->options.svg_file)
       status = bench_draw(cli->options.svg_file, cli->args[0], b.rows, &error);
   }

@@ -119,6 +119,18 @@ uint64_t cache_derived_bytes(const struct cache *cache, const char *name);
 /** Notes the identities of the files as they are now: for a model that was just published. */
 HOIST_MUST_CHECK enum hoist_status cache_entry_note(struct cache_entry *entry,
                                                     struct hoist_error *err);
+/** Opens the model's directory and reads its manifest into the entry, whose lock the caller holds in one form
+ *  or the other. Errors: NOT_FOUND · CORRUPT */
+HOIST_MUST_CHECK enum hoist_status cache_entry_look(const struct cache *cache,
+                                                    const struct model_id *id,
+                                                    struct cache_entry *entry, int *ret_manifest_fd,
+                                                    struct hoist_error *err);
+/** Compares every byte of the entry with its manifest. Errors: CORRUPT … */
+HOIST_MUST_CHECK enum hoist_status cache_entry_prove(const struct call *call,
+                                                     struct cache_entry *entry,
+                                                     struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status cache_entry_make_identities(struct cache_entry *entry,
+                                                               struct hoist_error *err);
 /** Feeds a whole open file to the hasher, and to `ret_data` where that is not NULL. */
 HOIST_MUST_CHECK enum hoist_status cache_read_through(const struct call *call, int fd,
                                                       const char *name, struct hasher *hasher,

@@ -129,7 +129,7 @@ static enum hoist_status verify_file(const struct call *call, int dir_fd,
                     found_hex, listed_hex);
 }
 
-static enum hoist_status make_identities(struct cache_entry *entry, struct hoist_error *err) {
+enum hoist_status cache_entry_make_identities(struct cache_entry *entry, struct hoist_error *err) {
   if (!entry->identities)
     entry->identities = calloc(entry->record.manifest.file_count, sizeof *entry->identities);
   return entry->identities ? HOIST_OK : hoist_fail_memory(err, "a cache entry");
@@ -139,7 +139,7 @@ static enum hoist_status make_identities(struct cache_entry *entry, struct hoist
 static enum hoist_status verify(const struct call *call, struct cache_entry *entry,
                                 struct hoist_error *err) {
   const struct manifest *m = &entry->record.manifest;
-  enum hoist_status status = make_identities(entry, err);
+  enum hoist_status status = cache_entry_make_identities(entry, err);
   entry->seen_unix_ns = clock_realtime_ns();
   for (size_t i = 0; status == HOIST_OK && i < m->file_count; i++)
     status = verify_file(call, entry->dir_fd, &m->files[i], &entry->identities[i], NULL, err);
@@ -149,7 +149,7 @@ static enum hoist_status verify(const struct call *call, struct cache_entry *ent
 
 enum hoist_status cache_entry_note(struct cache_entry *entry, struct hoist_error *err) {
   const struct manifest *m = &entry->record.manifest;
-  enum hoist_status status = make_identities(entry, err);
+  enum hoist_status status = cache_entry_make_identities(entry, err);
   entry->seen_unix_ns = clock_realtime_ns();
   for (size_t i = 0; status == HOIST_OK && i < m->file_count; i++) {
     HOIST_AUTO(fd) int fd = -1;
@@ -184,10 +184,9 @@ enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
   return HOIST_OK;
 }
 
-/* Fills all of the entry but its lock, which the caller holds in one form or the other, and the proof. */
-static enum hoist_status look(const struct cache *cache, const struct model_id *id,
-                              struct cache_entry *entry, int *ret_manifest_fd,
-                              struct hoist_error *err) {
+enum hoist_status cache_entry_look(const struct cache *cache, const struct model_id *id,
+                                   struct cache_entry *entry, int *ret_manifest_fd,
+                                   struct hoist_error *err) {
   entry->dir_fd = tree_open(cache->root_fd, id->path, O_RDONLY | O_DIRECTORY);
   if (entry->dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
     return cache_fail_absent(cache, id, err);
@@ -202,90 +201,11 @@ static enum hoist_status look(const struct cache *cache, const struct model_id *
   return status;
 }
 
-static enum hoist_status prove(const struct call *call, struct cache_entry *entry,
-                               struct hoist_error *err) {
+enum hoist_status cache_entry_prove(const struct call *call, struct cache_entry *entry,
+                                    struct hoist_error *err) {
   enum hoist_status status = verify(call, entry, err);
   if (status != HOIST_OK) hoist_error_prepend(err, "%.128s in the cache", entry->record.model_id);
   return status;
-}
-
-/* ---- claims ------------------------------------------------------------------------------ */
-
-struct cache_claim {
-  struct cache_entry *entry; /* whose files may be wrong yet */
-  bool is_known;             /* by its identity */
-  bool is_checked;           /* byte by byte */
-};
-
-static enum hoist_status claim_entry(struct cache *cache, const struct model_id *id,
-                                     struct cache_entry **ret_entry, struct hoist_error *err) {
-  enum hoist_status status = cache_check_id(id, err);
-  if (status != HOIST_OK) return status;
-  HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
-  status = cache_entry_new(cache, id, &entry, err);
-  if (status != HOIST_OK) return status;
-  if (cache_is_absent(cache, id, entry->name)) return cache_fail_absent(cache, id, err);
-  status = cache_lock_shared(cache, id, entry->name, &entry->lock_fd, err);
-  if (status == HOIST_OK) status = look(cache, id, entry, NULL, err);
-  if (status != HOIST_OK) return status;
-  *ret_entry = HOIST_TAKE(entry);
-  return HOIST_OK;
-}
-
-enum hoist_status cache_claim(const struct call *call, struct cache *cache,
-                              const struct model_id *id, enum cache_verification verification,
-                              struct cache_claim **ret_claim, struct hoist_error *err) {
-  HOIST_AUTO(cache_claim) struct cache_claim *claim = calloc(1, sizeof *claim);
-  if (!claim) return hoist_fail_memory(err, "a cache entry");
-  enum hoist_status status = claim_entry(cache, id, &claim->entry, err);
-  if (status == HOIST_OK) status = make_identities(claim->entry, err);
-  if (status == HOIST_OK) status = call_check(call, "looking into the cache", err);
-  if (status != HOIST_OK) return status;
-  claim->is_known = verification == CACHE_VERIFY_STAT && cache_verified_is_known(claim->entry);
-  *ret_claim = HOIST_TAKE(claim);
-  return HOIST_OK;
-}
-
-enum hoist_status cache_claim_check(const struct call *call, struct cache_claim *claim,
-                                    struct hoist_error *err) {
-  if (claim->is_known || claim->is_checked) return HOIST_OK;
-  enum hoist_status status = prove(call, claim->entry, err);
-  claim->is_checked = status == HOIST_OK;
-  return status;
-}
-
-enum hoist_status cache_claim_prove(const struct call *call, struct cache_claim *claim,
-                                    struct cache_entry **ret_entry, struct hoist_error *err) {
-  HOIST_AUTO(cache_claim) struct cache_claim *own = claim;
-  enum hoist_status status = cache_claim_check(call, own, err);
-  if (status == HOIST_OK) *ret_entry = HOIST_TAKE(own->entry);
-  return status;
-}
-
-void cache_claim_release(struct cache_claim *claim) {
-  if (!claim) return;
-  cache_entry_release(claim->entry);
-  free(claim);
-}
-
-int cache_claim_is_known(const struct cache_claim *claim) {
-  return claim->is_known;
-}
-
-const struct manifest *cache_claim_manifest(const struct cache_claim *claim) {
-  return cache_entry_manifest(claim->entry);
-}
-
-const char *cache_claim_model_id(const struct cache_claim *claim) {
-  return cache_entry_model_id(claim->entry);
-}
-
-const char *cache_claim_dir(const struct cache_claim *claim) {
-  return cache_entry_dir(claim->entry);
-}
-
-uint64_t cache_claim_serial(const struct cache_claim *claim) {
-  return claim->entry->serial;
 }
 
 /* ---- looking up -------------------------------------------------------------------------- */
@@ -306,8 +226,8 @@ enum hoist_status cache_find_locked(const struct call *call, struct cache_lock *
   enum hoist_status status = cache_entry_new(cache, id, &entry, err);
   if (status != HOIST_OK) return status;
   HOIST_AUTO(fd) int manifest_fd = -1;
-  status = look(cache, id, entry, &manifest_fd, err);
-  if (status == HOIST_OK) status = prove(call, entry, err);
+  status = cache_entry_look(cache, id, entry, &manifest_fd, err);
+  if (status == HOIST_OK) status = cache_entry_prove(call, entry, err);
   if (status != HOIST_OK) return status;
   status = cache_lock_downgrade(lock, manifest_fd, &entry->lock_fd, err);
   if (status != HOIST_OK) return status;
