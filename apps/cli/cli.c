@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "again.h"
 #include "err.h"
 #include "glyph.h"
 #include "signals.h"
@@ -133,6 +134,11 @@ static enum hoist_status check_args(const struct cli *cli, struct hoist_error *e
                       c->name, cli->args[c->max_args], c->name, c->args);
   if (cli->options.waterfall != CHOICE_DEFAULT && !c->waterfall)
     return hoist_fail(err, HOIST_INVALID, "%s draws no waterfall: only load and pull do", c->name);
+  if (cli->options.repeat > 0 && !c->repeats)
+    return hoist_fail(err, HOIST_INVALID, "%s: --repeat is an option of load and bench only",
+                      c->name);
+  if (cli->options.svg_file && !c->plots)
+    return hoist_fail(err, HOIST_INVALID, "%s: --svg is an option of 'hoist bench' only", c->name);
   if (cli->options.for_traces && !c->traces)
     return hoist_fail(err, HOIST_INVALID, "%s: %s is an option of 'hoist trace' only", c->name,
                       cli->options.for_traces);
@@ -192,7 +198,8 @@ static enum hoist_status check_output(struct cli *cli, enum hoist_status status)
 }
 
 int cli_run(int argc, char **argv, FILE *out, FILE *err, settings_get_env get_env) {
-  struct cli cli = {.out = out, .err = err, .get_env = get_env, .json = {.out = out}};
+  struct cli cli = {
+      .out = out, .err = err, .get_env = get_env, .json = {.out = out}, .run_again = again_run};
   struct hoist_error error;
   cli.err_term = term_detect(fileno(err), get_env, false);
   enum hoist_status status = options_parse(argc, argv, &cli.options, &error);

@@ -10,6 +10,8 @@
 #include "options.h"
 #include "term.h"
 
+struct again;
+
 struct cli {
   FILE *out, *err;
   struct term out_term, err_term;
@@ -19,6 +21,10 @@ struct cli {
   char **args; /* of the command */
   size_t arg_count;
   struct json json; /* on `out` */
+  /* Runs this very command again with those arguments, NULL at the end, and reads its standard output;
+   * tests put a stand-in here. */
+  enum hoist_status (*run_again)(struct cli *cli, char *const *argv, struct again *ret_again,
+                                 struct hoist_error *err);
 };
 
 #define COMMAND_ANY_ARGS SIZE_MAX
@@ -30,6 +36,8 @@ struct command {
   const char *text;    /* paragraphs for its own page */
   size_t min_args, max_args;
   bool waterfall; /* whether --waterfall applies */
+  bool repeats;   /* whether --repeat applies */
+  bool plots;     /* whether --svg applies */
   bool traces;    /* whether --name and the like apply */
   bool collects;  /* whether --max-size and the like apply */
   enum hoist_status (*run)(struct cli *cli);
@@ -42,6 +50,7 @@ const struct command *cli_command(const char *name);
 
 enum hoist_status cmd_load(struct cli *cli);
 enum hoist_status cmd_pull(struct cli *cli);
+enum hoist_status cmd_bench(struct cli *cli);
 enum hoist_status cmd_ls(struct cli *cli);
 enum hoist_status cmd_info(struct cli *cli);
 enum hoist_status cmd_verify(struct cli *cli);

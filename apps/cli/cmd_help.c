@@ -10,6 +10,10 @@ static bool applies(const struct option_help *option, const struct command *comm
   switch (option->scope) {
   case FOR_LOADS:
     return !command || command->waterfall;
+  case FOR_REPEATS:
+    return command && command->repeats;
+  case FOR_BENCH:
+    return command && command->plots;
   case FOR_TRACES:
     return command && command->traces;
   case FOR_GC:

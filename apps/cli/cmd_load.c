@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hoist load ID…: every model is opened, described, and released again. */
+/* hoist load ID…: every model is opened, described, and released again. A process that has done that ends, and
+ * with it would the saving of graphs in the background; so the command waits for it, after all results. */
 #include "transfer.h"
 
 static enum hoist_status bring(struct hoist *hoist, const char *model_id,
@@ -20,7 +21,11 @@ static void release(void *held) {
 }
 
 enum hoist_status cmd_load(struct cli *cli) {
-  static const struct transfer_ops ops = {
-      .waterfall = true, .bring = bring, .info = info, .release = release};
+  static const struct transfer_ops ops = {.waterfall = true,
+                                          .overlaps = true,
+                                          .settles = true,
+                                          .bring = bring,
+                                          .info = info,
+                                          .release = release};
   return transfer_run(cli, &ops);
 }

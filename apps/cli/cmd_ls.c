@@ -20,7 +20,7 @@
 
 struct row {
   char *id, *source, *problem, *directory;
-  uint64_t size_bytes, created_unix_s, used_unix_s;
+  uint64_t size_bytes, graph_bytes, created_unix_s, used_unix_s;
   size_t file_count;
 };
 
@@ -62,6 +62,7 @@ static int keep(void *user, const struct hoist_list_item *item) {
                       .problem = text_dup(item->problem),
                       .directory = text_dup(item->directory),
                       .size_bytes = item->size_bytes,
+                      .graph_bytes = item->graph_bytes,
                       .created_unix_s = item->created_unix_s,
                       .used_unix_s = item->used_unix_s,
                       .file_count = item->file_count};
@@ -140,6 +141,7 @@ static void print_json(struct cli *cli, const struct listing *l) {
     json_text(j, "directory", row->directory);
     json_text(j, "source", row->source);
     json_uint(j, "size_bytes", row->size_bytes);
+    json_uint(j, "graph_bytes", row->graph_bytes);
     json_uint(j, "file_count", row->file_count);
     json_uint(j, "created_unix_s", row->created_unix_s);
     json_uint(j, "used_unix_s", row->used_unix_s);

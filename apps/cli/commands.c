@@ -6,12 +6,16 @@ static const struct command commands[] = {
     {.name = "load",
      .args = "ID...",
      .summary = "fetch models as needed, verify them, open a session, show where the time went",
-     .text = "Loads each model as a server would: from the cache when it is there and whole, else\n"
-             "from the first source that has it; then creates an ONNX Runtime session. At the end\n"
-             "a waterfall of the load's spans shows where the time went.\n",
+     .text =
+         "Loads each model as a server would: from the cache when it is there and whole, else\n"
+         "from the first source that has it; then creates an ONNX Runtime session. At the end\n"
+         "a waterfall of the load's spans shows where the time went. Several models are fetched\n"
+         "and opened side by side. Before it ends, the optimised graphs of new models are saved\n"
+         "for later loads (graph_cache).\n",
      .min_args = 1,
      .max_args = COMMAND_ANY_ARGS,
      .waterfall = true,
+     .repeats = true,
      .run = cmd_load},
     {.name = "pull",
      .args = "ID...",
@@ -23,6 +27,19 @@ static const struct command commands[] = {
      .max_args = COMMAND_ANY_ARGS,
      .waterfall = true,
      .run = cmd_pull},
+    {.name = "bench",
+     .args = "ID",
+     .summary = "compare cold, warm and cached-graph loads of a model",
+     .text =
+         "Loads the model again and again, each time in a process of its own: from its source\n"
+         "into an empty cache, from the cache, and from the cache with its saved graph, in turn.\n"
+         "Shows the medians, and what each takes of memory. The cache stays as it is, but for the\n"
+         "model and its graph, which are in it afterwards.\n",
+     .min_args = 1,
+     .max_args = 1,
+     .repeats = true,
+     .plots = true,
+     .run = cmd_bench},
     {.name = "ls",
      .args = "",
      .summary = "list the models in the cache",

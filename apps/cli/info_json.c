@@ -102,6 +102,10 @@ void info_json_members(struct cli *cli, const struct hoist_info *info) {
   if (!info->onnxruntime_version) return;
   json_text(j, "onnxruntime_version", info->onnxruntime_version);
   json_text(j, "execution_provider", info->execution_provider);
+  json_text(j, "refused_providers", info->refused_providers);
+  json_text(j, "graph_cache", info->graph_cache);
+  json_text(j, "graph_detail", info->graph_detail);
+  json_uint(j, "graph_bytes", info->graph_bytes);
   put_tensors(j, "inputs", info->inputs, info->input_count);
   put_tensors(j, "outputs", info->outputs, info->output_count);
 }

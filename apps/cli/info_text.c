@@ -178,6 +178,25 @@ static void print_origin(struct cli *cli, const struct hoist_info *info, uint64_
   line(cli, "directory", info->directory);
 }
 
+static void print_session(struct cli *cli, const struct hoist_info *info) {
+  char bytes[HUMAN_SIZE];
+  if (!info->onnxruntime_version) return;
+  label(cli, "session");
+  fprintf(cli->out, "ONNX Runtime %s, ", info->onnxruntime_version);
+  cli_put(cli->out, info->execution_provider ? info->execution_provider : "unknown provider");
+  fputc('\n', cli->out);
+  if (info->refused_providers) line(cli, "refused", info->refused_providers);
+  if (!info->graph_cache) return;
+  label(cli, "graph");
+  cli_put(cli->out, info->graph_cache);
+  if (info->graph_detail) {
+    fputs(", ", cli->out);
+    cli_put(cli->out, info->graph_detail);
+  }
+  if (info->graph_bytes > 0) fprintf(cli->out, " (%s)", human_bytes(bytes, info->graph_bytes));
+  fputc('\n', cli->out);
+}
+
 void info_print(struct cli *cli, const struct hoist_info *info, uint64_t now_unix_s) {
   char total[HUMAN_SIZE];
   term_set(cli->out, &cli->out_term, TERM_BOLD);
@@ -191,12 +210,7 @@ void info_print(struct cli *cli, const struct hoist_info *info, uint64_t now_uni
   print_preprocessing(cli, &info->preprocessing);
   print_tensors(cli, "inputs", info->inputs, info->input_count);
   print_tensors(cli, "outputs", info->outputs, info->output_count);
-  if (info->onnxruntime_version) {
-    label(cli, "session");
-    fprintf(cli->out, "ONNX Runtime %s, ", info->onnxruntime_version);
-    cli_put(cli->out, info->execution_provider ? info->execution_provider : "unknown provider");
-    fputc('\n', cli->out);
-  }
+  print_session(cli, info);
   print_files(cli, info);
   line(cli, "size", human_bytes(total, info->total_bytes));
   print_origin(cli, info, now_unix_s);

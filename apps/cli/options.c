@@ -21,6 +21,8 @@ enum {
   OPT_TIMEOUT,
   OPT_WATERFALL,
   OPT_NO_WATERFALL,
+  OPT_REPEAT,
+  OPT_SVG,
   OPT_NAME,
   OPT_ATTR,
   OPT_SLOWER_THAN,
@@ -43,6 +45,8 @@ static const struct option own[] = {
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"waterfall", no_argument, NULL, OPT_WATERFALL},
     {"no-waterfall", no_argument, NULL, OPT_NO_WATERFALL},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
+    {"svg", required_argument, NULL, OPT_SVG},
     {"name", required_argument, NULL, OPT_NAME},
     {"attr", required_argument, NULL, OPT_ATTR},
     {"slower-than", required_argument, NULL, OPT_SLOWER_THAN},
@@ -60,6 +64,9 @@ static const struct option_help help[] = {
     {"--timeout SECONDS", "give up after so long", FOR_ALL},
     {"--waterfall", "show where the time went (load: unless told otherwise)", FOR_LOADS},
     {"--no-waterfall", "do not", FOR_LOADS},
+    {"--repeat N", "do it N times and show the first, min, median and p90 of each phase",
+     FOR_REPEATS},
+    {"--svg FILE", "draw the medians into FILE, too", FOR_BENCH},
     {"--name TEXT", "show spans with TEXT in their name, and what they are below", FOR_TRACES},
     {"--attr KEY=VALUE", "show spans with this attribute; may be given again", FOR_TRACES},
     {"--slower-than TIME", "show spans that took longer: 100ms, 1.5s, 20us, 2m", FOR_TRACES},
@@ -240,6 +247,17 @@ static enum hoist_status take_for_gc(struct options *o, int value, struct hoist_
   }
 }
 
+#define MAX_REPEAT 1000
+
+static enum hoist_status take_repeat(struct options *o, struct hoist_error *err) {
+  uint64_t count;
+  if (!parse_u64(optarg, &count) || count < 1 || count > MAX_REPEAT)
+    return hoist_fail(err, HOIST_INVALID, "--repeat is '%.80s': expected a number from 1 to %d",
+                      optarg, MAX_REPEAT);
+  o->repeat = (uint32_t)count;
+  return HOIST_OK;
+}
+
 static enum hoist_status take(struct options *o, int value, struct hoist_error *err) {
   switch (value) {
   case 'h':
@@ -270,6 +288,11 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
     return HOIST_OK;
   case OPT_NO_WATERFALL:
     o->waterfall = CHOICE_NO;
+    return HOIST_OK;
+  case OPT_REPEAT:
+    return take_repeat(o, err);
+  case OPT_SVG:
+    o->svg_file = optarg;
     return HOIST_OK;
   case OPT_NAME:
   case OPT_ATTR:

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "breakdown.h"
-#include "clock.h"
+#include "condition.h"
 #include "signals.h"
 #include "text.h"
 
@@ -35,12 +35,11 @@ struct tracing {
   bool is_stuck;       /* an exporter hangs: no more waiting for spans */
   uint64_t spans_seen; /* spans_ended when spans were last taken */
   uint64_t leave_ns;   /* monotonic, after Ctrl-C: no more waiting from here on; 0: not known yet */
-  struct trace_set taken;
+  struct trace_set taken; /* its texts are those of `captured` */
   pthread_mutex_t lock;
   pthread_cond_t arrived;
   /* Under the lock: */
-  struct trace_set captured;
-  bool has_operation; /* the span of a whole operation, which ends last, is in `captured` */
+  struct trace_set captured; /* what was not taken yet */
   char warnings[MAX_WARNINGS][MAX_WARNING_BYTES];
   size_t warning_count;
 };
@@ -48,10 +47,8 @@ struct tracing {
 static void keep_spans(void *user, const void *traces_data, size_t size) {
   struct tracing *t = user;
   pthread_mutex_lock(&t->lock);
-  size_t before = t->captured.count;
-  if (trace_read_otlp(&t->captured, traces_data, size, NULL) == HOIST_OK)
-    for (size_t i = before; i < t->captured.count; i++)
-      t->has_operation |= breakdown_is_operation(&t->captured.spans[i]);
+  enum hoist_status ignored = trace_read_otlp(&t->captured, traces_data, size, NULL);
+  (void)ignored; /* without the memory for it there is less to draw */
   pthread_cond_signal(&t->arrived);
   pthread_mutex_unlock(&t->lock);
 }
@@ -175,12 +172,8 @@ void tracing_open(struct cli *cli, enum tracing_mode mode, struct tracing **ret_
   if (!t) return;
   t->cli = cli;
   t->capture = mode == TRACING_CAPTURE;
-  pthread_condattr_t by_uptime;
-  pthread_condattr_init(&by_uptime);
-  pthread_condattr_setclock(&by_uptime, CLOCK_MONOTONIC);
   pthread_mutex_init(&t->lock, NULL);
-  pthread_cond_init(&t->arrived, &by_uptime);
-  pthread_condattr_destroy(&by_uptime);
+  condition_init(&t->arrived);
   start(t);
 }
 
@@ -207,29 +200,70 @@ static uint32_t patience_ms(struct tracing *t, uint32_t usual_ms) {
   return left_ms < usual_ms ? (uint32_t)left_ms : usual_ms;
 }
 
-static void wait_for_operation(struct tracing *t) {
-  uint64_t until_ns = clock_monotonic_ns() + patience_ms(t, CAPTURE_WAIT_MS) * NS_PER_MS;
-  const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                                 .tv_nsec = (long)(until_ns % NS_PER_S)};
-  while (!t->has_operation && !t->is_stuck)
-    t->is_stuck = pthread_cond_timedwait(&t->arrived, &t->lock, &until) != 0;
+/* The span of a whole operation, which ends last; NULL: it has not arrived. */
+static const struct trace_span *find_operation(const struct tracing *t, const char *model_id) {
+  for (size_t i = 0; i < t->captured.count; i++) {
+    const struct trace_span *span = &t->captured.spans[i];
+    const char *id = trace_attr_string(span, "model.id");
+    if (breakdown_is_operation(span) && id && strcmp(id, model_id) == 0) return span;
+  }
+  return NULL;
 }
 
-const struct trace_set *tracing_spans(struct tracing *t) {
+static bool wait_for_operation(struct tracing *t, const char *model_id) {
+  uint64_t until_ns = clock_monotonic_ns() + patience_ms(t, CAPTURE_WAIT_MS) * NS_PER_MS;
+  while (!find_operation(t, model_id) && !t->is_stuck)
+    t->is_stuck = !condition_wait_until(&t->arrived, &t->lock, until_ns);
+  return find_operation(t, model_id) != NULL;
+}
+
+static bool is_below(const struct trace_span *span, const struct trace_set *above) {
+  for (size_t i = 0; i < above->count; i++)
+    if (memcmp(span->parent_id, above->spans[i].span_id, sizeof span->parent_id) == 0 &&
+        memcmp(span->trace_id, above->spans[i].trace_id, sizeof span->trace_id) == 0)
+      return true;
+  return false;
+}
+
+/* Moves a span from what was captured to what is taken, whose array is large enough. */
+static void move_span(struct tracing *t, size_t i) {
+  t->taken.spans[t->taken.count++] = t->captured.spans[i];
+  t->captured.spans[i] = t->captured.spans[--t->captured.count];
+}
+
+/* Spans of one trace may belong to several operations, where whoever called us passed one on; so it is
+ * parents that decide. Each round takes what is below what was taken, until there is no more. */
+static void take_operation(struct tracing *t, const char *model_id) {
+  t->taken.spans = calloc(t->captured.count, sizeof *t->taken.spans);
+  if (!t->taken.spans) return;
+  move_span(t, (size_t)(find_operation(t, model_id) - t->captured.spans));
+  for (size_t before = 0; before < t->taken.count;) {
+    before = t->taken.count;
+    for (size_t i = t->captured.count; i-- > 0;)
+      if (is_below(&t->captured.spans[i], &t->taken)) move_span(t, i);
+  }
+}
+
+static bool has_operation(struct tracing *t, const char *model_id) {
+  pthread_mutex_lock(&t->lock);
+  bool found = find_operation(t, model_id) != NULL;
+  pthread_mutex_unlock(&t->lock);
+  return found;
+}
+
+const struct trace_set *tracing_spans(struct tracing *t, const char *model_id) {
   struct hoist_telemetry_status now = {0};
   if (!t || !t->telemetry || !t->capture || t->is_stuck) return NULL;
   hoist_telemetry_get_status(t->telemetry, &now);
-  if (now.spans_ended == t->spans_seen) return NULL;
+  if (now.spans_ended == t->spans_seen && !has_operation(t, model_id)) return NULL;
   t->spans_seen = now.spans_ended;
   /* Its verdict is about the exporters; the spans come to us before they go to those. */
   enum hoist_status ignored = hoist_telemetry_flush(t->telemetry, patience_ms(t, COLLECT_MS), NULL);
   (void)ignored;
   trace_set_done(&t->taken);
+  t->taken = trace_set_make();
   pthread_mutex_lock(&t->lock);
-  wait_for_operation(t);
-  t->taken = t->captured;
-  t->captured = trace_set_make();
-  t->has_operation = false;
+  if (wait_for_operation(t, model_id)) take_operation(t, model_id);
   pthread_mutex_unlock(&t->lock);
   if (t->taken.count == 0 || trace_link(&t->taken, NULL) != HOIST_OK) return NULL;
   return &t->taken;

@@ -26,10 +26,10 @@ const struct hoist_span_context *tracing_parent(const struct tracing *tracing);
 /** What BAGGAGE says; NULL: nothing. */
 const struct hoist_baggage *tracing_baggage(const struct tracing *tracing);
 
-/** The spans of the operation that just ended, linked; waits a bounded time for them. NULL where
- * there are none (not captured, not sampled). Valid until the next call of this or of
- * tracing_close. */
-const struct trace_set *tracing_spans(struct tracing *tracing);
+/** The spans of the oldest operation on the model that has ended and was not taken yet, linked; waits a
+ * bounded time for them. NULL where there are none (not captured, not sampled). Valid until the next
+ * call of this or of tracing_close. One thread at a time; operations may be under way in others. */
+const struct trace_set *tracing_spans(struct tracing *tracing, const char *model_id);
 
 /** Hands over what is left, within TRACING_LIVE_MS where exports have worked and TRACING_DEAD_MS
  * where none has, and prints the warnings there were. All spans must have ended. NULL is fine. */

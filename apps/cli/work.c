@@ -2,6 +2,7 @@
 /* Opening and closing what nearly every command needs. Main thread. */
 #include "work.h"
 
+#include "human.h"
 #include "signals.h"
 
 enum hoist_status work_open(struct cli *cli, enum tracing_mode mode, struct work *ret_work) {
@@ -28,4 +29,48 @@ struct hoist_call_options work_call_options(const struct work *work) {
                                      .cancel = signals_cancel(),
                                      .remote_parent = tracing_parent(work->tracing),
                                      .baggage = tracing_baggage(work->tracing)};
+}
+
+static void print_graph_json(struct cli *cli, const struct hoist_graph_report *r) {
+  struct json *j = &cli->json;
+  json_open(j, NULL, '{');
+  json_text(j, "event", "graph");
+  json_text(j, "model_id", r->model_id);
+  json_text(j, "status", hoist_status_name(r->status));
+  json_text(j, "message", r->message);
+  json_number(j, "weights_s", r->weights_s);
+  json_number(j, "graph_s", r->graph_s);
+  json_uint(j, "bytes", r->bytes);
+  json_close(j, '}');
+  json_end(j);
+}
+
+static void print_graph(void *user, const struct hoist_graph_report *r) {
+  struct cli *cli = user;
+  char weights[HUMAN_SIZE], graph[HUMAN_SIZE], bytes[HUMAN_SIZE];
+  if (cli->options.json) {
+    print_graph_json(cli, r);
+    return;
+  }
+  if (cli->options.quiet) return;
+  cli_put(cli->err, r->model_id);
+  if (r->status != HOIST_OK) {
+    fputs(": no graph saved: ", cli->err);
+    cli_put(cli->err, r->message);
+    fputc('\n', cli->err);
+    return;
+  }
+  bool unicode = cli->err_term.unicode;
+  fprintf(cli->err, ": graph saved for later loads (%s): a session takes %s instead of %s\n",
+          human_bytes(bytes, r->bytes),
+          human_duration(graph, (uint64_t)(r->graph_s * 1e9), unicode),
+          human_duration(weights, (uint64_t)(r->weights_s * 1e9), unicode));
+}
+
+void work_settle(const struct work *work) {
+  struct hoist_call_options options = work_call_options(work);
+  options.timeout_ms = 0; /* the timeout is for each model's load */
+  fflush(work->cli->out);
+  enum hoist_status ignored = hoist_settle(work->hoist, &options, print_graph, work->cli, NULL);
+  (void)ignored; /* called off: then there is no graph */
 }

@@ -21,6 +21,10 @@ static inline void work_cleanup(struct work *work) {
   work_close(work);
 }
 
+/** Waits until the graphs of models loaded so far are saved, and says what came of it. Ctrl-C ends the
+ * wait. What cannot be saved is no failure: the next load is as slow as this one. */
+void work_settle(const struct work *work);
+
 /** The timeout, the switch that Ctrl-C turns, and what came with whoever called: parent and baggage. */
 struct hoist_call_options work_call_options(const struct work *work);
 

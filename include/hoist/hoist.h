@@ -78,8 +78,31 @@ struct hoist_config {
    *  removed until it is kept, but none that is in use. Default 0: none */
   uint64_t cache_max_bytes;
 
+  /** How a model found in the cache is verified: "stat" (default): by inode, size and times of its files,
+   *  byte by byte only where those are not what they were at the last full comparison; "sha256": byte by
+   *  byte on every load, beside the creation of the session. docs/cache.md tells what each finds */
+  const char *verification;
+
   const char *onnxruntime;   /**< path of libonnxruntime; NULL: search (docs/onnxruntime.md) */
   uint32_t intra_op_threads; /**< default 0: ONNX Runtime decides */
+  uint32_t inter_op_threads; /**< default 0: ONNX Runtime decides */
+  int spinning;              /**< default 1: waiting threads of a session spin before they sleep */
+  int memory_arena;          /**< default 1; 0: a session's memory on the CPU comes from malloc */
+  /** Execution providers in order of preference, by ONNX Runtime's names without "ExecutionProvider", with
+   *  options, and "!" where it is required: "CUDA(device_id=1),OpenVINO!". Default: the CPU, which also
+   *  takes what the others leave */
+  const char *providers;
+  const char *session_config; /**< ONNX Runtime's own entries: "session.disable_prepacking=1,…" */
+  const char *custom_ops;     /**< paths of custom-operator libraries, comma-separated */
+  /** Whether the optimised graph of a model is saved for later loads, and when: "background" (default),
+   *  "before_returning", "off". docs/onnxruntime.md */
+  const char *graph_cache;
+  int warm_up; /**< default 0; 1: a new session is run once, on zeros, before it is handed out */
+
+  /** Models kept in memory when nobody holds them any more, the least recently used going first, until all
+   *  loaded ones are within both bounds. Default 0 and 0: a model goes with its last user */
+  uint32_t max_loaded_models;
+  uint64_t max_loaded_bytes; /**< of their artifacts */
 
   /** Where spans and metrics go; NULL: nowhere, at no cost. Borrowed: must outlive the hoist
    *  object and its models. */
@@ -109,7 +132,8 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_open(const struct hoist_confi
                                                         struct hoist **ret_hoist,
                                                         struct hoist_error *err);
 /** Releases everything but models still held, which stay usable. NULL is fine. No call may be running
- *  on the object. */
+ *  on the object. A graph that is being saved is waited for; one whose turn has not come is not saved
+ *  (hoist_settle waits for all). */
 HOIST_API void hoist_close(struct hoist *hoist);
 
 /* ---- calling off, watching ---------------------------------------------------------------------- */
@@ -242,7 +266,13 @@ struct hoist_info {
 
   /* Known once a session was opened (hoist_load, or hoist_inspect where ONNX Runtime is installed) */
   const char *onnxruntime_version; /**< NULL: no session */
-  const char *execution_provider;
+  const char *execution_provider;  /**< the first one taken */
+  const char *refused_providers;   /**< wished for and not taken, with the reasons; NULL: none */
+  /** What the session runs on: "hit" a saved graph, "miss" the model as it came, "refused" a saved graph did
+   *  not do, "off" none was looked for; NULL: no session */
+  const char *graph_cache;
+  const char *graph_detail; /**< more about it, for people: why, what it saves; NULL: nothing */
+  uint64_t graph_bytes;     /**< what all saved graphs of the model take */
   const struct hoist_tensor *inputs;
   size_t input_count;
   const struct hoist_tensor *outputs;
@@ -275,8 +305,31 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_load(struct hoist *hoist, con
                                                         struct hoist_model **ret_model,
                                                         struct hoist_error *err);
 HOIST_API struct hoist_model *hoist_model_ref(struct hoist_model *model);
-/** Gives one reference back; the last one releases the session. NULL is fine. */
+/** Gives one reference back; the last one releases the session, unless the bounds of the configuration keep
+ *  it for later. NULL is fine. */
 HOIST_API void hoist_model_unref(struct hoist_model *model);
+/** Forgets a loaded model: it goes with its last user, at once where it has none, and who loads it next gets a
+ *  new one. Who uses it just now is not disturbed. A model that is not loaded is none of its business.
+ *  Threads: any */
+HOIST_API void hoist_unload(struct hoist *hoist, const char *model_id);
+
+/** What came of saving one model's graph; borrowed for the length of the callback. */
+struct hoist_graph_report {
+  const char *model_id;
+  enum hoist_status
+      status; /**< OK: saved, or UNSUPPORTED: not worth it, or not possible, for this model */
+  const char *message;       /**< "saved", or why it was not; for people */
+  double weights_s, graph_s; /**< time to open the model, and its graph; 0: not known */
+  uint64_t bytes;            /**< of the graph */
+};
+/** Waits until every graph that is to be saved in the background has been, and tells what came of those since
+ *  the last call. A program that ends after a load calls it, if it wants the next load to be fast.
+ *  @param report  NULL: nobody wants to know
+ *  Errors:  TIMEOUT, CANCELLED (what is being saved goes on) */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_settle(
+    struct hoist *hoist, const struct hoist_call_options *options,
+    void (*report)(void *user, const struct hoist_graph_report *report), void *user,
+    struct hoist_error *err);
 
 /** What is known about the model; borrowed from it. */
 HOIST_API const struct hoist_info *hoist_model_info(const struct hoist_model *model);
@@ -327,6 +380,7 @@ struct hoist_list_item {
   const char *directory;
   const char *source; /**< NULL where the manifest cannot be read */
   uint64_t size_bytes;
+  uint64_t graph_bytes; /**< of its saved graphs, which count in the cache's bounds, too */
   size_t file_count;
   uint64_t created_unix_s;
   uint64_t
@@ -344,7 +398,7 @@ struct hoist_gc_item {
   const char *model_id; /**< NULL: no model, but something of hoist's own */
   const char *path;     /**< relative to the cache */
   /** "age" unused for too long · "size" the cache is too large · "staging" left by a download that was
-   *  killed · "removal" the rest of a model whose removal was killed · "lock" lock file of a model that is
+   *  killed · "removal" the rest of a model whose removal was killed · "graph" saved for a model that is gone · "lock" lock file of a model that is
    *  not in the cache */
   const char *reason;
   uint64_t size_bytes;

@@ -4,6 +4,7 @@
 #define HOIST_BASE_CONDITION_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "clock.h"
 
@@ -15,12 +16,18 @@ static inline void condition_init(pthread_cond_t *condition) {
   pthread_condattr_destroy(&attr);
 }
 
-/** Until it is signalled, or until then (monotonic). */
-static inline void condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock,
+/** Waits until it is signalled, or until then (monotonic). False: the time has come. */
+static inline bool condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock,
                                         uint64_t until_ns) {
   struct timespec t = {.tv_sec = (time_t)(until_ns / NS_PER_S),
                        .tv_nsec = (long)(until_ns % NS_PER_S)};
-  pthread_cond_timedwait(condition, lock, &t);
+  return pthread_cond_timedwait(condition, lock, &t) == 0;
+}
+
+/** Waits until it is signalled, or for `ns`. */
+static inline void condition_wait_ns(pthread_cond_t *condition, pthread_mutex_t *lock,
+                                     uint64_t ns) {
+  (void)condition_wait_until(condition, lock, clock_monotonic_ns() + ns);
 }
 
 #endif

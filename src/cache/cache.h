@@ -10,11 +10,14 @@
 #include "manifest.h"
 #include "model_id.h"
 
-struct cache;       /* one root directory; thread-safe */
-struct cache_lock;  /* exclusive right to change one model; one thread at a time */
-struct cache_txn;   /* a model being staged; files may be written by several threads, one each */
+struct cache;      /* one root directory; thread-safe */
+struct cache_lock; /* exclusive right to change one model; one thread at a time */
+struct cache_txn;  /* a model being staged; files may be written by several threads, one each */
+struct
+    cache_claim; /* a model whose files are there, and not verified yet; keeps rm and replacement away */
 struct cache_entry; /* verified files of one model; immutable; keeps rm and replacement away while
                        held */
+struct cache_graph; /* verified files of one saved graph; immutable */
 
 /** Opens (creates) a cache root. Errors: by errno, naming the root and what to do (read-only,
  *  full). */
@@ -44,6 +47,40 @@ HOIST_MUST_CHECK enum hoist_status cache_find(const struct call *call, struct ca
                                               const struct model_id *id,
                                               struct cache_entry **ret_entry,
                                               struct hoist_error *err);
+
+/** How a model that is found is verified. */
+enum cache_verification {
+  /** By identity: inode, size and times of every file, to the ns, are those it had when all its bytes were
+   *  last compared. What differs in anything is compared byte by byte. */
+  CACHE_VERIFY_STAT,
+  CACHE_VERIFY_SHA256, /* every byte, every time */
+};
+/** cache_find in two steps, for who has something to do while the bytes are read: first the claim that a
+ *  model is there, with its lock, manifest and lengths … Errors: as cache_find */
+HOIST_MUST_CHECK enum hoist_status cache_claim(const struct call *call, struct cache *cache,
+                                               const struct model_id *id,
+                                               enum cache_verification verification,
+                                               struct cache_claim **ret_claim,
+                                               struct hoist_error *err);
+/** … then the reading, where any is needed; meanwhile others may ask for the claim's names …
+ *  Errors: CORRUPT … as cache_find */
+HOIST_MUST_CHECK enum hoist_status cache_claim_check(const struct call *call,
+                                                     struct cache_claim *claim,
+                                                     struct hoist_error *err);
+/** … and the entry. Consumes the claim; checks it first, if nobody did. Errors: as cache_claim_check */
+HOIST_MUST_CHECK enum hoist_status cache_claim_prove(const struct call *call,
+                                                     struct cache_claim *claim,
+                                                     struct cache_entry **ret_entry,
+                                                     struct hoist_error *err);
+void cache_claim_release(struct cache_claim *claim); /* NULL is fine */
+/** Whether the proof will take no reading: what is there is known by its identity. */
+int cache_claim_is_known(const struct cache_claim *claim);
+const struct manifest *cache_claim_manifest(const struct cache_claim *claim);
+const char *cache_claim_model_id(const struct cache_claim *claim);
+const char *cache_claim_dir(const struct cache_claim *claim);
+/** A number that the claim, and the entry it becomes, share with no other of this process. */
+uint64_t cache_claim_serial(const struct cache_claim *claim);
+uint64_t cache_entry_serial(const struct cache_entry *entry);
 
 /** Takes the model's lock, waiting as long as the holder is alive, the call allows and the cache's
  *  patience lasts. Where it has to wait there is a span model.cache.lock_wait, and WAIT events to the
@@ -158,6 +195,65 @@ HOIST_MUST_CHECK enum hoist_status cache_entry_check_unchanged(const struct cach
 void cache_entry_mark_used(const struct cache_entry *entry);
 #define CACHE_USE_INTERVAL_S 300
 
+/* ---- saved graphs ------------------------------------------------------------------------ */
+
+/** Optimised graphs lie below the state directory, by model and key: what the key is made of is their
+ *  maker's business. They come and go with their model, count as its size, and are never needed. */
+struct cache_graph_facts {
+  char form[16];       /* the maker's word for how it is saved */
+  uint64_t weights_ns; /* what it took to open the model without it, when it was made … */
+  uint64_t graph_ns;   /* … and with it */
+  uint64_t created_unix_s;
+  char objection[256]; /* why there is none, and none is to be made; "": there is one */
+};
+#define CACHE_GRAPHS_PER_MODEL 4 /* more runtimes or options than that at a time: the oldest goes */
+
+/** Looks a graph up and verifies it as a model is verified.
+ *  @param ret_facts  may be NULL; also set where the answer is UNSUPPORTED
+ *  Errors: NOT_FOUND · UNSUPPORTED it was found not to be worth it: see the facts' objection · CORRUPT it
+ *          is damaged */
+HOIST_MUST_CHECK enum hoist_status cache_graph_find(const struct call *call, struct cache *cache,
+                                                    const struct model_id *id, const char *key,
+                                                    enum cache_verification verification,
+                                                    struct cache_graph **ret_graph,
+                                                    struct cache_graph_facts *ret_facts,
+                                                    struct hoist_error *err);
+void cache_graph_release(struct cache_graph *graph); /* NULL is fine */
+const char *cache_graph_dir(const struct cache_graph *graph);
+int cache_graph_has(const struct cache_graph *graph, const char *name);
+uint64_t cache_graph_size(const struct cache_graph *graph);
+/** Maps the file that was verified, to be read only. Release with munmap. It lasts even where the graph is
+ *  removed meanwhile. Errors: by errno */
+HOIST_MUST_CHECK enum hoist_status cache_graph_map(const struct cache_graph *graph,
+                                                   const char *name, void **ret_map,
+                                                   size_t *ret_size, struct hoist_error *err);
+/** As cache_entry_check_unchanged. */
+HOIST_MUST_CHECK enum hoist_status cache_graph_check_unchanged(const struct cache_graph *graph,
+                                                               struct hoist_error *err);
+
+struct cache_graph_txn; /* a graph being made */
+/** Begins the making of a graph for a model that the caller holds an entry of. One process at a time makes
+ *  graphs of a model. Errors: UNAVAILABLE another does just now · DENIED, NO_SPACE … by errno */
+HOIST_MUST_CHECK enum hoist_status cache_graph_begin(struct cache *cache, const struct model_id *id,
+                                                     const char *key,
+                                                     struct cache_graph_txn **ret_txn,
+                                                     struct hoist_error *err);
+/** Makes an empty directory of that name in the transaction; absolute path, malloc'd. */
+HOIST_MUST_CHECK enum hoist_status cache_graph_stage(struct cache_graph_txn *txn, const char *name,
+                                                     char **ret_path, struct hoist_error *err);
+/** Publishes what lies in the directory `name` of the transaction, durable and whole, as the graph; with an
+ *  objection among the facts nothing but those. Consumes the transaction.
+ *  @param ret_bytes  what the graph takes */
+HOIST_MUST_CHECK enum hoist_status cache_graph_commit(const struct call *call,
+                                                      struct cache_graph_txn *txn, const char *name,
+                                                      const struct cache_graph_facts *facts,
+                                                      uint64_t *ret_bytes, struct hoist_error *err);
+void cache_graph_discard(struct cache_graph_txn *txn); /* NULL is fine */
+/** Removes one graph: it turned out to be of no use. */
+void cache_graph_remove(struct cache *cache, const struct model_id *id, const char *key);
+/** What all graphs of a model take. */
+uint64_t cache_graph_bytes(const struct cache *cache, const struct model_id *id);
+
 /* ---- housekeeping ------------------------------------------------------------------------ */
 /** Calls `visit` for every model that has a manifest, in the order of their ids; a manifest
  *  that cannot be read comes with `problem` set and an empty manifest. Stops when visit returns
@@ -167,6 +263,7 @@ struct cache_listing {
   const char *path;     /* absolute directory */
   const struct manifest *manifest;
   uint64_t size_bytes;
+  uint64_t graph_bytes; /* of its saved graphs */
   uint64_t created_unix_s;
   uint64_t used_unix_ns; /* the last use that was recorded, or the publication */
   const char *problem;   /* NULL: fine */
@@ -194,7 +291,7 @@ struct cache_limits {
 struct cache_removal {
   const char *model_id; /* NULL: no model but something of hoist's own */
   const char *path;     /* below the root */
-  const char *reason;   /* "age", "size", "space", "staging", "removal", "lock" */
+  const char *reason;   /* "age", "size", "space", "staging", "removal", "graph", "lock" */
   uint64_t size_bytes;
   uint64_t used_unix_ns; /* of a model */
 };
@@ -226,4 +323,7 @@ HOIST_MUST_CHECK enum hoist_status cache_sweep(const struct call *call, struct c
 HOIST_DEFINE_AUTO(cache_lock, struct cache_lock, cache_unlock)
 HOIST_DEFINE_AUTO(cache_txn, struct cache_txn, cache_discard)
 HOIST_DEFINE_AUTO(cache_entry, struct cache_entry, cache_entry_release)
+HOIST_DEFINE_AUTO(cache_claim, struct cache_claim, cache_claim_release)
+HOIST_DEFINE_AUTO(cache_graph, struct cache_graph, cache_graph_release)
+HOIST_DEFINE_AUTO(cache_graph_txn, struct cache_graph_txn, cache_graph_discard)
 #endif

@@ -9,6 +9,9 @@
  *                                     removed: model "a" holds the directory of "a/1"
  *   .hoist/evict.lock                 held while models are removed to make room
  *   .hoist/lock-check                 locked for a moment to see whether locks work
+ *   .hoist/verified/{name}            what the model's files looked like when their bytes were compared
+ *   .hoist/graphs/{name}/{key}/       a saved graph: its files and CACHE_GRAPH_RECORD
+ *   .hoist/graphs/{name}/new.{random}/   one being made, under .hoist/graphs/{name}/lock
  *   .hoist/staging/{name}.{random}/   models being written; whoever holds the model's lock may remove
  *                                     what others left there
  *
@@ -21,11 +24,14 @@
 
 #include "cache.h"
 #include "fs.h"
+#include "identity.h"
 #include "tree.h"
 
 #define CACHE_STATE_DIR ".hoist"
 #define CACHE_LOCKS_DIR CACHE_STATE_DIR "/locks"
 #define CACHE_STAGING_DIR CACHE_STATE_DIR "/staging"
+#define CACHE_VERIFIED_DIR CACHE_STATE_DIR "/verified"
+#define CACHE_GRAPHS_DIR CACHE_STATE_DIR "/graphs"
 #define CACHE_TREE_LOCK CACHE_STATE_DIR "/tree.lock"
 #define CACHE_EVICT_LOCK CACHE_STATE_DIR "/evict.lock"
 #define CACHE_LOCK_CHECK CACHE_STATE_DIR "/lock-check"
@@ -78,19 +84,16 @@ struct cache_record {
   struct manifest manifest;
   char *model_id;
   uint64_t created_unix_s;
-};
-
-/* What tells a file that was verified from one that took its place or was written to since. */
-struct file_identity {
-  dev_t dev;
-  ino_t ino;
-  off_t size;
-  struct timespec modified, changed;
+  struct digest digest; /* of its text */
 };
 
 struct cache_entry {
+  struct cache *cache; /* borrowed */
+  char name[CACHE_NAME_SIZE];
+  uint64_t serial; /* see cache_claim_serial */
   struct cache_record record;
-  struct file_identity *identities; /* of the manifest's files, in its order */
+  struct file_identity *identities; /* of the manifest's files, in its order … */
+  uint64_t seen_unix_ns;            /* … when they were looked at */
   char *dir;
   int dir_fd;
   int lock_fd; /* locked shared; -1 on a read-only root that has no lock file */
@@ -98,10 +101,48 @@ struct cache_entry {
 
 HOIST_DEFINE_AUTO(cache, struct cache, cache_close)
 
+/* ---- verified.c -------------------------------------------------------------------------- */
+/** Whether every file of the entry looks as it did when its bytes were last compared with this very
+ *  manifest. Fills the entry's identities in. Anything odd is a no. */
+bool cache_verified_is_known(struct cache_entry *entry);
+/** Puts down that all bytes of the entry were compared, its files looking as its identities say. Best
+ *  effort: without it the bytes are compared again. */
+void cache_verified_note(const struct cache_entry *entry);
+
+/* ---- derived.c --------------------------------------------------------------------------- */
+/** Removes what was derived from a model: its graphs, and what is known of its files. Best effort; the
+ *  caller holds the model's lock. Returns the bytes freed. */
+uint64_t cache_remove_derived(const struct cache *cache, const char *name);
+/** Adds up the sizes of the graphs of a model. */
+uint64_t cache_derived_bytes(const struct cache *cache, const char *name);
+
 /* ---- entry.c ----------------------------------------------------------------------------- */
 /** Notes the identities of the files as they are now: for a model that was just published. */
 HOIST_MUST_CHECK enum hoist_status cache_entry_note(struct cache_entry *entry,
                                                     struct hoist_error *err);
+/** Opens the model's directory and reads its manifest into the entry, whose lock the caller holds in one form
+ *  or the other. Errors: NOT_FOUND · CORRUPT */
+HOIST_MUST_CHECK enum hoist_status cache_entry_look(const struct cache *cache,
+                                                    const struct model_id *id,
+                                                    struct cache_entry *entry, int *ret_manifest_fd,
+                                                    struct hoist_error *err);
+/** Compares every byte of the entry with its manifest. Errors: CORRUPT … */
+HOIST_MUST_CHECK enum hoist_status cache_entry_prove(const struct call *call,
+                                                     struct cache_entry *entry,
+                                                     struct hoist_error *err);
+HOIST_MUST_CHECK enum hoist_status cache_entry_make_identities(struct cache_entry *entry,
+                                                               struct hoist_error *err);
+/** Feeds a whole open file to the hasher, and to `ret_data` where that is not NULL. */
+HOIST_MUST_CHECK enum hoist_status cache_read_through(const struct call *call, int fd,
+                                                      const char *name, struct hasher *hasher,
+                                                      struct buf *ret_data,
+                                                      struct hoist_error *err);
+/** Opens a file that must be regular and of that size. `ret_identity` may be NULL.
+ *  Errors: CORRUPT it is not, or is missing · by errno */
+HOIST_MUST_CHECK enum hoist_status cache_open_listed(int dir_fd, const char *name, int64_t size,
+                                                     int *ret_fd,
+                                                     struct file_identity *ret_identity,
+                                                     struct hoist_error *err);
 
 /* ---- use.c ------------------------------------------------------------------------------- */
 /** When the model in dir_fd was last used, as far as recorded; 0: no model. */
@@ -214,8 +255,7 @@ bool cache_record_has_dir(const struct manifest *m, const char *path);
 
 /* ---- entry.c ----------------------------------------------------------------------------- */
 /** An empty entry for `id` that holds nothing yet. */
-HOIST_MUST_CHECK enum hoist_status cache_entry_new(const struct cache *cache,
-                                                   const struct model_id *id,
+HOIST_MUST_CHECK enum hoist_status cache_entry_new(struct cache *cache, const struct model_id *id,
                                                    struct cache_entry **ret_entry,
                                                    struct hoist_error *err);
 

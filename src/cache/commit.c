@@ -18,6 +18,8 @@ static enum hoist_status make_record(const struct manifest *m, const struct mode
                                      struct hoist_error *err) {
   enum hoist_status status =
       manifest_to_json(m, id->text, clock_realtime_ns() / NS_PER_S, ret_json, err);
+  if (status == HOIST_OK)
+    status = digest_of(DIGEST_SHA256, buf_str(ret_json), ret_json->size, &ret_record->digest, err);
   if (status != HOIST_OK) return status;
   return manifest_from_json(buf_str(ret_json), ret_json->size, &ret_record->manifest,
                             &ret_record->model_id, &ret_record->created_unix_s, err);
@@ -98,6 +100,8 @@ static enum hoist_status commit(const struct call *call, struct cache_txn *txn,
   if (status != HOIST_OK) return status;
   status = cache_entry_note(entry, err);
   if (status != HOIST_OK) return status;
+  cache_remove_derived(entry->cache, entry->name); /* of an earlier version */
+  cache_verified_note(entry);
   status = cache_lock_downgrade(lock, manifest_fd, &entry->lock_fd, err);
   if (status != HOIST_OK) return status;
   *ret_entry = HOIST_TAKE(entry);

@@ -9,17 +9,24 @@
 #include <unistd.h>
 
 #include "cache_internal.h"
+#include "clock.h"
 #include "text.h"
 
 #define READ_CHUNK (256u << 10)
 
-enum hoist_status cache_entry_new(const struct cache *cache, const struct model_id *id,
+static atomic_uint_least64_t serials;
+
+enum hoist_status cache_entry_new(struct cache *cache, const struct model_id *id,
                                   struct cache_entry **ret_entry, struct hoist_error *err) {
   HOIST_AUTO(cache_entry) struct cache_entry *entry = calloc(1, sizeof *entry);
   if (!entry) return hoist_fail_memory(err, "a cache entry");
   entry->dir_fd = entry->lock_fd = -1;
+  entry->cache = cache;
+  entry->serial = 1 + atomic_fetch_add(&serials, 1);
   entry->dir = text_format("%s/%s", cache->root, id->path);
   if (!entry->dir) return hoist_fail_memory(err, "a cache entry");
+  enum hoist_status status = cache_name_of(id, entry->name, err);
+  if (status != HOIST_OK) return status;
   *ret_entry = HOIST_TAKE(entry);
   return HOIST_OK;
 }
@@ -42,6 +49,10 @@ const char *cache_entry_model_id(const struct cache_entry *entry) {
   return entry->record.model_id;
 }
 
+uint64_t cache_entry_serial(const struct cache_entry *entry) {
+  return entry->serial;
+}
+
 uint64_t cache_entry_created_unix_s(const struct cache_entry *entry) {
   return entry->record.created_unix_s;
 }
@@ -52,51 +63,29 @@ const char *cache_entry_dir(const struct cache_entry *entry) {
 
 /* ---- verification ------------------------------------------------------------------------ */
 
-static struct file_identity identity_of(const struct stat *st) {
-  return (struct file_identity){
-      .dev = st->st_dev,
-      .ino = st->st_ino,
-      .size = st->st_size,
-      .modified = st->st_mtim,
-      .changed = st->st_ctim,
-  };
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b) {
-  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool same_identity(const struct file_identity *a, const struct file_identity *b) {
-  return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-         same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed);
-}
-
-/* @param ret_identity  may be NULL */
-static enum hoist_status open_listed(int dir_fd, const struct manifest_file *file, int *ret_fd,
-                                     struct file_identity *ret_identity, struct hoist_error *err) {
-  HOIST_AUTO(fd) int fd = tree_open(dir_fd, file->name, O_RDONLY);
+enum hoist_status cache_open_listed(int dir_fd, const char *name, int64_t size, int *ret_fd,
+                                    struct file_identity *ret_identity, struct hoist_error *err) {
+  HOIST_AUTO(fd) int fd = tree_open(dir_fd, name, O_RDONLY);
   if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-    return hoist_fail(err, HOIST_CORRUPT, "%s: missing", file->name);
+    return hoist_fail(err, HOIST_CORRUPT, "%s: missing", name);
   if (fd < 0 && errno == ELOOP)
-    return hoist_fail(err, HOIST_CORRUPT, "%s: a symbolic link, not a file", file->name);
-  if (fd < 0) return hoist_fail_errno(err, errno, "%s", file->name);
+    return hoist_fail(err, HOIST_CORRUPT, "%s: a symbolic link, not a file", name);
+  if (fd < 0) return hoist_fail_errno(err, errno, "%s", name);
   struct stat st;
-  if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", file->name);
-  if (!S_ISREG(st.st_mode))
-    return hoist_fail(err, HOIST_CORRUPT, "%s: not a regular file", file->name);
-  if (st.st_size != file->size)
-    return hoist_fail(err, HOIST_CORRUPT, "%s: %jd bytes, the manifest says %" PRId64, file->name,
-                      (intmax_t)st.st_size, file->size);
+  if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", name);
+  if (!S_ISREG(st.st_mode)) return hoist_fail(err, HOIST_CORRUPT, "%s: not a regular file", name);
+  if (st.st_size != size)
+    return hoist_fail(err, HOIST_CORRUPT, "%s: %jd bytes, the manifest says %" PRId64, name,
+                      (intmax_t)st.st_size, size);
   if (ret_identity) *ret_identity = identity_of(&st);
   *ret_fd = fd;
   fd = -1;
   return HOIST_OK;
 }
 
-/* @param ret_data  may be NULL */
-static enum hoist_status read_through(const struct call *call, int fd, const char *name,
-                                      struct hasher *hasher, struct buf *ret_data,
-                                      struct hoist_error *err) {
+enum hoist_status cache_read_through(const struct call *call, int fd, const char *name,
+                                     struct hasher *hasher, struct buf *ret_data,
+                                     struct hoist_error *err) {
   HOIST_AUTO(mem) char *chunk = malloc(READ_CHUNK);
   if (!chunk) return hoist_fail_memory(err, name);
 #ifdef POSIX_FADV_SEQUENTIAL
@@ -122,12 +111,13 @@ static enum hoist_status verify_file(const struct call *call, int dir_fd,
                                      struct file_identity *ret_identity, struct buf *ret_data,
                                      struct hoist_error *err) {
   HOIST_AUTO(fd) int fd = -1;
-  enum hoist_status status = open_listed(dir_fd, file, &fd, ret_identity, err);
+  enum hoist_status status =
+      cache_open_listed(dir_fd, file->name, file->size, &fd, ret_identity, err);
   if (status != HOIST_OK) return status;
   HOIST_AUTO(hasher) struct hasher *hasher = NULL;
   status = hasher_new(DIGEST_SHA256, &hasher, err);
   if (status != HOIST_OK) return status;
-  status = read_through(call, fd, file->name, hasher, ret_data, err);
+  status = cache_read_through(call, fd, file->name, hasher, ret_data, err);
   if (status != HOIST_OK) return status;
   struct digest found;
   status = hasher_final(hasher, &found, err);
@@ -139,29 +129,32 @@ static enum hoist_status verify_file(const struct call *call, int dir_fd,
                     found_hex, listed_hex);
 }
 
-static enum hoist_status make_identities(struct cache_entry *entry, struct hoist_error *err) {
-  entry->identities = calloc(entry->record.manifest.file_count, sizeof *entry->identities);
+enum hoist_status cache_entry_make_identities(struct cache_entry *entry, struct hoist_error *err) {
+  if (!entry->identities)
+    entry->identities = calloc(entry->record.manifest.file_count, sizeof *entry->identities);
   return entry->identities ? HOIST_OK : hoist_fail_memory(err, "a cache entry");
 }
 
-static enum hoist_status verify(const struct call *call, const struct model_id *id,
-                                struct cache_entry *entry, struct hoist_error *err) {
-  const struct cache_record *r = &entry->record;
-  if (strcmp(r->model_id, id->text) != 0)
-    return hoist_fail(err, HOIST_CORRUPT, "%s is the one of %.128s", CACHE_MANIFEST, r->model_id);
-  enum hoist_status status = make_identities(entry, err);
-  for (size_t i = 0; status == HOIST_OK && i < r->manifest.file_count; i++)
-    status =
-        verify_file(call, entry->dir_fd, &r->manifest.files[i], &entry->identities[i], NULL, err);
+/* Compares every byte, and puts down what the files looked like when that began. */
+static enum hoist_status verify(const struct call *call, struct cache_entry *entry,
+                                struct hoist_error *err) {
+  const struct manifest *m = &entry->record.manifest;
+  enum hoist_status status = cache_entry_make_identities(entry, err);
+  entry->seen_unix_ns = clock_realtime_ns();
+  for (size_t i = 0; status == HOIST_OK && i < m->file_count; i++)
+    status = verify_file(call, entry->dir_fd, &m->files[i], &entry->identities[i], NULL, err);
+  if (status == HOIST_OK) cache_verified_note(entry);
   return status;
 }
 
 enum hoist_status cache_entry_note(struct cache_entry *entry, struct hoist_error *err) {
   const struct manifest *m = &entry->record.manifest;
-  enum hoist_status status = make_identities(entry, err);
+  enum hoist_status status = cache_entry_make_identities(entry, err);
+  entry->seen_unix_ns = clock_realtime_ns();
   for (size_t i = 0; status == HOIST_OK && i < m->file_count; i++) {
     HOIST_AUTO(fd) int fd = -1;
-    status = open_listed(entry->dir_fd, &m->files[i], &fd, &entry->identities[i], err);
+    status = cache_open_listed(entry->dir_fd, m->files[i].name, m->files[i].size, &fd,
+                               &entry->identities[i], err);
   }
   return status;
 }
@@ -180,9 +173,10 @@ enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
   for (size_t i = 0; i < m->file_count; i++) {
     HOIST_AUTO(fd) int fd = -1;
     struct file_identity now = {0};
-    enum hoist_status status = open_listed(entry->dir_fd, &m->files[i], &fd, &now, err);
+    enum hoist_status status =
+        cache_open_listed(entry->dir_fd, m->files[i].name, m->files[i].size, &fd, &now, err);
     if (status != HOIST_OK) return status;
-    if (!same_identity(&now, &entry->identities[i]))
+    if (!identity_is_same(&now, &entry->identities[i]))
       return hoist_fail(err, HOIST_CORRUPT,
                         "%s/%s was changed by something else while it was in use", entry->dir,
                         m->files[i].name);
@@ -190,10 +184,9 @@ enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
   return HOIST_OK;
 }
 
-/* Fills all of the entry but its lock, which the caller holds in one form or the other. */
-static enum hoist_status load(const struct call *call, const struct cache *cache,
-                              const struct model_id *id, struct cache_entry *entry,
-                              int *ret_manifest_fd, struct hoist_error *err) {
+enum hoist_status cache_entry_look(const struct cache *cache, const struct model_id *id,
+                                   struct cache_entry *entry, int *ret_manifest_fd,
+                                   struct hoist_error *err) {
   entry->dir_fd = tree_open(cache->root_fd, id->path, O_RDONLY | O_DIRECTORY);
   if (entry->dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
     return cache_fail_absent(cache, id, err);
@@ -201,40 +194,40 @@ static enum hoist_status load(const struct call *call, const struct cache *cache
   enum hoist_status status =
       cache_record_read(entry->dir_fd, CACHE_MANIFEST, &entry->record, ret_manifest_fd, err);
   if (status == HOIST_NOT_FOUND) return cache_fail_absent(cache, id, err);
-  if (status == HOIST_OK) status = verify(call, id, entry, err);
+  if (status == HOIST_OK && strcmp(entry->record.model_id, id->text) != 0)
+    status = hoist_fail(err, HOIST_CORRUPT, "%s is the one of %.128s", CACHE_MANIFEST,
+                        entry->record.model_id);
   if (status != HOIST_OK) hoist_error_prepend(err, "%.128s in the cache", id->text);
   return status;
 }
 
+enum hoist_status cache_entry_prove(const struct call *call, struct cache_entry *entry,
+                                    struct hoist_error *err) {
+  enum hoist_status status = verify(call, entry, err);
+  if (status != HOIST_OK) hoist_error_prepend(err, "%.128s in the cache", entry->record.model_id);
+  return status;
+}
+
+/* ---- looking up -------------------------------------------------------------------------- */
+
 enum hoist_status cache_find(const struct call *call, struct cache *cache,
                              const struct model_id *id, struct cache_entry **ret_entry,
                              struct hoist_error *err) {
-  enum hoist_status status = cache_check_id(id, err);
-  if (status != HOIST_OK) return status;
-  char name[CACHE_NAME_SIZE];
-  status = cache_name_of(id, name, err);
-  if (status != HOIST_OK) return status;
-  if (cache_is_absent(cache, id, name)) return cache_fail_absent(cache, id, err);
-  HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
-  status = cache_entry_new(cache, id, &entry, err);
-  if (status != HOIST_OK) return status;
-  status = cache_lock_shared(cache, id, name, &entry->lock_fd, err);
-  if (status != HOIST_OK) return status;
-  status = load(call, cache, id, entry, NULL, err);
-  if (status != HOIST_OK) return status;
-  *ret_entry = HOIST_TAKE(entry);
-  return HOIST_OK;
+  struct cache_claim *claim = NULL;
+  enum hoist_status status = cache_claim(call, cache, id, CACHE_VERIFY_SHA256, &claim, err);
+  return status == HOIST_OK ? cache_claim_prove(call, claim, ret_entry, err) : status;
 }
 
 enum hoist_status cache_find_locked(const struct call *call, struct cache_lock **lock,
                                     struct cache_entry **ret_entry, struct hoist_error *err) {
-  const struct cache *cache = (*lock)->cache;
+  struct cache *cache = (*lock)->cache;
   const struct model_id *id = &(*lock)->id;
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   enum hoist_status status = cache_entry_new(cache, id, &entry, err);
   if (status != HOIST_OK) return status;
   HOIST_AUTO(fd) int manifest_fd = -1;
-  status = load(call, cache, id, entry, &manifest_fd, err);
+  status = cache_entry_look(cache, id, entry, &manifest_fd, err);
+  if (status == HOIST_OK) status = cache_entry_prove(call, entry, err);
   if (status != HOIST_OK) return status;
   status = cache_lock_downgrade(lock, manifest_fd, &entry->lock_fd, err);
   if (status != HOIST_OK) return status;

@@ -43,9 +43,9 @@ static enum hoist_status add_candidate(void *user, const struct cache_listing *l
   struct candidate *item = &c->items[c->count++];
   *item = (struct candidate){.id = text_dup(l->model_id),
                              .path = text_dup(l->path),
-                             .size_bytes = l->size_bytes,
+                             .size_bytes = l->size_bytes + l->graph_bytes,
                              .used_unix_ns = l->used_unix_ns};
-  c->bytes += l->size_bytes;
+  c->bytes += item->size_bytes;
   return item->id && item->path ? HOIST_OK : hoist_fail_memory(err, "listing the cache");
 }
 

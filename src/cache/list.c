@@ -107,6 +107,12 @@ static int compare_rows(const void *a, const void *b) {
   return strcmp(row_id(a), row_id(b));
 }
 
+static uint64_t graph_bytes(const struct cache *cache, const struct row *row) {
+  struct model_id id;
+  bool has_id = row->record.model_id && model_id_parse(row->record.model_id, &id, NULL) == HOIST_OK;
+  return has_id ? cache_graph_bytes(cache, &id) : 0;
+}
+
 enum hoist_status cache_list(struct cache *cache,
                              enum hoist_status (*visit)(void *user, const struct cache_listing *l,
                                                         struct hoist_error *err),
@@ -121,6 +127,7 @@ enum hoist_status cache_list(struct cache *cache,
                                     .path = row->path,
                                     .manifest = &row->record.manifest,
                                     .size_bytes = manifest_total_size(&row->record.manifest, NULL),
+                                    .graph_bytes = graph_bytes(cache, row),
                                     .created_unix_s = row->record.created_unix_s,
                                     .used_unix_ns = row->used_unix_ns,
                                     .problem = row->problem};

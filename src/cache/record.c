@@ -57,7 +57,10 @@ enum hoist_status cache_record_read(int dir_fd, const char *name, struct cache_r
   if (status == HOIST_OK)
     status = manifest_from_json(buf_str(&text), text.size, &record.manifest, &record.model_id,
                                 &record.created_unix_s, err);
+  if (status == HOIST_OK)
+    status = digest_of(DIGEST_SHA256, buf_str(&text), text.size, &record.digest, err);
   if (status != HOIST_OK) {
+    cache_record_done(&record);
     if (status == HOIST_CORRUPT) hoist_error_prepend(err, "%s", name);
     return status;
   }

@@ -114,7 +114,7 @@ enum hoist_status cache_remove_locked(const struct call *call, const struct cach
                                       uint64_t *ret_freed_bytes, struct hoist_error *err) {
   enum hoist_status status = cache_clean_staging(lock->cache, lock->name, err);
   if (status != HOIST_OK) return status;
-  uint64_t freed = 0;
+  uint64_t freed = cache_remove_derived(lock->cache, lock->name);
   status = remove_model(call, lock->cache, &lock->id, &freed, err);
   if (status != HOIST_OK) return status;
   if (ret_freed_bytes) *ret_freed_bytes = freed;

@@ -188,6 +188,43 @@ static enum hoist_status sweep_lock(void *user, struct tree_item *item, struct h
   return HOIST_OK;
 }
 
+/* ---- what was derived from models that are gone ------------------------------------------------- */
+
+static enum hoist_status remove_derived(struct sweep *s, const char *name, uint64_t *size_bytes,
+                                        bool *ret_gone, struct hoist_error *err) {
+  *size_bytes = cache_derived_bytes(s->cache, name);
+  if (s->dry_run) {
+    *ret_gone = cache_lock_is_free(s->cache, name);
+    return HOIST_OK;
+  }
+  int lock_fd = -1;
+  enum hoist_status status = cache_lock_name(s->cache, name, &lock_fd, err);
+  if (status != HOIST_OK || lock_fd < 0) return status;
+  *size_bytes = cache_remove_derived(s->cache, name);
+  *ret_gone = true;
+  cache_unlock_fd(lock_fd);
+  return HOIST_OK;
+}
+
+static enum hoist_status sweep_derived(void *user, struct tree_item *item,
+                                       struct hoist_error *err) {
+  struct sweep *s = user;
+  if (item->event == TREE_LEAVE) return HOIST_OK;
+  item->skip = true;
+  char path[CACHE_STATE_PATH_SIZE];
+  if (strlen(item->name) >= CACHE_NAME_SIZE || has_model(s, item->name)) return HOIST_OK;
+  enum hoist_status status = call_check(s->call, "cleaning up the cache", err);
+  uint64_t size_bytes = 0;
+  bool gone = false, is_graph = item->event == TREE_ENTER;
+  if (status == HOIST_OK) status = remove_derived(s, item->name, &size_bytes, &gone, err);
+  if (!gone || !is_graph) return status;
+  s->cleanup->removed_leftovers++;
+  s->cleanup->freed_bytes += size_bytes;
+  snprintf(path, sizeof path, CACHE_GRAPHS_DIR "/%.120s", item->name);
+  tell(s, path, "graph", size_bytes);
+  return HOIST_OK;
+}
+
 /* ---- all of it -------------------------------------------------------------------------------- */
 
 static enum hoist_status sweep_dir(struct sweep *s, const char *path,
@@ -209,5 +246,7 @@ enum hoist_status cache_sweep(const struct call *call, struct cache *cache, int 
   if (status == HOIST_OK) status = cache_list(cache, add_name, &s, err);
   if (status != HOIST_OK) return status;
   if (s.count > 0) qsort(s.names, s.count, sizeof *s.names, compare_names);
-  return sweep_dir(&s, CACHE_LOCKS_DIR, sweep_lock, err);
+  status = sweep_dir(&s, CACHE_GRAPHS_DIR, sweep_derived, err);
+  if (status == HOIST_OK) status = sweep_dir(&s, CACHE_VERIFIED_DIR, sweep_derived, err);
+  return status == HOIST_OK ? sweep_dir(&s, CACHE_LOCKS_DIR, sweep_lock, err) : status;
 }

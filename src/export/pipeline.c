@@ -63,7 +63,7 @@ static struct round wait_for_work(struct pipeline *p) {
   pthread_mutex_lock(&p->lock);
   while (!p->is_stopping && !p->is_pressed && p->flushes_wanted == p->flushes_done &&
          clock_monotonic_ns() < earlier(due_ns, p->metrics_due_ns))
-    condition_wait_until(&p->to_worker, &p->lock, earlier(due_ns, p->metrics_due_ns));
+    (void)condition_wait_until(&p->to_worker, &p->lock, earlier(due_ns, p->metrics_due_ns));
   struct round round = {.flushes = p->flushes_wanted, .is_last = p->is_stopping};
   bool is_flush = p->flushes_wanted != p->flushes_done || p->is_stopping;
   p->trouble[0] = '\0';
@@ -184,7 +184,7 @@ static enum hoist_status flush(struct hoist_telemetry *telemetry, uint32_t timeo
   uint64_t ticket = ++p->flushes_wanted;
   pthread_cond_signal(&p->to_worker);
   while (p->flushes_done < ticket && clock_monotonic_ns() < until_ns)
-    condition_wait_until(&p->to_waiters, &p->lock, until_ns);
+    (void)condition_wait_until(&p->to_waiters, &p->lock, until_ns);
   bool is_done = p->flushes_done >= ticket;
   struct hoist_error result = p->flush_result;
   char trouble[sizeof p->trouble];
@@ -205,7 +205,8 @@ static bool wait_for_end(struct pipeline *p, uint64_t give_up_ns) {
     uint64_t now = clock_monotonic_ns();
     if (now >= give_up_ns && p->is_in_io) return false;
     /* Past that time only the worker itself can end the wait: a callback of the user's is running. */
-    condition_wait_until(&p->to_waiters, &p->lock, now < give_up_ns ? give_up_ns : now + NS_PER_S);
+    (void)condition_wait_until(&p->to_waiters, &p->lock,
+                               now < give_up_ns ? give_up_ns : now + NS_PER_S);
   }
   return true;
 }

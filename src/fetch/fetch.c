@@ -139,7 +139,7 @@ static bool is_over(const struct fetch *f) {
 
 static void wait_for_work(struct fetch *f) {
   f->idle++;
-  condition_wait_until(&f->work, &f->lock, clock_monotonic_ns() + LOOK_INTERVAL_NS);
+  (void)condition_wait_until(&f->work, &f->lock, clock_monotonic_ns() + LOOK_INTERVAL_NS);
   f->idle--;
 }
 

@@ -114,7 +114,7 @@ static void *run(void *user) {
       sync_file(j, due);
       j->pending_since_ns = clock_monotonic_ns();
     } else if (j->pending_count > 0) {
-      condition_wait_until(&j->news, &j->lock, j->pending_since_ns + JOURNAL_BATCH_NS);
+      (void)condition_wait_until(&j->news, &j->lock, j->pending_since_ns + JOURNAL_BATCH_NS);
     } else {
       pthread_cond_wait(&j->news, &j->lock);
     }

@@ -10,6 +10,8 @@
 #include "gc.h"
 #include "info.h"
 #include "metrics.h"
+#include "opening.h"
+#include "runtime.h"
 
 /* How often to start over when another process slips in between our commit and our reading. Each time
  * somebody else made progress, so the number only guards against a livelock by a hostile neighbour. */
@@ -54,7 +56,36 @@ static enum hoist_status read_entry(struct operation *op, struct hoist_span *spa
 
 static void end_load_span(struct operation *op, struct hoist_span *span, enum hoist_status status) {
   if (status != HOIST_OK) hoist_span_record_error(span, &op->error);
-  hoist_span_end(span);
+  /* The session that was made meanwhile may have taken longer. */
+  if (op->opening)
+    hoist_span_end_at(span, op->checked_unix_ns);
+  else
+    hoist_span_end(span);
+}
+
+/* Comparing the bytes of a large model takes as long as making its session: they go side by side. */
+static enum hoist_status prove(struct operation *op, struct cache_claim *claim,
+                               struct cache_entry **ret_entry) {
+  enum hoist_status status = HOIST_OK;
+  if (op->opens_session && !cache_claim_is_known(claim) &&
+      manifest_total_size(cache_claim_manifest(claim), NULL) >= OPENING_MIN_BYTES)
+    status = opening_begin(op, claim);
+  if (status == HOIST_OK) return cache_claim_prove(&op->call, claim, ret_entry, &op->error);
+  cache_claim_release(claim);
+  return status;
+}
+
+/* @param ret_verification  how the entry was verified */
+static enum hoist_status find(struct operation *op, struct cache_lock **lock,
+                              struct cache_entry **ret_entry, const char **ret_verification) {
+  *ret_verification = "sha256";
+  if (lock) return cache_find_locked(&op->call, lock, ret_entry, &op->error);
+  struct cache_claim *claim = NULL;
+  enum hoist_status status =
+      cache_claim(&op->call, op->hoist->cache, &op->id, op->verification, &claim, &op->error);
+  if (status != HOIST_OK) return status;
+  if (cache_claim_is_known(claim)) *ret_verification = "stat";
+  return prove(op, claim, ret_entry);
 }
 
 /* A look-up that finds nothing is no load, so the span begins only once there is something to show. */
@@ -62,14 +93,13 @@ static enum hoist_status look_up(struct operation *op, struct cache_lock **lock,
                                  struct cache_entry **ret_entry, struct hoist_info **ret_info) {
   uint64_t started_unix_ns = telemetry_now(&op->span);
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
-  enum hoist_status status =
-      lock ? cache_find_locked(&op->call, lock, &entry, &op->error)
-           : cache_find(&op->call, op->hoist->cache, &op->id, &entry, &op->error);
+  const char *verification;
+  enum hoist_status status = find(op, lock, &entry, &verification);
   count_lookup(op, status);
   if (status == HOIST_NOT_FOUND || status == HOIST_UNAVAILABLE) return status;
   struct hoist_span span;
   start_load_span(op, started_unix_ns, &span);
-  if (status == HOIST_OK) status = read_entry(op, &span, entry, "sha256", ret_info);
+  if (status == HOIST_OK) status = read_entry(op, &span, entry, verification, ret_info);
   end_load_span(op, &span, status);
   if (status != HOIST_OK) return status;
   op->cache_hit = 1;
@@ -147,6 +177,7 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT) return status;
   if (op->hoist->offline) return refuse_offline(op, status);
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
+  if (op->opens_session) runtime_open_ahead(op);
   status = download_model(op, &lock, &entry);
   if (status != HOIST_OK) return status;
   gc_keep_bound(op);

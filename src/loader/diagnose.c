@@ -79,7 +79,10 @@ static void examine_runtime(const struct examination *x) {
     report(x, "onnxruntime", status, op->error.message);
     return;
   }
-  snprintf(detail, sizeof detail, "%s, %s", ort_version(ort), ort_path(ort));
+  char providers[160];
+  ort_list_providers(ort, providers, sizeof providers);
+  snprintf(detail, sizeof detail, "%s, %.256s; providers: %s", ort_version(ort), ort_path(ort),
+           providers);
   report(x, "onnxruntime", HOIST_OK, detail);
   ort_close(ort);
 }

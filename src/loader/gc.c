@@ -114,6 +114,15 @@ void gc_keep_bound(struct operation *op) {
   operation_warn(op, message);
 }
 
+void gc_after_graph(const struct call *call, struct hoist *hoist, const struct model_id *id) {
+  if (hoist->cache_max_bytes == 0) return;
+  const struct cache_limits limits = {
+      .max_bytes = hoist->cache_max_bytes, .max_unused_s = UINT64_MAX, .spare = id};
+  struct cache_cleanup done = {.removed = NULL};
+  enum hoist_status ignored = cache_evict(call, hoist->cache, &limits, &done, NULL);
+  (void)ignored; /* the next download says so */
+}
+
 int gc_make_room(struct operation *op, uint64_t needed_bytes) {
   if (op->hoist->cache_max_bytes == 0) return 0;
   uint64_t free_bytes = fs_free_bytes(cache_root(op->hoist->cache));

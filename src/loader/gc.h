@@ -14,4 +14,8 @@ void gc_keep_bound(struct operation *op);
  *  that trying again makes sense. */
 int gc_make_room(struct operation *op, uint64_t needed_bytes);
 
+/** Keeps the cache's bound after a graph of the model was saved, if there is one: others go, as after a
+ *  download. Best effort. */
+void gc_after_graph(const struct call *call, struct hoist *hoist, const struct model_id *id);
+
 #endif

@@ -4,12 +4,20 @@
 #define HOIST_LOADER_HOIST_INTERNAL_H
 
 #include <hoist/hoist.h>
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "cache.h"
 #include "chain.h"
+#include "gate.h"
 #include "http.h"
 #include "registry.h"
+#include "session.h"
+
+struct saver;
+
+/* When a model's optimised graph is saved. */
+enum graph_policy { GRAPHS_OFF, GRAPHS_IN_BACKGROUND, GRAPHS_BEFORE_RETURNING };
 
 /* Immutable after hoist_open but for what has its own lock. */
 struct hoist {
@@ -23,9 +31,16 @@ struct hoist {
   char *onnxruntime;                 /* path; NULL: search */
   int offline;
   unsigned connections;
-  unsigned intra_op_threads;
-  atomic_int warned_of_locks; /* 1: that they do nothing was said */
-  uint64_t cache_max_bytes;   /* 0: no bound */
+  enum cache_verification verification;
+  struct session_options session; /* its texts are owned */
+  int warm_up;
+  enum graph_policy graphs;
+  struct saver *saver;
+  struct gate gate;             /* of the creation of sessions */
+  pthread_mutex_t runtime_lock; /* guards the next one */
+  struct ort *runtime;          /* once it was opened; stays so */
+  atomic_int warned_of_locks;   /* 1: that they do nothing was said */
+  uint64_t cache_max_bytes;     /* 0: no bound */
 };
 
 #endif

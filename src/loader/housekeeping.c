@@ -11,6 +11,7 @@ enum hoist_status hoist_verify(struct hoist *hoist, const char *model_id,
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   HOIST_AUTO(hoist_info) struct hoist_info *info = NULL;
   enum hoist_status status = operation_begin(&op, hoist, "model.verify", model_id, options);
+  op.verification = CACHE_VERIFY_SHA256;
   if (status == HOIST_OK) status = acquire_from_cache(&op, &entry, &info);
   status = operation_end(&op, status, err);
   if (status == HOIST_OK && ret_bytes) *ret_bytes = info->total_bytes;
@@ -44,6 +45,7 @@ static enum hoist_status list_one(void *user, const struct cache_listing *l,
       .directory = l->path,
       .source = l->manifest->source,
       .size_bytes = l->size_bytes,
+      .graph_bytes = l->graph_bytes,
       .file_count = l->manifest->file_count,
       .created_unix_s = l->created_unix_s,
       .used_unix_s = l->used_unix_ns / NS_PER_S,

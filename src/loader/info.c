@@ -199,7 +199,8 @@ static enum hoist_status add_tensors(struct box *box, const struct tensor_info *
 }
 
 enum hoist_status info_add_session(struct hoist_info *info, const struct ort *ort,
-                                   const struct session *session, struct hoist_error *err) {
+                                   const struct session *session, const struct graph_look *look,
+                                   uint64_t graph_bytes, struct hoist_error *err) {
   struct box *box = (struct box *)(void *)info;
   size_t input_count = 0, output_count = 0;
   const struct tensor_info *inputs = session_inputs(session, &input_count);
@@ -211,5 +212,12 @@ enum hoist_status info_add_session(struct hoist_info *info, const struct ort *or
   if (status == HOIST_OK) status = box_text(box, ort_version(ort), &info->onnxruntime_version, err);
   if (status == HOIST_OK)
     status = box_text(box, session_provider(session), &info->execution_provider, err);
+  const char *refused = session_refused_providers(session);
+  if (status == HOIST_OK && *refused)
+    status = box_text(box, refused, &info->refused_providers, err);
+  if (status == HOIST_OK && look->detail[0])
+    status = box_text(box, look->detail, &info->graph_detail, err);
+  info->graph_cache = graph_use_name(look->use);
+  info->graph_bytes = graph_bytes;
   return status;
 }

@@ -7,6 +7,7 @@
 
 #include "auto.h"
 #include "cache.h"
+#include "graphs.h"
 #include "session.h"
 
 /** Reads and parses the entry's metadata files. On OK: release with hoist_info_free.
@@ -14,10 +15,11 @@
 HOIST_MUST_CHECK enum hoist_status info_new(const struct cache_entry *entry,
                                             struct hoist_info **ret_info, struct hoist_error *err);
 
-/** Adds what the session knows: versions, inputs, outputs. */
+/** Adds what the session knows: versions, inputs, outputs, and what it runs on. */
 HOIST_MUST_CHECK enum hoist_status info_add_session(struct hoist_info *info, const struct ort *ort,
                                                     const struct session *session,
-                                                    struct hoist_error *err);
+                                                    const struct graph_look *look,
+                                                    uint64_t graph_bytes, struct hoist_error *err);
 
 HOIST_DEFINE_AUTO(hoist_info, struct hoist_info, hoist_info_free)
 

@@ -2,41 +2,33 @@
 /* What a load is, top to bottom: join whoever loads this model already, acquire verified artifacts,
  * create the session, publish the model. Runs on the caller's thread; any number of calls at once. */
 #include "acquire.h"
+
+#include <stdio.h>
+
+#include "clock.h"
 #include "info.h"
 #include "metrics.h"
 #include "model.h"
+#include "opening.h"
+#include "runtime.h"
+#include "saver.h"
 
-static enum hoist_status open_session(struct operation *op, const struct call *call,
-                                      const struct cache_entry *entry, struct hoist_model *model,
-                                      struct hoist_span *span) {
-  struct hoist_error *err = &op->error;
-  enum hoist_status status = ort_open(call, op->hoist->onnxruntime, &model->ort, err);
-  if (status != HOIST_OK) return status;
-  hoist_span_set_string(span, "onnxruntime.version", ort_version(model->ort));
-  const struct session_options options = {.intra_op_threads = (int)op->hoist->intra_op_threads};
-  status =
-      session_open(call, model->ort, entry, model->info->weights, &options, &model->session, err);
-  if (status != HOIST_OK) return status;
-  hoist_span_set_string(span, "onnxruntime.execution_provider", session_provider(model->session));
-  return info_add_session(model->info, model->ort, model->session, err);
+/* A model that does not run on zeros may be a good one: that is only said. */
+static void warm_up(struct operation *op, struct hoist_model *model) {
+  struct hoist_error problem = {0};
+  char message[HOIST_ERROR_MESSAGE_SIZE];
+  if (session_warm_up(&op->call, model->session, &problem) == HOIST_OK) return;
+  snprintf(message, sizeof message, "the first run was left out: %.400s", problem.message);
+  operation_warn(op, message);
 }
 
-static enum hoist_status create_session(struct operation *op, const struct cache_entry *entry,
-                                        struct hoist_model *model) {
-  operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_SESSION});
-  struct hoist_span span;
-  hoist_span_start(&op->span, "model.session.create", HOIST_SPAN_INTERNAL, &span);
-  hoist_span_set_string(&span, "model.id", op->id.text);
-  hoist_span_set_string(&span, "graph_cache", "off");
-  struct call call = op->call;
-  call.span = &span;
-  enum hoist_status status = open_session(op, &call, entry, model, &span);
-  if (status != HOIST_OK) {
-    hoist_error_prepend(&op->error, "%s", op->id.text);
-    hoist_span_record_error(&span, &op->error);
-  }
-  hoist_span_end(&span);
-  return status;
+static void warn_of_providers(struct operation *op, const struct hoist_model *model) {
+  const char *refused = session_refused_providers(model->session);
+  char message[HOIST_ERROR_MESSAGE_SIZE];
+  if (!*refused) return;
+  snprintf(message, sizeof message, "runs on %s, not on what was preferred: %.400s",
+           session_provider(model->session), refused);
+  operation_warn(op, message);
 }
 
 static enum hoist_status load_new(struct operation *op, struct hoist_model **ret_model) {
@@ -44,11 +36,17 @@ static enum hoist_status load_new(struct operation *op, struct hoist_model **ret
   if (!model) return hoist_fail_memory(&op->error, op->id.text);
   model->registry = registry_ref(op->hoist->registry);
   model->telemetry = op->hoist->telemetry;
+  op->opens_session = 1;
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   enum hoist_status status = acquire(op, &entry, &model->info);
-  if (status == HOIST_OK) status = create_session(op, entry, model);
+  runtime_await(op);
+  if (status == HOIST_OK) status = opening_finish(op, entry, model);
+  opening_discard(op); /* where the metadata was no good */
   if (status == HOIST_OK) status = call_check(&op->call, op->id.text, &op->error);
   if (status != HOIST_OK) return status;
+  warn_of_providers(op, model);
+  if (op->hoist->warm_up) warm_up(op, model);
+  opening_save_graph(op, &entry, model);
   model->info->cache_hit = op->cache_hit;
   model->info->downloaded_bytes = op->downloaded_bytes;
   model->info->load_time_s = operation_seconds(op);
@@ -66,7 +64,8 @@ static enum hoist_status load_shared(struct operation *op, struct hoist_model **
     return HOIST_OK;
   }
   status = load_new(op, ret_model);
-  registry_finish(registry, op->id.text, status == HOIST_OK ? *ret_model : NULL, &op->error);
+  registry_finish(registry, op->id.text, status == HOIST_OK ? *ret_model : NULL,
+                  status == HOIST_OK ? (*ret_model)->info->total_bytes : 0, &op->error);
   if (status == HOIST_OK)
     metrics_loaded(&op->span, op->hoist->telemetry, op->id.text, (*ret_model)->info->load_time_s);
   return status;
@@ -123,7 +122,7 @@ static enum hoist_status inspect(struct operation *op, struct hoist_model *model
   enum hoist_status status = acquire_from_cache(op, &entry, &model->info);
   if (status != HOIST_OK) return status;
   model->info->cache_hit = 1;
-  status = create_session(op, entry, model);
+  status = opening_finish(op, entry, model);
   if (status == HOIST_UNSUPPORTED && !model->ort) status = HOIST_OK;
   model->info->load_time_s = operation_seconds(op);
   return status;
@@ -140,4 +139,26 @@ enum hoist_status hoist_inspect(struct hoist *hoist, const char *model_id,
   status = operation_end(&op, status, err);
   if (status == HOIST_OK) *ret_info = HOIST_TAKE(model->info);
   return status;
+}
+
+/* No operation: what is waited for has spans of its own, and most of the time there is nothing. */
+enum hoist_status hoist_settle(struct hoist *hoist, const struct hoist_call_options *options,
+                               void (*report)(void *user, const struct hoist_graph_report *report),
+                               void *user, struct hoist_error *err) {
+  struct graph_result r;
+  struct call call;
+  enum hoist_status status = operation_limits(hoist, options, &call, err);
+  if (status == HOIST_OK) status = saver_wait(&call, hoist->saver, err);
+  if (status != HOIST_OK) return status;
+  while (saver_take_result(hoist->saver, &r)) {
+    const struct hoist_graph_report news = {
+        .model_id = r.model_id,
+        .status = r.error.status,
+        .message = r.error.status == HOIST_OK ? "saved" : r.error.message,
+        .weights_s = (double)r.facts.weights_ns / (double)NS_PER_S,
+        .graph_s = (double)r.facts.graph_ns / (double)NS_PER_S,
+        .bytes = r.bytes};
+    if (report) report(user, &news);
+  }
+  return HOIST_OK;
 }

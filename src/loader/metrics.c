@@ -38,6 +38,12 @@ static const struct hoist_instrument cache_lookups = {
     .description = "Lookups in the model cache.",
     .kind = HOIST_COUNTER,
 };
+static const struct hoist_instrument graph_lookups = {
+    .name = "hoist.graph_cache.lookups",
+    .unit = "{lookup}",
+    .description = "Looks for a saved graph of a model that is loaded.",
+    .kind = HOIST_COUNTER,
+};
 static const struct hoist_instrument artifact_bytes = {
     .name = "hoist.artifacts.bytes",
     .unit = "By",
@@ -85,6 +91,12 @@ void metrics_error(const struct hoist_span *span, struct hoist_telemetry *t,
 void metrics_lookup(const struct hoist_span *span, struct hoist_telemetry *t, const char *result) {
   const struct hoist_attr attr = text_attr("result", result);
   hoist_metric_add_in(span, t, &cache_lookups, 1, &attr, 1);
+}
+
+void metrics_graph_lookup(const struct hoist_span *span, struct hoist_telemetry *t,
+                          const char *result) {
+  const struct hoist_attr attr = text_attr("result", result);
+  hoist_metric_add_in(span, t, &graph_lookups, 1, &attr, 1);
 }
 
 void metrics_artifact_bytes(const struct hoist_span *span, struct hoist_telemetry *t,

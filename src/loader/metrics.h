@@ -15,6 +15,9 @@ void metrics_error(const struct hoist_span *span, struct hoist_telemetry *t,
                    enum hoist_status status);
 /** `result`: "hit", "miss", "corrupt". */
 void metrics_lookup(const struct hoist_span *span, struct hoist_telemetry *t, const char *result);
+/** `result`: "hit", "miss", "refused", "off". */
+void metrics_graph_lookup(const struct hoist_span *span, struct hoist_telemetry *t,
+                          const char *result);
 /** `outcome`: "ok" or the failure's status name. */
 void metrics_artifact_bytes(const struct hoist_span *span, struct hoist_telemetry *t,
                             const char *source, const char *outcome, uint64_t bytes);

@@ -2,26 +2,35 @@
 /* Loaded models: their references and accessors. Immutable once registered, so any thread may read. */
 #include "model.h"
 
+#include "hoist_internal.h"
 #include "metrics.h"
 
 void model_free(struct hoist_model *model) {
   if (!model) return;
   session_close(model->session);
+  graph_look_done(&model->look);
   ort_close(model->ort);
   hoist_info_free(model->info);
   registry_unref(model->registry);
   free(model);
 }
 
+void model_unload(struct hoist_model *model) {
+  metrics_unloaded(model->telemetry, model->info->model_id);
+  model_free(model);
+}
+
 struct hoist_model *hoist_model_ref(struct hoist_model *model) {
-  registry_ref_model(model->registry, model->info->model_id);
+  registry_ref_model(model->registry, model);
   return model;
 }
 
 void hoist_model_unref(struct hoist_model *model) {
-  if (!model || !registry_unref_model(model->registry, model->info->model_id)) return;
-  metrics_unloaded(model->telemetry, model->info->model_id);
-  model_free(model);
+  if (model) registry_unref_model(model->registry, model);
+}
+
+void hoist_unload(struct hoist *hoist, const char *model_id) {
+  registry_forget(hoist->registry, model_id);
 }
 
 const struct hoist_info *hoist_model_info(const struct hoist_model *model) {

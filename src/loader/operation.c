@@ -51,44 +51,64 @@ void operation_hold(struct operation *op, struct cache_lock *lock) {
   pthread_mutex_unlock(&op->progress_lock);
 }
 
+static void set_limits(struct call *call, const struct hoist_call_options *options,
+                       uint64_t started_ns) {
+  if (options->timeout_ms > 0) call->deadline_ns = started_ns + options->timeout_ms * NS_PER_MS;
+  /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */
+  if (options->cancel) call->cancel = (const atomic_int *)(const void *)&options->cancel->private_;
+}
+
 static void make_call(struct operation *op, const struct hoist_call_options *options) {
   op->call = (struct call){.telemetry = op->hoist->telemetry,
                            .span = &op->span,
                            .remote = options->parent ? NULL : options->remote_parent,
                            .baggage = options->baggage};
-  if (options->timeout_ms > 0)
-    op->call.deadline_ns = op->started_ns + options->timeout_ms * NS_PER_MS;
-  /* struct hoist_cancel hides one int from C++ and C11 without atomics; it is used as an atomic_int. */
-  if (options->cancel)
-    op->call.cancel = (const atomic_int *)(const void *)&options->cancel->private_;
+  set_limits(&op->call, options, op->started_ns);
   op->progress = options->progress;
   op->progress_user = options->progress_user;
   op->call.progress = forward_progress;
   op->call.progress_user = op;
 }
 
+static const struct hoist_call_options no_options = {0};
+
+static enum hoist_status check_owner(const struct hoist *hoist, struct hoist_error *err) {
+  if (getpid() == hoist->owner) return HOIST_OK;
+  return hoist_fail(
+      err, HOIST_INVALID,
+      "this hoist object was opened by process %ld before a fork: open one in each process",
+      (long)hoist->owner);
+}
+
+enum hoist_status operation_limits(const struct hoist *hoist,
+                                   const struct hoist_call_options *options, struct call *ret_call,
+                                   struct hoist_error *err) {
+  *ret_call = (struct call){.telemetry = hoist->telemetry};
+  set_limits(ret_call, options ? options : &no_options, clock_monotonic_ns());
+  return check_owner(hoist, err);
+}
+
 enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *hoist,
                                            const char *span_name,
                                            const struct hoist_call_options *options) {
-  static const struct hoist_call_options defaults = {0};
-  if (!options) options = &defaults;
+  if (!options) options = &no_options;
   op->hoist = hoist;
   op->id = (struct model_id){.text = ""};
   op->started_ns = clock_monotonic_ns();
   op->error = (struct hoist_error){0};
   op->held = NULL;
+  op->verification = hoist->verification;
+  op->opens_session = 0;
+  op->is_opening_runtime = 0;
+  op->opening = NULL;
+  op->checked_unix_ns = 0;
   op->cache_hit = 0;
   op->lookup_counted = 0;
   op->downloaded_bytes = 0;
   pthread_mutex_init(&op->progress_lock, NULL);
   start_span(op, span_name, options);
   make_call(op, options);
-  if (getpid() != hoist->owner)
-    return hoist_fail(
-        &op->error, HOIST_INVALID,
-        "this hoist object was opened by process %ld before a fork: open one in each process",
-        (long)hoist->owner);
-  return HOIST_OK;
+  return check_owner(hoist, &op->error);
 }
 
 enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
@@ -120,7 +140,7 @@ void operation_warn(struct operation *op, const char *message) {
 
 static enum hoist_status add_size(void *user, const struct cache_listing *l,
                                   struct hoist_error *err) {
-  *(uint64_t *)user += l->size_bytes;
+  *(uint64_t *)user += l->size_bytes + l->graph_bytes;
   return HOIST_OK;
 }
 

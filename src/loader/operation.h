@@ -9,6 +9,8 @@
 #include "hoist_internal.h"
 #include "model_id.h"
 
+struct opening;
+
 struct operation {
   struct hoist *hoist;
   struct model_id id;
@@ -20,6 +22,13 @@ struct operation {
   void (*progress)(void *user, const struct hoist_progress *event);
   void *progress_user;
   struct cache_lock *held; /* whose waiters hear of progress, too; NULL: none */
+  /* What is wanted */
+  enum cache_verification verification;
+  int opens_session;        /* 1: so what that needs may be begun meanwhile */
+  pthread_t runtime_thread; /* where … */
+  int is_opening_runtime;   /* … set: see runtime.h */
+  struct opening *opening;  /* a session begun before its model was verified; NULL: none */
+  uint64_t checked_unix_ns; /* when the bytes had been compared beside that; 0: they were not */
   /* What is learnt on the way */
   int cache_hit;
   int lookup_counted;
@@ -34,6 +43,11 @@ HOIST_MUST_CHECK enum hoist_status operation_begin(struct operation *op, struct 
 HOIST_MUST_CHECK enum hoist_status operation_begin_on_cache(
     struct operation *op, struct hoist *hoist, const char *span_name,
     const struct hoist_call_options *options);
+/** A call context without span and progress, for what is no operation; `options` may be NULL.
+ *  Errors: INVALID another process opened the hoist object */
+HOIST_MUST_CHECK enum hoist_status operation_limits(const struct hoist *hoist,
+                                                    const struct hoist_call_options *options,
+                                                    struct call *ret_call, struct hoist_error *err);
 /** Seconds since the beginning. */
 double operation_seconds(const struct operation *op);
 /** From now on those who wait for `lock` hear how far the operation is; NULL: nobody. */

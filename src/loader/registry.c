@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "auto.h"
 #include "condition.h"
@@ -28,7 +27,9 @@ struct slot {
   char *id;
   enum slot_state state;
   struct hoist_model *model; /* SLOT_LOADED */
-  unsigned references;       /* of the model */
+  unsigned references;       /* of the model; 0: it is kept for later */
+  int forgotten;             /* has no name any more */
+  uint64_t bytes, used;      /* of the model; `used` counts uses of the registry */
   unsigned waiting;          /* keeps the slot alive */
   struct hoist_error error;  /* SLOT_FAILED */
 };
@@ -38,14 +39,22 @@ struct registry {
   pthread_cond_t changed;
   struct slot *slots;
   unsigned references;
+  struct registry_bounds bounds;
+  int closed;
+  uint64_t uses;
+  void (*destroy)(struct hoist_model *model); /* constant */
 };
 
-enum hoist_status registry_new(struct registry **ret_registry, struct hoist_error *err) {
+enum hoist_status registry_new(const struct registry_bounds *bounds,
+                               void (*destroy)(struct hoist_model *model),
+                               struct registry **ret_registry, struct hoist_error *err) {
   struct registry *r = calloc(1, sizeof *r);
   if (!r) return hoist_fail_memory(err, "the model registry");
   pthread_mutex_init(&r->lock, NULL);
   condition_init(&r->changed);
   r->references = 1;
+  r->bounds = *bounds;
+  r->destroy = destroy;
   *ret_registry = r;
   return HOIST_OK;
 }
@@ -70,7 +79,14 @@ void registry_unref(struct registry *r) {
 
 static struct slot **find(struct registry *r, const char *id) {
   struct slot **link = &r->slots;
-  while (*link && strcmp((*link)->id, id) != 0)
+  while (*link && ((*link)->forgotten || strcmp((*link)->id, id) != 0))
+    link = &(*link)->next;
+  return link;
+}
+
+static struct slot **find_model(struct registry *r, const struct hoist_model *model) {
+  struct slot **link = &r->slots;
+  while ((*link)->model != model)
     link = &(*link)->next;
   return link;
 }
@@ -95,8 +111,9 @@ static enum hoist_status add_slot(struct registry *r, const char *id, struct hoi
   return HOIST_OK;
 }
 
-static void wait_a_little(struct registry *r) {
-  condition_wait_until(&r->changed, &r->lock, clock_monotonic_ns() + WAIT_SLICE_MS * NS_PER_MS);
+static void use(struct registry *r, struct slot *slot) {
+  slot->references++;
+  slot->used = ++r->uses;
 }
 
 /* Waits, counted in slot->waiting, for the load of another thread to end. On OK *ret_model is the
@@ -107,14 +124,14 @@ static enum hoist_status wait_for_load(const struct call *call, struct registry 
   while (slot->state == SLOT_LOADING) {
     enum hoist_status status = call_check(call, "waiting for another thread's load", err);
     if (status != HOIST_OK) return status;
-    wait_a_little(r);
+    condition_wait_ns(&r->changed, &r->lock, WAIT_SLICE_MS * NS_PER_MS);
   }
   if (slot->state == SLOT_FAILED) {
     if (err) *err = slot->error;
     return slot->error.status;
   }
   if (slot->state == SLOT_ABANDONED) slot->state = SLOT_LOADING;
-  if (slot->state == SLOT_LOADED) slot->references++;
+  if (slot->state == SLOT_LOADED) use(r, slot);
   *ret_model = slot->model;
   return HOIST_OK;
 }
@@ -139,12 +156,12 @@ static enum hoist_status join_locked(const struct call *call, struct registry *r
   struct slot *slot = *find(r, id);
   /* A failure is for those who waited for it; who comes later starts anew. */
   while (slot && slot->state == SLOT_FAILED) {
-    wait_a_little(r);
+    condition_wait_ns(&r->changed, &r->lock, WAIT_SLICE_MS * NS_PER_MS);
     slot = *find(r, id);
   }
   if (slot && slot->state != SLOT_LOADED) return wait_in_span(call, r, slot, ret_model, err);
   if (slot) {
-    slot->references++;
+    use(r, slot);
     *ret_model = slot->model;
     return HOIST_OK;
   }
@@ -162,15 +179,65 @@ enum hoist_status registry_join(const struct call *call, struct registry *r, con
   return status;
 }
 
-void registry_finish(struct registry *r, const char *id, struct hoist_model *model,
-                     const struct hoist_error *failure) {
+/* ---- what has to go ---------------------------------------------------------------------- */
+
+static int is_kept(const struct registry *r, const struct slot *slot) {
+  return !r->closed && !slot->forgotten && (r->bounds.max_models > 0 || r->bounds.max_bytes > 0);
+}
+
+static int is_over(const struct registry *r) {
+  uint64_t models = 0, bytes = 0;
+  for (const struct slot *slot = r->slots; slot; slot = slot->next) {
+    if (slot->state != SLOT_LOADED) continue;
+    models++;
+    bytes += slot->bytes;
+  }
+  return (r->bounds.max_models > 0 && models > r->bounds.max_models) ||
+         (r->bounds.max_bytes > 0 && bytes > r->bounds.max_bytes);
+}
+
+/* A waiter that was not awake yet when the last user left takes the model as it is. */
+static int is_idle(const struct slot *slot) {
+  return slot->state == SLOT_LOADED && slot->references == 0 && slot->waiting == 0;
+}
+
+static struct slot **next_to_go(struct registry *r) {
+  struct slot **found = NULL;
+  int over = is_over(r);
+  for (struct slot **link = &r->slots; *link; link = &(*link)->next) {
+    if (!is_idle(*link)) continue;
+    if (!is_kept(r, *link)) return link;
+    if (over && (!found || (*link)->used < (*found)->used)) found = link;
+  }
+  return found;
+}
+
+/* Destroying takes time, and may call back: not under the lock. */
+static void trim(struct registry *r) {
   pthread_mutex_lock(&r->lock);
-  struct slot **link = find(r, id);
+  for (struct slot **link = next_to_go(r); link; link = next_to_go(r)) {
+    struct hoist_model *model = (*link)->model;
+    remove_slot(link);
+    r->references++; /* the model's own may be the last */
+    pthread_mutex_unlock(&r->lock);
+    r->destroy(model);
+    pthread_mutex_lock(&r->lock);
+    r->references--;
+  }
+  pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- models ------------------------------------------------------------------------------ */
+
+static void settle(struct registry *r, struct slot **link, struct hoist_model *model,
+                   uint64_t bytes, const struct hoist_error *failure) {
   struct slot *slot = *link;
   if (model) {
     slot->state = SLOT_LOADED;
     slot->model = model;
-    slot->references = 1;
+    slot->bytes = bytes;
+    slot->references = 0;
+    use(r, slot);
   } else if (slot->waiting == 0) {
     remove_slot(link);
   } else if (failure->status == HOIST_CANCELLED || failure->status == HOIST_TIMEOUT) {
@@ -179,22 +246,45 @@ void registry_finish(struct registry *r, const char *id, struct hoist_model *mod
     slot->state = SLOT_FAILED;
     slot->error = *failure;
   }
+}
+
+void registry_finish(struct registry *r, const char *id, struct hoist_model *model, uint64_t bytes,
+                     const struct hoist_error *failure) {
+  pthread_mutex_lock(&r->lock);
+  settle(r, find(r, id), model, bytes, failure);
   pthread_cond_broadcast(&r->changed);
   pthread_mutex_unlock(&r->lock);
+  if (model) trim(r);
 }
 
-void registry_ref_model(struct registry *r, const char *id) {
+void registry_ref_model(struct registry *r, const struct hoist_model *model) {
   pthread_mutex_lock(&r->lock);
-  (*find(r, id))->references++;
+  (*find_model(r, model))->references++;
   pthread_mutex_unlock(&r->lock);
 }
 
-/* A waiter that was not awake yet when the last user left takes the model as it is. */
-int registry_unref_model(struct registry *r, const char *id) {
+void registry_unref_model(struct registry *r, const struct hoist_model *model) {
   pthread_mutex_lock(&r->lock);
-  struct slot **link = find(r, id);
-  int last = --(*link)->references == 0 && (*link)->waiting == 0;
-  if (last) remove_slot(link);
+  r->references++; /* the model's own goes with it */
+  struct slot *slot = *find_model(r, model);
+  slot->references--;
+  slot->used = ++r->uses;
   pthread_mutex_unlock(&r->lock);
-  return last;
+  trim(r);
+  registry_unref(r);
+}
+
+void registry_forget(struct registry *r, const char *id) {
+  pthread_mutex_lock(&r->lock);
+  struct slot *slot = *find(r, id);
+  if (slot && slot->state == SLOT_LOADED) slot->forgotten = 1;
+  pthread_mutex_unlock(&r->lock);
+  trim(r);
+}
+
+void registry_close(struct registry *r) {
+  pthread_mutex_lock(&r->lock);
+  r->closed = 1;
+  pthread_mutex_unlock(&r->lock);
+  trim(r);
 }

@@ -17,12 +17,17 @@
 #define ORT_API_OLDEST 17
 
 struct OrtAllocator;
+struct OrtCUDAProviderOptionsV2;
 struct OrtEnv;
+struct OrtMemoryInfo;
+struct OrtRunOptions;
 struct OrtSession;
 struct OrtSessionOptions;
 struct OrtStatus;
+struct OrtTensorRTProviderOptionsV2;
 struct OrtTensorTypeAndShapeInfo;
 struct OrtTypeInfo;
+struct OrtValue;
 
 /** What dlsym("OrtGetApiBase") returns when called. */
 struct ort_api_base {
@@ -34,6 +39,9 @@ typedef const struct ort_api_base *(*ort_get_api_base_fn)(void);
 typedef void (*ort_log_fn)(void *param, unsigned severity, const char *category, const char *log_id,
                            const char *location, const char *message);
 enum { ORT_LOG_INFO = 1, ORT_LOG_FATAL = 4 }; /* of OrtLoggingLevel */
+enum { ORT_OPTIMIZE_NOTHING = 0 };            /* of GraphOptimizationLevel */
+enum { ORT_DEVICE_ALLOCATOR = 0 };            /* of OrtAllocatorType */
+enum { ORT_DEFAULT_MEMORY = 0 };              /* of OrtMemType */
 
 /* X(slot, result, name, parameters) */
 #define ORT_SLOTS(X)                                                                               \
@@ -47,9 +55,17 @@ enum { ORT_LOG_INFO = 1, ORT_LOG_FATAL = 4 }; /* of OrtLoggingLevel */
   X(8, struct OrtStatus *, CreateSessionFromArray,                                                 \
     (const struct OrtEnv *, const void *, size_t, const struct OrtSessionOptions *,                \
      struct OrtSession **))                                                                        \
+  X(9, struct OrtStatus *, Run,                                                                    \
+    (struct OrtSession *, const struct OrtRunOptions *, const char *const *,                       \
+     const struct OrtValue *const *, size_t, const char *const *, size_t, struct OrtValue **))     \
   X(10, struct OrtStatus *, CreateSessionOptions, (struct OrtSessionOptions **))                   \
+  X(11, struct OrtStatus *, SetOptimizedModelFilePath, (struct OrtSessionOptions *, const char *)) \
+  X(19, struct OrtStatus *, DisableCpuMemArena, (struct OrtSessionOptions *))                      \
   X(22, struct OrtStatus *, SetSessionLogSeverityLevel, (struct OrtSessionOptions *, int))         \
+  X(23, struct OrtStatus *, SetSessionGraphOptimizationLevel,                                      \
+    (struct OrtSessionOptions *, unsigned))                                                        \
   X(24, struct OrtStatus *, SetIntraOpNumThreads, (struct OrtSessionOptions *, int))               \
+  X(25, struct OrtStatus *, SetInterOpNumThreads, (struct OrtSessionOptions *, int))               \
   X(30, struct OrtStatus *, SessionGetInputCount, (const struct OrtSession *, size_t *))           \
   X(31, struct OrtStatus *, SessionGetOutputCount, (const struct OrtSession *, size_t *))          \
   X(33, struct OrtStatus *, SessionGetInputTypeInfo,                                               \
@@ -60,6 +76,9 @@ enum { ORT_LOG_INFO = 1, ORT_LOG_FATAL = 4 }; /* of OrtLoggingLevel */
     (const struct OrtSession *, size_t, struct OrtAllocator *, char **))                           \
   X(37, struct OrtStatus *, SessionGetOutputName,                                                  \
     (const struct OrtSession *, size_t, struct OrtAllocator *, char **))                           \
+  X(49, struct OrtStatus *, CreateTensorWithDataAsOrtValue,                                        \
+    (const struct OrtMemoryInfo *, void *, size_t, const int64_t *, size_t, unsigned,              \
+     struct OrtValue **))                                                                          \
   X(55, struct OrtStatus *, CastTypeInfoToTensorInfo,                                              \
     (const struct OrtTypeInfo *, const struct OrtTensorTypeAndShapeInfo **))                       \
   X(60, struct OrtStatus *, GetTensorElementType,                                                  \
@@ -70,13 +89,38 @@ enum { ORT_LOG_INFO = 1, ORT_LOG_FATAL = 4 }; /* of OrtLoggingLevel */
     (const struct OrtTensorTypeAndShapeInfo *, int64_t *, size_t))                                 \
   X(63, struct OrtStatus *, GetSymbolicDimensions,                                                 \
     (const struct OrtTensorTypeAndShapeInfo *, const char **, size_t))                             \
+  X(69, struct OrtStatus *, CreateCpuMemoryInfo, (int, int, struct OrtMemoryInfo **))              \
   X(76, struct OrtStatus *, AllocatorFree, (struct OrtAllocator *, void *))                        \
   X(78, struct OrtStatus *, GetAllocatorWithDefaultOptions, (struct OrtAllocator **))              \
   X(92, void, ReleaseEnv, (struct OrtEnv *))                                                       \
   X(93, void, ReleaseStatus, (struct OrtStatus *))                                                 \
+  X(94, void, ReleaseMemoryInfo, (struct OrtMemoryInfo *))                                         \
   X(95, void, ReleaseSession, (struct OrtSession *))                                               \
+  X(96, void, ReleaseValue, (struct OrtValue *))                                                   \
   X(98, void, ReleaseTypeInfo, (struct OrtTypeInfo *))                                             \
   X(100, void, ReleaseSessionOptions, (struct OrtSessionOptions *))                                \
+  X(125, struct OrtStatus *, GetAvailableProviders, (char ***, int *))                             \
+  X(126, struct OrtStatus *, ReleaseAvailableProviders, (char **, int))                            \
+  X(130, struct OrtStatus *, AddSessionConfigEntry,                                                \
+    (struct OrtSessionOptions *, const char *, const char *))                                      \
+  X(170, struct OrtStatus *, SessionOptionsAppendExecutionProvider_TensorRT_V2,                    \
+    (struct OrtSessionOptions *, const struct OrtTensorRTProviderOptionsV2 *))                     \
+  X(171, struct OrtStatus *, CreateTensorRTProviderOptions,                                        \
+    (struct OrtTensorRTProviderOptionsV2 **))                                                      \
+  X(172, struct OrtStatus *, UpdateTensorRTProviderOptions,                                        \
+    (struct OrtTensorRTProviderOptionsV2 *, const char *const *, const char *const *, size_t))     \
+  X(174, void, ReleaseTensorRTProviderOptions, (struct OrtTensorRTProviderOptionsV2 *))            \
+  X(204, struct OrtStatus *, SessionOptionsAppendExecutionProvider_CUDA_V2,                        \
+    (struct OrtSessionOptions *, const struct OrtCUDAProviderOptionsV2 *))                         \
+  X(205, struct OrtStatus *, CreateCUDAProviderOptions, (struct OrtCUDAProviderOptionsV2 **))      \
+  X(206, struct OrtStatus *, UpdateCUDAProviderOptions,                                            \
+    (struct OrtCUDAProviderOptionsV2 *, const char *const *, const char *const *, size_t))         \
+  X(208, void, ReleaseCUDAProviderOptions, (struct OrtCUDAProviderOptionsV2 *))                    \
+  X(216, struct OrtStatus *, SessionOptionsAppendExecutionProvider,                                \
+    (struct OrtSessionOptions *, const char *, const char *const *, const char *const *, size_t))  \
+  X(228, struct OrtStatus *, RegisterCustomOpsLibrary_V2,                                          \
+    (struct OrtSessionOptions *, const char *))                                                    \
+  X(254, const char *, GetBuildInfoString, (void))                                                 \
   X(266, struct OrtStatus *, SetUserLoggingFunction,                                               \
     (struct OrtSessionOptions *, ort_log_fn, void *))
 

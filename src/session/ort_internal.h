@@ -34,9 +34,6 @@ struct ort {
   struct OrtEnv *env;
 };
 
-/** One more owner of `ort`: another ort_close is due. */
-struct ort *ort_ref(struct ort *ort);
-
 /** Swallows a line of the runtime's log. */
 void ort_log_nothing(void *param, unsigned severity, const char *category, const char *log_id,
                      const char *location, const char *message);

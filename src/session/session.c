@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session: created on one model file, described, released. Owns the OrtSession, a share of the
- * runtime, and the listener to the session's log, which the runtime may call until the session is
- * released. One thread creates and closes it; the OrtSession itself may be run by many. */
+/* A session: created on one model, described, released. Owns the OrtSession, a share of the runtime, the
+ * mapping that its weights may lie in, and the listener to the session's log, which the runtime may call
+ * until the session is released. One thread creates and closes it; the OrtSession itself may be run by
+ * many. */
+#include <sys/mman.h>
+
 #include "clock.h"
 #include "dispatch.h"
-#include "phases.h"
 #include "session_internal.h"
-
-struct session {
-  struct ort *ort;
-  struct OrtSession *handle;
-  struct tensor_info *inputs, *outputs;
-  size_t input_count, output_count;
-  struct phases phases;
-};
-
-HOIST_DEFINE_AUTO(session, struct session, session_close)
 
 void session_close(struct session *s) {
   if (!s) return;
   tensor_list_free(s->inputs, s->input_count);
   tensor_list_free(s->outputs, s->output_count);
   s->ort->library.api.ReleaseSession(s->handle);
+  if (s->map) munmap(s->map, s->map_size); /* not before the session, whose weights lie in it */
   ort_close(s->ort);
   free(s);
 }
@@ -34,42 +27,59 @@ static struct OrtStatus *listen_for_phases(struct session *s, struct OrtSessionO
   return api->SetSessionLogSeverityLevel(options, ORT_LOG_INFO);
 }
 
-static struct OrtStatus *set_options(struct session *s, const struct session_options *wanted,
-                                     bool listen, struct OrtSessionOptions *options) {
-  struct OrtStatus *failed = NULL;
-  if (wanted->intra_op_threads > 0)
-    failed = s->ort->library.api.SetIntraOpNumThreads(options, wanted->intra_op_threads);
-  if (!failed && listen) failed = listen_for_phases(s, options);
+static struct OrtStatus *call_runtime(const struct call *call, struct session *s,
+                                      const struct session_model *model,
+                                      struct OrtSessionOptions *options) {
+  const struct ort_api *api = &s->ort->library.api;
+  bool listen = call->span && call->span->telemetry;
+  struct OrtStatus *failed = listen ? listen_for_phases(s, options) : NULL;
+  if (failed) return failed;
+  if (listen) phases_begin(&s->phases, telemetry_now(call->span), clock_monotonic_ns);
+  failed = model->map ? api->CreateSessionFromArray(s->ort->env, model->map, model->map_size,
+                                                    options, &s->handle)
+                      : api->CreateSession(s->ort->env, model->path, options, &s->handle);
+  if (listen) phases_end(&s->phases, call->span);
   return failed;
 }
 
-static enum hoist_status make_options(struct session *s, const struct session_options *wanted,
-                                      bool listen, struct OrtSessionOptions **ret_options,
-                                      struct hoist_error *err) {
-  const struct ort_api *api = &s->ort->library.api;
+/* @param cpu_only  1: leave the providers out */
+static enum hoist_status create_once(const struct call *call, struct session *s,
+                                     const struct session_model *model,
+                                     const struct session_options *wanted, int cpu_only,
+                                     struct hoist_error *err) {
   struct OrtSessionOptions *options = NULL;
-  struct OrtStatus *failed = api->CreateSessionOptions(&options);
-  if (!failed) failed = set_options(s, wanted, listen, options);
-  if (failed) {
-    api->ReleaseSessionOptions(options);
-    return ort_fail(s->ort, failed, "setting the options of a session", err);
-  }
-  *ret_options = options;
-  return HOIST_OK;
+  enum hoist_status status =
+      session_make_options(s->ort, model, wanted, cpu_only, &options, &s->providers, err);
+  if (status != HOIST_OK) return status;
+  struct OrtStatus *failed = call_runtime(call, s, model, options);
+  s->ort->library.api.ReleaseSessionOptions(options);
+  if (!failed) return HOIST_OK;
+  return ort_fail_model(s->ort, failed, model->path ? model->path : GRAPH_MAPPED_FILE, err);
 }
 
-static enum hoist_status create(const struct call *call, struct session *s, const char *path,
+static bool has_requirement(const struct session_options *wanted) {
+  __attribute__((cleanup(provider_list_cleanup))) struct provider_list list = {0};
+  return provider_list_parse(wanted->providers, &list, NULL) != HOIST_OK ||
+         provider_list_requires(&list);
+}
+
+/* A provider may be there and still not do: no device, a version that does not fit. Where it was only
+ * preferred, the CPU does. */
+static enum hoist_status create(const struct call *call, struct session *s,
+                                const struct session_model *model,
                                 const struct session_options *wanted, struct hoist_error *err) {
-  const struct ort_api *api = &s->ort->library.api;
-  bool listen = call->span && call->span->telemetry;
-  struct OrtSessionOptions *options = NULL;
-  enum hoist_status status = make_options(s, wanted, listen, &options, err);
-  if (status != HOIST_OK) return status;
-  if (listen) phases_begin(&s->phases, telemetry_now(call->span), clock_monotonic_ns);
-  struct OrtStatus *failed = api->CreateSession(s->ort->env, path, options, &s->handle);
-  if (listen) phases_end(&s->phases, call->span);
-  api->ReleaseSessionOptions(options);
-  return failed ? ort_fail_model(s->ort, failed, path, err) : HOIST_OK;
+  struct hoist_error problem = {0};
+  enum hoist_status status = create_once(call, s, model, wanted, 0, &problem);
+  if (status == HOIST_OK) return HOIST_OK;
+  if (!s->providers.beyond_cpu || status == HOIST_NO_MEMORY || has_requirement(wanted)) {
+    if (err) *err = problem;
+    return status;
+  }
+  struct provider_outcome refused = s->providers;
+  provider_outcome_refuse(&refused, refused.chosen, problem.message);
+  status = create_once(call, s, model, wanted, 1, err);
+  memcpy(s->providers.refused, refused.refused, sizeof refused.refused);
+  return status;
 }
 
 static enum hoist_status describe(struct session *s, struct hoist_error *err) {
@@ -79,26 +89,38 @@ static enum hoist_status describe(struct session *s, struct hoist_error *err) {
   return tensor_list_read(s->ort, s->handle, TENSOR_OUTPUT, &s->outputs, &s->output_count, err);
 }
 
-enum hoist_status session_open_path(const struct call *call, struct ort *ort, const char *path,
-                                    const struct session_options *options,
-                                    struct session **ret_session, struct hoist_error *err) {
-  if (options->intra_op_threads < 0)
-    return hoist_fail(err, HOIST_INVALID,
-                      "intra-op threads: %d is not a number of threads; use 0 "
-                      "for the runtime's default",
-                      options->intra_op_threads);
+static enum hoist_status begin(const struct call *call, const struct session_options *options,
+                               struct hoist_error *err) {
+  enum hoist_status status = session_options_check(options, err);
   /* Once begun, a session's creation cannot be interrupted. */
-  enum hoist_status status = call_check(call, "creating the session", err);
-  if (status != HOIST_OK) return status;
+  return status == HOIST_OK ? call_check(call, "creating the session", err) : status;
+}
+
+enum hoist_status session_create(const struct call *call, struct ort *ort,
+                                 const struct session_model *model,
+                                 const struct session_options *options,
+                                 struct session **ret_session, struct hoist_error *err) {
   HOIST_AUTO(session) struct session *s = calloc(1, sizeof *s);
-  if (!s) return hoist_fail_memory(err, "creating the session");
+  if (!s) {
+    if (model->map) munmap(model->map, model->map_size);
+    return hoist_fail_memory(err, "creating the session");
+  }
   s->ort = ort_ref(ort);
-  status = create(call, s, path, options, err);
-  if (status != HOIST_OK) return status;
-  status = describe(s, err);
+  s->map = model->map;
+  s->map_size = model->map_size;
+  enum hoist_status status = begin(call, options, err);
+  if (status == HOIST_OK) status = create(call, s, model, options, err);
+  if (status == HOIST_OK) status = describe(s, err);
   if (status != HOIST_OK) return status;
   *ret_session = HOIST_TAKE(s);
   return HOIST_OK;
+}
+
+enum hoist_status session_open_path(const struct call *call, struct ort *ort, const char *path,
+                                    const struct session_options *options,
+                                    struct session **ret_session, struct hoist_error *err) {
+  const struct session_model model = {.path = path};
+  return session_create(call, ort, &model, options, ret_session, err);
 }
 
 const void *session_ort_api(const struct session *s) {
@@ -124,5 +146,14 @@ const struct tensor_info *session_outputs(const struct session *s, size_t *ret_c
 }
 
 const char *session_provider(const struct session *s) {
-  return "CPUExecutionProvider";
+  return s->providers.chosen;
+}
+
+const char *session_refused_providers(const struct session *s) {
+  return s->providers.refused;
+}
+
+enum graph_use session_graph_use(const struct session *s, const char **ret_reason) {
+  *ret_reason = s->graph_reason;
+  return s->graph_use;
 }

@@ -79,6 +79,7 @@ static enum hoist_status read_shape(const struct ort *ort,
   if (!failed) failed = api->GetSymbolicDimensions(info, symbols, dim_count);
   if (failed) return ort_fail(ort, failed, "reading the shape of an input or output", err);
   tensor->type = element_type_name(type);
+  tensor->type_code = type;
   tensor->dim_count = dim_count;
   return copy_symbols(tensor, symbols, err);
 }

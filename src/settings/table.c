@@ -81,11 +81,44 @@ static const struct setting table[] = {
          "Longest wait for another process that downloads the same model and gets no further; 0 is "
          "no limit."},
 
+    {MEMBER(verification), .env = {"HOIST_VERIFICATION"}, .type = SETTING_CHOICE,
+     .choices = "stat|sha256", .initial = "stat",
+     .description =
+         "How a model in the cache is verified: by the identity of its files since their "
+         "bytes were last compared, or byte by byte every time."},
+
     {MEMBER(onnxruntime), .env = {"HOIST_ONNXRUNTIME"}, .type = SETTING_PATH,
      .fallback = "searched for", .description = "Path of the ONNX Runtime library."},
     {MEMBER(intra_op_threads), .env = {"HOIST_THREADS"}, .type = SETTING_COUNT, .min = 0,
      .max = 1024, .initial = "0", .fallback = "ONNX Runtime decides",
      .description = "Threads that one operator may use; 0 leaves it to ONNX Runtime."},
+    {MEMBER(inter_op_threads), .env = {"HOIST_INTER_OP_THREADS"}, .type = SETTING_COUNT, .min = 0,
+     .max = 1024, .initial = "0", .fallback = "ONNX Runtime decides",
+     .description = "Operators that may run at once; 0 leaves it to ONNX Runtime."},
+    {MEMBER(spinning), .env = {"HOIST_SPINNING"}, .type = SETTING_BOOL, .initial = "true",
+     .description = "Threads of a session that wait for work spin for a while before they sleep."},
+    {MEMBER(memory_arena), .env = {"HOIST_MEMORY_ARENA"}, .type = SETTING_BOOL, .initial = "true",
+     .description = "Sessions keep the memory they use on the CPU in an arena of their own."},
+    {MEMBER(providers), .env = {"HOIST_PROVIDERS"}, .type = SETTING_STRING, .fallback = "CPU",
+     .description = "Execution providers in order of preference, with options, ! where required: "
+                    "CUDA(device_id=0),OpenVINO!."},
+    {MEMBER(session_config), .env = {"HOIST_SESSION_CONFIG"}, .type = SETTING_STRING,
+     .fallback = "none",
+     .description = "Config entries of ONNX Runtime for every session: key=value,key=value."},
+    {MEMBER(custom_ops), .env = {"HOIST_CUSTOM_OPS"}, .type = SETTING_STRING, .fallback = "none",
+     .description = "Paths of custom-operator libraries, comma-separated."},
+    {MEMBER(graph_cache), .env = {"HOIST_GRAPH_CACHE"}, .type = SETTING_CHOICE,
+     .choices = "background|before_returning|off", .initial = "background",
+     .description = "When the optimised graph of a model is saved for later loads."},
+    {MEMBER(warm_up), .env = {"HOIST_WARM_UP"}, .type = SETTING_BOOL, .initial = "false",
+     .description = "Run a new session once, on zeros, before it is handed out."},
+    {MEMBER(max_loaded_models), .env = {"MAX_ACTIVE_MODELS"}, .type = SETTING_COUNT, .min = 0,
+     .max = 100000, .initial = "0", .fallback = "none is kept without a user",
+     .description = "Models kept in memory, the least recently used going first; 0: see "
+                    "max_loaded_bytes."},
+    {MEMBER(max_loaded_bytes), .env = {"HOIST_MAX_LOADED_SIZE"}, .type = SETTING_BYTES,
+     .initial = "0", .fallback = "none",
+     .description = "Bound on the artifacts of the models kept in memory; 0 is no bound."},
 };
 
 const struct setting *settings_table(size_t *ret_count) {

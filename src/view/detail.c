@@ -35,9 +35,9 @@ static const struct {
     {.key = "http.response.body.size", .form = BYTES},
     {.key = "server.address", .form = TEXT},
     {.key = "model.artifacts.verification", .skip = "sha256_on_download", .form = TEXT},
+    {.key = "graph_cache", .lead = "graph", .skip = "off", .form = TEXT},
     {.key = "onnxruntime.version", .lead = "ONNX Runtime", .form = TEXT},
     {.key = "onnxruntime.execution_provider", .form = PROVIDER},
-    {.key = "graph_cache", .lead = "graph cache", .skip = "off", .form = TEXT},
 };
 
 static void append(char out[DETAIL_SIZE], const char *dot, const char *lead, const char *text) {

@@ -31,7 +31,7 @@ for (let run = -1; run < runs; run++) {
     if (way.cold) rmSync(cache, { recursive: true, force: true });
     const result = await hoistOk(['load', modelId, '--json'], { env: { ...baseEnv(), ...origin.env(), MODEL_CACHE_DIR: cache, HOIST_SOURCES: way.sources } });
     if (run < 0) continue;
-    const last = jsonLines(result.stdout).at(-1);
+    const last = jsonLines(result.stdout).find(({ event }) => event === 'result');
     const phase = (name) => last.phases.filter((p) => p.phase === name).reduce((sum, p) => sum + p.seconds, 0);
     rows[i].push({ total: last.load_time_s, download: phase('download'), read: phase('read') + phase('verify'), session: phase('session'), process: result.durationMs / 1000 });
   }

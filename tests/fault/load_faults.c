@@ -60,7 +60,8 @@ static int set_up(void **state) {
   w->config.cache_dir = w->cache;
   w->config.sources = w->sources;
   w->config.connections =
-      1; /* everything on this thread, so that the count is the same each time */
+      1; /* everything on this thread, so that the count is nearly the same each time */
+  w->config.graph_cache = "off";
   w->config.onnxruntime = getenv("HOIST_ONNXRUNTIME");
   *state = w;
   return 0;
@@ -122,6 +123,14 @@ static void test_a_load_from_a_source_survives_each_failed_allocation(void **sta
 static void test_a_load_from_the_cache_survives_each_failed_allocation(void **state) {
   const struct world *w = *state;
   assert_int_equal(load_once(w, NULL), HOIST_OK);
+  fail_each_allocation(w, 1);
+}
+
+/* Whatever fails while a graph is looked for, or saved, the load does not; there may be one or none. */
+static void test_a_load_that_saves_its_graph_survives_each_failed_allocation(void **state) {
+  struct world *w = *state;
+  assert_int_equal(load_once(w, NULL), HOIST_OK);
+  w->config.graph_cache = "before_returning";
   fail_each_allocation(w, 1);
 }
 
@@ -187,6 +196,8 @@ int main(void) {
                                       set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_load_from_the_cache_survives_each_failed_allocation,
                                       set_up, tear_down),
+      cmocka_unit_test_setup_teardown(
+          test_a_load_that_saves_its_graph_survives_each_failed_allocation, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_model_changed_after_its_verification_is_not_handed_out,
                                       set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_forked_child_is_told_to_open_its_own, set_up,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Power cuts: kill -9 does not lose what was written, a power cut loses what was not fsynced. So this
  * keeps a list of the files and directories changed since their last fsync and looks at it whenever
- * something becomes visible, goes away, or is reported as done. Locks and the names in the staging may
- * be lost and are not looked at. */
+ * something becomes visible, goes away, or is reported as done. Locks, the names in the staging and the
+ * notes of files' identities may be lost and are not looked at. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,22 +71,24 @@ static ino_t parent_of(int dir_fd, const char *path) {
 
 static int publications, removals;
 
+static bool may_be_lost(const char *path) {
+  return strstr(path, ".lock") != NULL || strstr(path, ".hoist/verified") != NULL;
+}
+
 static void on_write(int fd) {
-  soil(inode_of(fd, ""));
+  char link[64], path[512] = "";
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  if (readlink(link, path, sizeof path - 1) < 0 || !may_be_lost(path)) soil(inode_of(fd, ""));
 }
 
 static void on_sync(int fd) {
   clean(inode_of(fd, ""));
 }
 
-static bool is_lock(const char *path) {
-  return strstr(path, ".lock") != NULL;
-}
-
 /* An empty directory is durable when its name is. */
 static void on_make(int dir_fd, const char *path) {
   struct stat st;
-  if (is_lock(path)) return;
+  if (may_be_lost(path)) return;
   soil(parent_of(dir_fd, path));
   if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode)) soil(st.st_ino);
 }

@@ -43,8 +43,8 @@ export function writeModel(root, id = modelId, files = modelFiles) {
   return root;
 }
 
-/** What hoist needs on this machine whatever it loads. */
-export const baseEnv = () => (onnxRuntime() ? { HOIST_ONNXRUNTIME: onnxRuntime() } : {});
+/** What hoist needs on this machine whatever it loads. Graphs are saved only where a test is about them. */
+export const baseEnv = () => ({ HOIST_GRAPH_CACHE: 'off', ...(onnxRuntime() ? { HOIST_ONNXRUNTIME: onnxRuntime() } : {}) });
 
 /**
  * An origin with the model, a receiver, and env(cacheDir, more). The secrets are markers, so that any

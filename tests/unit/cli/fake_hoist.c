@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_hoist.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,11 @@ void hoist_close(struct hoist *hoist) {
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
+/* Loads may come from two threads at once. */
+static pthread_mutex_t options_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static void note_options(const struct hoist_call_options *options) {
+  pthread_mutex_lock(&options_lock);
   fake_hoist.timeout_ms = options->timeout_ms;
   fake_hoist.has_cancel = options->cancel != NULL;
   fake_hoist.parent =
@@ -63,6 +68,7 @@ static void note_options(const struct hoist_call_options *options) {
     text_copy(fake_hoist.tracestate, sizeof fake_hoist.tracestate, fake_hoist.parent.tracestate);
   fake_hoist.parent.tracestate = NULL;
   if (options->baggage) hoist_baggage_format(options->baggage, fake_hoist.baggage);
+  pthread_mutex_unlock(&options_lock);
 }
 
 static enum hoist_status verdict(const char *id, struct hoist_error *err) {
@@ -262,5 +268,18 @@ enum hoist_status hoist_diagnose(struct hoist *hoist, const struct hoist_call_op
     report(user, &findings[i]);
   if (fake_hoist.diagnose_status != HOIST_OK)
     return hoist_fail(err, fake_hoist.diagnose_status, "out of time");
+  return HOIST_OK;
+}
+
+enum hoist_status hoist_settle(struct hoist *hoist, const struct hoist_call_options *options,
+                               void (*report)(void *user, const struct hoist_graph_report *report),
+                               void *user, struct hoist_error *err) {
+  const struct hoist_graph_report saved = {.model_id = "good/1",
+                                           .message = "saved",
+                                           .weights_s = 0.036,
+                                           .graph_s = 0.0097,
+                                           .bytes = 666432};
+  fake_hoist.settles++;
+  if (fake_hoist.saves_graph) report(user, &saved);
   return HOIST_OK;
 }

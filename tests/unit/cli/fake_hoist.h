@@ -6,12 +6,13 @@
 #define HOIST_TESTS_CLI_FAKE_HOIST_H
 
 #include <hoist/hoist.h>
+#include <stdatomic.h>
 
 /** What the command handed over, for tests to look at. */
 struct fake_hoist {
   int opened, closed;
-  int loads, pulls, verifies, removes;
-  int models_held;
+  atomic_int loads, pulls, verifies, removes, settles;
+  atomic_int models_held;
   char cache_dir[256], sources[256];
   uint32_t timeout_ms;
   int has_cancel;
@@ -20,6 +21,7 @@ struct fake_hoist {
   char tracestate[HOIST_TRACESTATE_SIZE], baggage[HOIST_BAGGAGE_SIZE];
   unsigned propagators; /* of the telemetry in the configuration, or the default */
   /* What to do: */
+  int saves_graph;          /* a settle reports one */
   int list_count;           /* models in the cache: "m0/1", "m1/1", … */
   const char *list_problem; /* of the first one */
   enum hoist_status open_status, list_status;

@@ -133,9 +133,15 @@ static void test_all_ids_are_tried_and_the_first_failure_decides(void **state) {
 }
 
 static void test_a_cancelled_command_tries_no_further(void **state) {
-  run_line("hoist load cancelled/1 b/1");
+  run_line("hoist load cancelled/1 b/1 c/1 d/1");
   assert_int_equal(run.code, 130);
-  assert_int_equal(fake_hoist.loads, 1);
+  assert_in_range(fake_hoist.loads, 1, 2); /* the next one may have been under way */
+  assert_null(strstr(run.out.text, "b/1"));
+  assert_int_equal(fake_hoist.settles, 0);
+  fake_hoist_reset();
+  run_line("hoist pull cancelled/1 b/1");
+  assert_int_equal(run.code, 130);
+  assert_int_equal(fake_hoist.pulls, 1);
 }
 
 static void test_wrong_command_lines_are_refused(void **state) {
@@ -150,6 +156,11 @@ static void test_wrong_command_lines_are_refused(void **state) {
       {"hoist info a b", "info: unexpected argument 'b'"},
       {"hoist ls --waterfall", "ls draws no waterfall"},
       {"hoist ls --bogus", "unknown option '--bogus'"},
+      {"hoist pull --repeat 3 a/1", "pull: --repeat is an option of load and bench only"},
+      {"hoist load --repeat 0 a/1", "--repeat is '0': expected a number from 1 to 1000"},
+      {"hoist load --repeat few a/1", "--repeat is 'few'"},
+      {"hoist load --svg x.svg a/1", "load: --svg is an option of 'hoist bench' only"},
+      {"hoist bench a/1 b/1", "bench: unexpected argument 'b/1'"},
       {"hoist ls --max-size 1G", "ls: --max-size is an option of 'hoist gc' only"},
       {"hoist rm --dry-run a/1", "rm: --dry-run is an option of 'hoist gc' only"},
       {"hoist gc a/1", "gc: unexpected argument 'a/1'"},
@@ -228,6 +239,62 @@ static void test_without_a_waterfall_one_line_is_left(void **state) {
   run_line("hoist load -q faces/1");
   assert_string_equal(run.out.text, "");
   assert_string_equal(run.err.text, "");
+}
+
+static void test_models_are_told_of_in_their_order_although_they_overlap(void **state) {
+  run_line("hoist load --no-waterfall a/1 b/1 c/1 denied/1 d/1 e/1");
+  assert_int_equal(run.code, 4);
+  assert_string_equal(run.out.text, "a/1: loaded from s3 (442 KB) in 100 ms\n"
+                                    "b/1: loaded from s3 (442 KB) in 100 ms\n"
+                                    "c/1: loaded from s3 (442 KB) in 100 ms\n"
+                                    "d/1: loaded from s3 (442 KB) in 100 ms\n"
+                                    "e/1: loaded from s3 (442 KB) in 100 ms\n");
+  assert_int_equal(fake_hoist.loads, 6);
+}
+
+static void test_load_waits_for_graphs_and_says_what_came_of_them(void **state) {
+  fake_hoist.saves_graph = 1;
+  run_line("hoist load --no-waterfall good/1");
+  assert_int_equal(fake_hoist.settles, 1);
+  assert_says(&run.err, "good/1: graph saved for later loads (666 KB): a session takes 9.70 ms "
+                        "instead of 36.0 ms\n");
+  run_line("hoist load --json good/1");
+  json_t *last = json_line(-1);
+  assert_string_equal(text_at(last, "event"), "graph");
+  assert_string_equal(text_at(last, "status"), "ok");
+  assert_int_equal(json_integer_value(json_object_get(last, "bytes")), 666432);
+  json_decref(last);
+  run_line("hoist load -q good/1");
+  assert_string_equal(run.err.text, "");
+  run_line("hoist pull good/1");
+  assert_int_equal(fake_hoist.settles, 3);
+}
+
+/* ---- again and again --------------------------------------------------------------------- */
+
+static void test_repeated_loads_are_summed_up_by_phase(void **state) {
+  run_line("hoist load --repeat 4 faces/1");
+  assert_int_equal(run.code, 0);
+  assert_int_equal(fake_hoist.loads, 4);
+  assert_says(&run.out, "faces/1, 4 loads\n");
+  assert_says(&run.out, "      first        min     median        p90\n");
+  assert_says(&run.out,
+              "model.load                           100 ms     100 ms     100 ms     100 ms\n");
+  assert_says(&run.out,
+              "  model.artifacts.download          60.0 ms    60.0 ms    60.0 ms    60.0 ms\n");
+  assert_says(&run.out,
+              "  model.session.create              40.0 ms    40.0 ms    40.0 ms    40.0 ms\n");
+  run_line("hoist load --repeat 2 --json -q faces/1 b/1");
+  json_t *first = json_line(0), *second = json_line(1);
+  assert_string_equal(text_at(first, "model_id"), "faces/1");
+  assert_string_equal(text_at(second, "model_id"), "b/1");
+  json_t *phase = json_array_get(json_object_get(second, "phases"), 1);
+  assert_string_equal(text_at(phase, "phase"), "model.artifacts.download");
+  assert_int_equal(json_integer_value(json_object_get(phase, "runs")), 2);
+  json_decref(first);
+  json_decref(second);
+  run_line("hoist load --repeat 3 denied/1");
+  assert_int_equal(run.code, 4);
 }
 
 static void test_json_ends_with_a_result_that_has_the_phases(void **state) {
@@ -823,6 +890,9 @@ int main(void) {
       TEST(test_load_draws_where_the_time_went),
       TEST(test_each_model_gets_its_own_waterfall),
       TEST(test_without_a_waterfall_one_line_is_left),
+      TEST(test_models_are_told_of_in_their_order_although_they_overlap),
+      TEST(test_load_waits_for_graphs_and_says_what_came_of_them),
+      TEST(test_repeated_loads_are_summed_up_by_phase),
       TEST(test_json_ends_with_a_result_that_has_the_phases),
       TEST(test_json_of_a_failed_load_ends_with_its_error),
       TEST(test_options_reach_the_library),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -202,6 +203,35 @@ static void test_the_span_tree_of_a_miss(void **state) {
   assert_int_equal(root->errors + download->errors + load->errors + commit->errors, 0);
 }
 
+/* A file that was written a moment ago is compared byte by byte until its time of change is past. */
+static const char *verification_of_next_hit(struct world *w) {
+  int loads = fake_span_count(w->tracer, "model.artifacts.load");
+  assert_int_equal(pull(w, NULL), HOIST_OK);
+  return fake_attr(fake_span(w->tracer, "model.artifacts.load", loads),
+                   "model.artifacts.verification");
+}
+
+static void test_a_hit_is_known_by_its_files_until_one_changes(void **state) {
+  struct world *w = *state;
+  char path[128];
+  give_model(w->first, "0123456789");
+  assert_int_equal(pull(w, NULL), HOIST_OK);
+  const char *how = "sha256";
+  for (int i = 0; i < 100 && strcmp(how, "stat") != 0; i++) {
+    how = verification_of_next_hit(w);
+    usleep(10000);
+  }
+  assert_string_equal(how, "stat");
+  snprintf(path, sizeof path, "%s/faces/1/weights.onnx", w->root);
+  const struct timespec long_ago[] = {{.tv_sec = 1}, {.tv_sec = 1}};
+  assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+  assert_string_equal(verification_of_next_hit(w), "sha256");
+  assert_int_equal(w->first->describes, 1);
+  w->hoist->verification = CACHE_VERIFY_SHA256;
+  assert_string_equal(verification_of_next_hit(w), "sha256");
+  assert_string_equal(verification_of_next_hit(w), "sha256");
+}
+
 static void test_a_hit_asks_no_source(void **state) {
   struct world *w = *state;
   struct hoist_info *info = NULL;
@@ -214,7 +244,7 @@ static void test_a_hit_asks_no_source(void **state) {
   assert_int_equal(fake_span_count(w->tracer, "model.artifacts.download"), 1);
   const struct fake_span *load = fake_span(w->tracer, "model.artifacts.load", 1);
   assert_int_equal(load->parent, fake_span(w->tracer, "model.pull", 1)->index);
-  assert_string_equal(fake_attr(load, "model.artifacts.verification"), "sha256");
+  assert_non_null(fake_attr(load, "model.artifacts.verification"));
   assert_int_equal((int)fake_metric_sum(w->tracer, "hoist.cache.lookups", "result=hit"), 1);
   hoist_info_free(info);
 }
@@ -505,6 +535,7 @@ int main(void) {
       T(test_what_the_caller_passed_on_goes_with_the_call),
       T(test_the_span_tree_of_a_miss),
       T(test_a_hit_asks_no_source),
+      T(test_a_hit_is_known_by_its_files_until_one_changes),
       T(test_which_failures_let_the_next_source_try),
       T(test_a_fall_through_shows_both_sources),
       T(test_when_none_delivers_the_error_names_each_and_the_spans_fail),

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -84,6 +85,99 @@ static struct buf graph(const struct onnx_spec *spec) {
   put_message(&b, 11, value_info("x", spec));
   put_message(&b, 12, value_info("y", spec));
   return b;
+}
+
+static struct buf big_buf(void) {
+  return buf_make(64u << 20);
+}
+
+static void put_node(struct buf *graph, const char *op, const char *const *inputs, size_t count,
+                     const char *output) {
+  struct buf node = buf_make(MODEL_MAX);
+  for (size_t i = 0; i < count; i++)
+    put_text(&node, 1, inputs[i]);
+  put_text(&node, 2, output);
+  put_text(&node, 4, op);
+  put_message(graph, 1, node);
+}
+
+static void put_weights(struct buf *graph, const char *name, unsigned rows, unsigned columns) {
+  struct buf tensor = big_buf(), data = big_buf();
+  unsigned state = rows + columns;
+  for (size_t i = 0; i < (size_t)rows * columns; i++) {
+    state = state * 1664525u + 1013904223u;
+    float value = (float)(state >> 8) / 16777216.0f / (float)columns;
+    put(&data, &value, sizeof value);
+  }
+  if (rows > 1) put_number(&tensor, 1, rows);
+  put_number(&tensor, 1, columns);
+  put_number(&tensor, 2, 1);
+  put_text(&tensor, 8, name);
+  put_message(&tensor, 9, data);
+  put_message(graph, 5, tensor);
+}
+
+static void put_model(struct buf *ret_model, struct buf graph) {
+  struct buf opset = buf_make(MODEL_MAX);
+  put_number(ret_model, 1, 7);
+  put_number(&opset, 2, 14);
+  put_message(ret_model, 8, opset);
+  put_message(ret_model, 7, graph);
+}
+
+static void put_external(struct buf *tensor, const char *key, const char *value) {
+  struct buf entry = buf_make(MODEL_MAX);
+  put_text(&entry, 1, key);
+  put_text(&entry, 2, value);
+  put_message(tensor, 13, entry);
+}
+
+void onnx_write_external(unsigned dim, const char *name, struct buf *ret_model,
+                         struct buf *ret_weights) {
+  const struct onnx_spec spec = {.dims = {{1, NULL}, {(int64_t)dim, NULL}}, .dim_count = 2};
+  struct buf b = big_buf(), tensor = buf_make(MODEL_MAX);
+  char size[32];
+  put_node(&b, "Gemm", (const char *const[]){"x", "W", "b"}, 3, "y");
+  put_number(&tensor, 1, dim);
+  put_number(&tensor, 1, dim);
+  put_number(&tensor, 2, 1);
+  put_text(&tensor, 8, "W");
+  put_external(&tensor, "location", name);
+  put_external(&tensor, "offset", "0");
+  snprintf(size, sizeof size, "%zu", (size_t)dim * dim * sizeof(float));
+  put_external(&tensor, "length", size);
+  put_number(&tensor, 14, 1);
+  put_message(&b, 5, tensor);
+  put_weights(&b, "b", 1, dim);
+  put_text(&b, 2, "graph");
+  put_message(&b, 11, value_info("x", &spec));
+  put_message(&b, 12, value_info("y", &spec));
+  for (size_t i = 0; i < (size_t)dim * dim; i++) {
+    float value = (float)(i % 7) / (float)dim;
+    put(ret_weights, &value, sizeof value);
+  }
+  put_model(ret_model, b);
+}
+
+void onnx_write_chain(unsigned layers, unsigned dim, struct buf *ret_model) {
+  const struct onnx_spec spec = {.dims = {{1, NULL}, {(int64_t)dim, NULL}}, .dim_count = 2};
+  struct buf b = big_buf();
+  for (unsigned i = 0; i < layers; i++) {
+    char in[16], w[16], bias[16], sum[16], out[16];
+    snprintf(in, sizeof in, i ? "r%u" : "x", i - 1);
+    snprintf(w, sizeof w, "W%u", i);
+    snprintf(bias, sizeof bias, "b%u", i);
+    snprintf(sum, sizeof sum, "g%u", i);
+    snprintf(out, sizeof out, i + 1 < layers ? "r%u" : "y", i);
+    put_node(&b, "Gemm", (const char *const[]){in, w, bias}, 3, sum);
+    put_node(&b, "Relu", (const char *const[]){sum}, 1, out);
+    put_weights(&b, w, dim, dim);
+    put_weights(&b, bias, 1, dim);
+  }
+  put_text(&b, 2, "graph");
+  put_message(&b, 11, value_info("x", &spec));
+  put_message(&b, 12, value_info("y", &spec));
+  put_model(ret_model, b);
 }
 
 void onnx_write(const struct onnx_spec *spec, struct buf *ret_model) {

@@ -25,4 +25,12 @@ struct onnx_spec {
 /** Appends the model to `ret_model`; fails the test when that is impossible. */
 void onnx_write(const struct onnx_spec *spec, struct buf *ret_model);
 
+/** Appends y = a chain of `layers` x Relu(Gemm(x, W, b)), W of dim x dim, to `ret_model`. */
+void onnx_write_chain(unsigned layers, unsigned dim, struct buf *ret_model);
+
+/** Appends y = Gemm(x, W, b) of `dim` x `dim`, whose W lies in the file `name` beside the model, to `ret_model`,
+ *  and what belongs into that file to `ret_weights`. */
+void onnx_write_external(unsigned dim, const char *name, struct buf *ret_model,
+                         struct buf *ret_weights);
+
 #endif

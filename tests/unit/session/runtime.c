@@ -21,6 +21,19 @@ struct ort *open_runtime(const struct call *call) {
   return ort;
 }
 
+struct ort *test_ort;
+
+int open_test_runtime(void **state) {
+  const struct call call = {0};
+  test_ort = open_runtime(&call);
+  return 0;
+}
+
+int close_test_runtime(void **state) {
+  ort_close(test_ort);
+  return 0;
+}
+
 static char scratch_dir[] = "/tmp/hoist-session-XXXXXX";
 
 static void remove_scratch(void) {

@@ -12,6 +12,11 @@
  *  tools/setup installs it, so its absence fails the test. */
 struct ort *open_runtime(const struct call *call);
 
+/** The same as a group's set-up and tear-down of cmocka's, around all tests of a program. */
+extern struct ort *test_ort;
+int open_test_runtime(void **state);
+int close_test_runtime(void **state);
+
 /** A path below a directory that is removed when the program ends. Static storage, one at a time.
  */
 const char *scratch_path(const char *name);

@@ -71,8 +71,9 @@ static void test_a_session_opens_on_the_weights_of_a_cached_model(void **state) 
   struct published *p = *state;
   struct session *s = NULL;
   struct hoist_error err;
-  assert_ok(session_open(&plain_call, p->ort, p->entry, "weights.onnx", &one_thread, &s, &err),
-            &err);
+  assert_ok(
+      session_open(&plain_call, p->ort, p->entry, "weights.onnx", NULL, &one_thread, &s, &err),
+      &err);
   size_t count;
   assert_string_equal(session_inputs(s, &count)->name, "input:0");
   session_close(s);
@@ -85,8 +86,9 @@ static void test_a_file_the_manifest_does_not_list_is_not_opened(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     struct session *s = NULL;
     struct hoist_error err;
-    assert_int_equal(session_open(&plain_call, p->ort, p->entry, names[i], &one_thread, &s, &err),
-                     HOIST_NOT_FOUND);
+    assert_int_equal(
+        session_open(&plain_call, p->ort, p->entry, names[i], NULL, &one_thread, &s, &err),
+        HOIST_NOT_FOUND);
     assert_non_null(strstr(err.message, "is not a file of model faces/1"));
     assert_null(s);
   }
@@ -96,8 +98,9 @@ static void test_a_verified_file_may_still_not_be_a_model(void **state) {
   struct published *p = *state;
   struct session *s = NULL;
   struct hoist_error err;
-  assert_int_equal(session_open(&plain_call, p->ort, p->entry, "half.onnx", &one_thread, &s, &err),
-                   HOIST_CORRUPT);
+  assert_int_equal(
+      session_open(&plain_call, p->ort, p->entry, "half.onnx", NULL, &one_thread, &s, &err),
+      HOIST_CORRUPT);
   assert_non_null(strstr(err.message, "half.onnx is not a model"));
   assert_null(s);
 }

@@ -59,7 +59,18 @@ static void test_the_defaults_are_those_the_public_header_promises(void **state)
   assert_int_equal(c.max_attempts, 5);
   assert_int_equal(c.connections, 8);
   assert_int_equal(c.lock_timeout_ms, 0);
+  assert_string_equal(c.verification, "stat");
   assert_int_equal(c.intra_op_threads, 0);
+  assert_int_equal(c.inter_op_threads, 0);
+  assert_int_equal(c.spinning, 1);
+  assert_int_equal(c.memory_arena, 1);
+  assert_null(c.providers);
+  assert_null(c.session_config);
+  assert_null(c.custom_ops);
+  assert_string_equal(c.graph_cache, "background");
+  assert_int_equal(c.warm_up, 0);
+  assert_int_equal(c.max_loaded_models, 0);
+  assert_int_equal(c.max_loaded_bytes, 0);
 }
 
 static void test_the_first_variable_that_is_set_wins(void **state) {
@@ -97,7 +108,9 @@ static void test_every_setting_can_be_given_by_each_of_its_variables(void **stat
   const struct setting *all = settings_table(&count);
   for (size_t i = 0; i < count; i++) {
     for (size_t v = 0; v < SETTING_MAX_ENV && all[i].env[v]; v++) {
-      const char *value = all[i].type == SETTING_CHOICE ? "path" : "1";
+      char value[32] = "1";
+      if (all[i].type == SETTING_CHOICE)
+        snprintf(value, sizeof value, "%.*s", (int)strcspn(all[i].choices, "|"), all[i].choices);
       const char *const variables[] = {all[i].env[v], value, NULL};
       struct hoist_config c = read_env(variables);
       char text[SETTING_TEXT_SIZE];

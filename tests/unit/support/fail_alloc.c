@@ -33,7 +33,8 @@ int fail_alloc_happened(void) {
 }
 
 static int must_fail(void) {
-  if (fail_at == 0 || ++count_so_far != fail_at) return 0;
+  long at = fail_at;
+  if (at == 0 || atomic_fetch_add(&count_so_far, 1) + 1 != at) return 0;
   errno = ENOMEM;
   return 1;
 }
