@@ -64,7 +64,7 @@ const moments = {
     env: meddle({ read_ms: 20 }),
     ready: () => sleep(300),
   },
-  'verifying what is in the cache': { prepare: (t, env) => hoistOk(['pull', id, '-q'], { env }), env: meddle({ read_ms: 10 }), ready: () => sleep(500) },
+  'verifying what is in the cache': { prepare: (t, env) => hoistOk(['pull', id, '-q'], { env }), env: { ...meddle({ read_ms: 10 }), HOIST_VERIFICATION: 'sha256' }, ready: () => sleep(500) },
 };
 
 async function prepared(t, { prepare, script = [], env: more = {} }) {
