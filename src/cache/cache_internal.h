@@ -227,6 +227,8 @@ HOIST_MUST_CHECK enum hoist_status cache_remove_locked(const struct call *call,
 /** Removes what was staged for a model and not published. The caller holds its lock. */
 HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, const char *name,
                                                        struct hoist_error *err);
+/** Whether a later transaction could go on from this one. */
+bool cache_txn_has_journal(const struct cache_txn *txn);
 /** Whether a staging (a name in the directory `staging`) has a journal that is not too old. */
 bool cache_is_resumable(int staging, const char *name);
 /** The model's name out of the name of its staging directory or lock file: what stands before the first dot,
