@@ -158,7 +158,8 @@ HOIST_MUST_CHECK enum hoist_status cache_txn_read(const struct cache_txn *txn, c
  *  while written need no second read: the caller vouches with m's digests, the length is
  *  checked again. Span model.artifacts.commit. Consumes txn and, on OK, *lock. On failure what
  *  was published before is still there, unless the disk fails in the very moment of publishing:
- *  then at worst the model is not in the cache any more, never in part.
+ *  then at worst the model is not in the cache any more, never in part. One that is called off leaves
+ *  the staging for the next cache_begin where it has a journal.
  *  Errors: CORRUPT the staged files and `m` do not match · INVALID something else is in the
  *          model's place · UNAVAILABLE published, but another process changed the model while
  *          the lock was being downgraded: *lock is consumed then, too; start again with

@@ -270,6 +270,8 @@ HOIST_MUST_CHECK enum hoist_status cache_clean_staging(struct cache *cache, cons
                                                        struct hoist_error *err);
 /** Whether cache_txn_sync has seen to the file. */
 bool cache_txn_is_durable(const struct cache_txn *txn, const char *name);
+/** Whether a later transaction could go on from this one. */
+bool cache_txn_has_journal(const struct cache_txn *txn);
 /** Whether a staging (a name in the directory `staging`) has a journal that is not too old. */
 bool cache_is_resumable(int staging, const char *name);
 /** The model's name out of the name of its staging directory or lock file: what stands before the first dot,

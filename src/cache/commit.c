@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <hoist/telemetry.h>
@@ -43,6 +44,7 @@ static enum hoist_status settle_file(const struct cache_txn *txn, const struct m
 static enum hoist_status settle_item(void *user, struct tree_item *item, struct hoist_error *err) {
   const struct manifest *m = user;
   if (item->event == TREE_LEAVE) return fs_sync_fd(item->dir_fd, "a staging directory", err);
+  if (item->event == TREE_FILE && strcmp(item->path, CACHE_JOURNAL) == 0) return HOIST_OK;
   if (item->event == TREE_FILE && !manifest_find(m, item->path))
     return hoist_fail(err, HOIST_CORRUPT, "%s: was staged, but is not in the manifest", item->path);
   return HOIST_OK;
@@ -63,7 +65,8 @@ static enum hoist_status write_manifest(int dir_fd, const struct buf *json, int 
   return HOIST_OK;
 }
 
-/* Afterwards the staging directory is exactly the model, and on disk. */
+/* Afterwards the staging directory is exactly the model, and on disk, but for the journal: until the moment
+ * of publishing, whoever comes after a crash goes on from what is here. */
 static enum hoist_status settle(const struct call *call, const struct cache_txn *txn,
                                 struct manifest *m, const struct buf *json, int *ret_manifest_fd,
                                 struct hoist_error *err) {
@@ -91,8 +94,9 @@ static enum hoist_status commit(const struct call *call, struct cache_txn *txn,
   HOIST_AUTO(buf) struct buf json = buf_make(MANIFEST_MAX_JSON_BYTES);
   status = make_record(m, id, &json, &entry->record, err);
   if (status != HOIST_OK) return status;
-  if (unlinkat(txn->dir_fd, CACHE_JOURNAL, 0) != 0 && errno != ENOENT)
-    return cache_fail_write(txn->cache, errno, "removing a journal", err);
+  /* Of a commit that was cut short. */
+  if (unlinkat(txn->dir_fd, CACHE_MANIFEST, 0) != 0 && errno != ENOENT)
+    return cache_fail_write(txn->cache, errno, "removing an old manifest", err);
   HOIST_AUTO(fd) int manifest_fd = -1;
   status = settle(call, txn, &entry->record.manifest, &json, &manifest_fd, err);
   if (status != HOIST_OK) return status;
@@ -120,5 +124,7 @@ enum hoist_status cache_commit(const struct call *call, struct cache_txn *txn,
   enum hoist_status status = commit(call, own, m, lock, ret_entry, err);
   if (status != HOIST_OK) hoist_span_record_error(&span, err);
   hoist_span_end(&span);
+  bool was_called_off = status == HOIST_CANCELLED || status == HOIST_TIMEOUT;
+  if (was_called_off && cache_txn_has_journal(own)) cache_txn_keep(HOIST_TAKE(own));
   return status;
 }

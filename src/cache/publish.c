@@ -206,13 +206,20 @@ static enum hoist_status publish(struct cache_txn *txn, const struct manifest *m
   return fs_sync_fd(parent, "the published model", err);
 }
 
+/* At the last moment: what is killed before is gone on with, what is killed after is published. */
+static enum hoist_status drop_journal(const struct cache_txn *txn, struct hoist_error *err) {
+  if (unlinkat(txn->dir_fd, CACHE_JOURNAL, 0) == 0 || errno == ENOENT) return HOIST_OK;
+  return cache_fail_write(txn->cache, errno, "removing a journal", err);
+}
+
 enum hoist_status cache_publish(const struct call *call, struct cache_txn *txn,
                                 const struct manifest *m, int *ret_dir_fd,
                                 struct hoist_error *err) {
   int tree_lock;
   enum hoist_status status = cache_lock_tree(call, txn->cache, &tree_lock, err);
   if (status != HOIST_OK) return status;
-  status = publish(txn, m, ret_dir_fd, err);
+  status = drop_journal(txn, err);
+  if (status == HOIST_OK) status = publish(txn, m, ret_dir_fd, err);
   if (status != HOIST_OK) tree_prune(txn->cache->root_fd, txn->lock->id.path);
   cache_unlock_fd(tree_lock);
   return status;

@@ -238,6 +238,11 @@ int cache_txn_is_adopted(const struct cache_txn *txn) {
   return txn->adopted;
 }
 
+bool cache_txn_has_journal(const struct cache_txn *txn) {
+  struct stat st;
+  return txn->dir_fd >= 0 && fstatat(txn->dir_fd, CACHE_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void cache_txn_keep(struct cache_txn *txn) {
   if (!txn) return;
   txn_free(txn);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "cache_fixture.h"
+#include "fs.h"
 #include "wrapped.h"
 
 #define MAX_STEPS 1000 /* a child that makes more of them is running in circles */
@@ -40,6 +41,7 @@ struct scenario {
   bool no_exchange;
   bool removes;
   bool evicts;       /* a removal, by a clean-up */
+  bool is_journaled; /* the download is one that may be gone on with */
   unsigned may_find; /* after the accident */
 };
 
@@ -60,9 +62,26 @@ static enum hoist_status clean_up(struct fixture *f, struct hoist_error *err) {
   return status;
 }
 
+static enum hoist_status publish_journaled(struct fixture *f, const char *id,
+                                           struct hoist_error *err) {
+  const struct model_id model = id_of(id);
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  HOIST_AUTO(cache_txn) struct cache_txn *txn = NULL;
+  HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
+  HOIST_AUTO(manifest) struct manifest m = {0};
+  HOIST_AUTO(fd) int journal = -1;
+  enum hoist_status status = cache_lock(&no_limits, f->cache, &model, &lock, err);
+  if (status == HOIST_OK) status = model_stage(lock, new_files, &txn, err);
+  if (status == HOIST_OK) status = cache_txn_journal(txn, &journal, err);
+  if (status == HOIST_OK) status = model_manifest(new_files, &m, err);
+  if (status != HOIST_OK) return status;
+  return cache_commit(&no_limits, HOIST_TAKE(txn), &m, &lock, &entry, err);
+}
+
 static enum hoist_status act(struct fixture *f, const struct scenario *s, struct hoist_error *err) {
   if (s->evicts) return clean_up(f, err);
   if (s->removes) return model_remove(f->cache, s->id, NULL, err);
+  if (s->is_journaled) return publish_journaled(f, s->id, err);
   return model_publish(f->cache, s->id, new_files, NULL, err);
 }
 
@@ -112,6 +131,8 @@ static void check_recovery(struct fixture *f, const struct scenario *s, long n) 
   assert_int_equal(path_exists(f, path), !s->removes);
   snprintf(path, sizeof path, "%s/old", s->id);
   assert_false(path_exists(f, path));
+  snprintf(path, sizeof path, "%s/.hoist-journal", s->id);
+  assert_false(path_exists(f, path));
   snprintf(path, sizeof path, "%s/.hoist-retired.json", s->id);
   assert_false(path_exists(f, path));
   if (s->has_inner)
@@ -142,6 +163,11 @@ static void kill_at_every_step(const struct scenario *s) {
 
 static void test_a_first_publication_is_whole_or_nothing(void **state) {
   kill_at_every_step(&(struct scenario){.id = "coco/3", .may_find = NOTHING | NEW});
+}
+
+static void test_a_publication_of_what_may_be_gone_on_with_is_whole_or_nothing(void **state) {
+  kill_at_every_step(
+      &(struct scenario){.id = "coco/3", .is_journaled = true, .may_find = NOTHING | NEW});
 }
 
 static void test_a_replacement_is_the_old_or_the_new_model(void **state) {
@@ -180,6 +206,7 @@ static void test_an_eviction_is_done_or_not_and_the_next_clean_up_leaves_nothing
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_first_publication_is_whole_or_nothing),
+      cmocka_unit_test(test_a_publication_of_what_may_be_gone_on_with_is_whole_or_nothing),
       cmocka_unit_test(test_a_replacement_is_the_old_or_the_new_model),
       cmocka_unit_test(test_a_replacement_without_exchange_is_never_half_done),
       cmocka_unit_test(test_a_publication_around_another_model_is_whole_or_nothing),

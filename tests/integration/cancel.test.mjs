@@ -61,6 +61,7 @@ const moments = {
       earlier.child.kill('SIGINT');
       await earlier.done;
     },
+    script: [{ ...weights, stall: true, at: 0, times: 0 }],
     env: meddle({ read_ms: 20 }),
     ready: () => sleep(300),
   },

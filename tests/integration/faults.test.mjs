@@ -8,7 +8,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertNoSecrets, assertSoundTrace, hoist, listTree, named, start, tempDir } from '../lib/harness.mjs';
-import { meddle } from '../lib/meddle.mjs';
 import { makeWorld, marker, modelFiles, modelId } from './world.mjs';
 
 const world = await makeWorld(after);
@@ -16,7 +15,6 @@ const world = await makeWorld(after);
 const s3 = { HOIST_SOURCES: 's3', HOIST_MAX_ATTEMPTS: '3' };
 const api = { HOIST_SOURCES: 'roboflow_api', HOIST_MAX_ATTEMPTS: '3' };
 const weights = { path: 'weights\\.onnx' };
-const aName = `http://origin.test:${world.origin.port}`; // looked up by tests/programs/meddle.c
 
 async function load(t, env, script) {
   world.origin.reset();
@@ -45,7 +43,6 @@ const healing = [
   ['a stall', { ...s3, HOIST_STALL_TIMEOUT: '1' }, [{ ...weights, stall: true, at: 0.5 }], 2],
   ['a trickle', { ...s3, HOIST_STALL_TIMEOUT: '1' }, [{ ...weights, drip: { bytes: 100, ms: 50 } }], 2],
   ['a slow server that goes on', { ...s3, HOIST_STALL_TIMEOUT: '1' }, [{ ...weights, drip: { bytes: 32768, ms: 90 } }], 1],
-  ['a name that cannot be looked up at first', { ...s3, ...meddle({ resolver: 2 }), AWS_ENDPOINT_URL_S3: aName }, [], 1],
   ['a storm of 503s', { ...s3, HOIST_MAX_ATTEMPTS: '10' }, [{ path: '^/models', status: 503, every: 2, times: 0 }], [1, 2, 3, 4]],
   ['a storm of 429s', { ...api, HOIST_MAX_ATTEMPTS: '10' }, [{ path: '^/(ort|files)', status: 429, every: 2, times: 0 }], [1, 2, 3, 4]],
   ['a listing that fails once', s3, [{ path: 'list-type', status: 503 }], 1],
@@ -67,7 +64,6 @@ const lasting = [
   ['500 for ever', s3, [{ ...weights, status: 500, times: 0 }], 5, 'unavailable'],
   ['503s for ever', s3, [{ ...weights, status: 503, times: 0 }], 5, 'unavailable'],
   ['a trickle for ever', { ...s3, HOIST_STALL_TIMEOUT: '1', HOIST_MAX_ATTEMPTS: '2' }, [{ ...weights, drip: { bytes: 100, ms: 50 }, times: 0 }], 5, 'unavailable'],
-  ['a name that cannot be looked up', { ...s3, ...meddle({ resolver: 1e9 }), AWS_ENDPOINT_URL_S3: aName }, [], 5, 'unavailable'],
   ['resets for ever', s3, [{ ...weights, reset: true, at: 0.5, times: 0 }], 5, 'unavailable'],
   ['a wrong digest', s3, [{ ...weights, corrupt: true, times: 0 }], 7, 'corrupt'],
   ['a wrong digest from the API', api, [{ ...weights, corrupt: true, times: 0 }], 7, 'corrupt'],

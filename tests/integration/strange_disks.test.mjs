@@ -51,9 +51,8 @@ for (const [call, error, when, rc, message] of failing) {
       const what = `call ${which}: exit ${result.rc}\n${result.output}`;
       assert.ok([0, rc].includes(result.rc), what);
       hurt += result.rc === rc;
-      const isThere = existsSync(join(cache, id));
-      assert.ok(isThere || result.rc !== 0, what);
-      if (isThere) await hoistOk(['verify', id, '-q'], { env }); // whole, where only the last sync of a directory failed
+      // Where it fails only when the published model is to be made durable, that is there.
+      if (existsSync(join(cache, id)) || result.rc === 0) await hoistOk(['verify', id, '-q'], { env });
       if (result.rc !== 0) assert.match(result.stderr, new RegExp(`^hoist: .*${message}.*\n$`), what);
       assert.deepEqual(staging(cache), [], what);
       await hoistOk(['pull', id, '-q'], { env });

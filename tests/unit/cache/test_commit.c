@@ -356,6 +356,33 @@ static void test_a_staging_with_a_journal_is_gone_on_with(void **state) {
   assert_int_equal(path_count(f, STAGING), 0);
 }
 
+/* A commit takes as long as the disk: whoever comes after one that was cut short has everything but that. */
+static void test_a_commit_that_is_called_off_may_be_gone_on_with(void **state) {
+  struct fixture *f = *state;
+  struct model_id id = id_of("m/1");
+  HOIST_AUTO(cache_lock) struct cache_lock *lock = NULL;
+  HOIST_AUTO(manifest) struct manifest m = {0};
+  struct cache_txn *txn = NULL;
+  struct cache_entry *entry = NULL;
+  atomic_int cancel = 1;
+  const struct call call = {.cancel = &cancel};
+  int fd = -1;
+  assert_int_equal(cache_lock(&no_limits, f->cache, &id, &lock, NULL), HOIST_OK);
+  assert_int_equal(model_manifest(first, &m, NULL), HOIST_OK);
+  assert_int_equal(model_stage(lock, first, &txn, NULL), HOIST_OK);
+  assert_int_equal(cache_txn_journal(txn, &fd, NULL), HOIST_OK);
+  close(fd);
+  assert_int_equal(cache_commit(&call, txn, &m, &lock, &entry, NULL), HOIST_CANCELLED);
+  assert_int_equal(path_count(f, STAGING), 1);
+  assert_int_equal(cache_begin(&no_limits, lock, 0, &txn, NULL), HOIST_OK);
+  assert_int_equal(cache_txn_is_adopted(txn), 1);
+  assert_int_equal(cache_commit(&no_limits, txn, &m, &lock, &entry, NULL), HOIST_OK);
+  cache_entry_release(entry);
+  assert_found(f, "m/1", first);
+  assert_false(path_exists(f, "m/1/.hoist-journal"));
+  assert_int_equal(path_count(f, STAGING), 0);
+}
+
 static void test_a_staging_may_be_emptied_and_begun_anew(void **state) {
   struct fixture *f = *state;
   struct model_id id = id_of("m/1");
@@ -452,6 +479,7 @@ int main(void) {
       CASE(test_staged_names_cannot_leave_the_directory),
       CASE(test_a_file_is_staged_once),
       CASE(test_a_staging_with_a_journal_is_gone_on_with),
+      CASE(test_a_commit_that_is_called_off_may_be_gone_on_with),
       CASE(test_a_staging_may_be_emptied_and_begun_anew),
       CASE(test_a_staging_with_a_journal_is_left_to_its_model_for_a_day),
       CASE(test_beginning_removes_what_a_crash_left_of_this_model_alone),
