@@ -14,6 +14,7 @@
 #define REDRAW_NS (100 * NS_PER_MS)
 #define LINE_NS (3 * NS_PER_S)
 #define SAMPLE_NS (250 * NS_PER_MS)
+#define RETRY_TOLD_MS 1000
 
 /* ---- accounts -------------------------------------------------------------------------------- */
 
@@ -71,6 +72,11 @@ double progress_rate(const struct progress *p) {
   return (double)moved * (double)NS_PER_S / (double)elapsed;
 }
 
+double progress_seconds_left(const struct progress *p, double rate) {
+  if (rate <= 0 || p->total_bytes <= p->total_done) return -1;
+  return (double)(p->total_bytes - p->total_done) / rate;
+}
+
 static void note_wait(struct progress *p, const struct hoist_progress *e) {
   if (!p->waiting || p->waiting_for != e->waiting_for_pid) p->sample_count = 0;
   p->waiting = true;
@@ -118,6 +124,8 @@ static void note(struct progress *p, const struct hoist_progress *e) {
     p->in_flight = 0;
     break;
   case HOIST_PROGRESS_RETRY:
+    p->retries++;
+    break;
   case HOIST_PROGRESS_WARNING:
     break;
   case HOIST_PROGRESS_COMMIT:
@@ -148,8 +156,10 @@ static void tell_fallthrough(struct progress *p, const struct hoist_progress *e)
   fprintf(p->out, "%s: %s: %s; trying the next source\n", p->model_id, source, message);
 }
 
+/* A short wait is over before its line is read. */
 static void tell_retry(struct progress *p, const struct hoist_progress *e) {
   char message[640];
+  if (e->wait_ms < RETRY_TOLD_MS) return;
   clean(message, sizeof message, e->message ? e->message : "trying again");
   progress_erase_bars(p);
   fprintf(p->out, "%s: %s\n", p->model_id, message);
@@ -215,12 +225,10 @@ static void show_bars(struct progress *p, const struct hoist_progress *e) {
 void progress_event(void *user, const struct hoist_progress *event) {
   struct progress *p = user;
   if (p->mode == PROGRESS_SILENT) return;
-  if (p->mode == PROGRESS_JSON) {
-    progress_print_json(p, event);
-    return;
-  }
   note(p, event);
-  if (p->mode == PROGRESS_BARS)
+  if (p->mode == PROGRESS_JSON)
+    progress_print_json(p, event);
+  else if (p->mode == PROGRESS_BARS)
     show_bars(p, event);
   else
     show_plain(p, event);

@@ -33,6 +33,7 @@ struct progress {
   size_t in_flight;
   size_t file_count, files_done;
   int64_t total_done, total_bytes;
+  size_t retries;
   int64_t waiting_for; /* the process whose download the totals are of; 0: not known */
   bool waiting;
   struct {
@@ -54,6 +55,8 @@ void progress_end(struct progress *p);
 
 /** Bytes a second over the last seconds; 0: not known yet. */
 double progress_rate(const struct progress *p);
+/** Seconds that are left at that rate; negative: not known. */
+double progress_seconds_left(const struct progress *p, double rate);
 
 /* Drawing, in progress_draw.c: */
 void progress_draw_bars(struct progress *p);

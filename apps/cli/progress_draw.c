@@ -59,9 +59,9 @@ static void format_amount(char *out, size_t size, int64_t done, int64_t total) {
 
 static void format_eta(const struct progress *p, double rate, char *out, size_t size) {
   char text[HUMAN_SIZE];
+  double seconds = progress_seconds_left(p, rate);
   out[0] = '\0';
-  if (rate <= 0 || p->total_bytes <= p->total_done) return;
-  double seconds = (double)(p->total_bytes - p->total_done) / rate;
+  if (seconds < 0) return;
   if (seconds < 59)
     snprintf(out, size, ", %.0f s left", ceil(seconds));
   else if (seconds < MAX_ETA_S)
@@ -244,6 +244,13 @@ static void size_or_null(struct json *j, const char *key, int64_t bytes) {
     json_text(j, key, NULL);
 }
 
+/* In whole bytes and seconds; a program that wants more has the sums. */
+static void print_speed(const struct progress *p, struct json *j) {
+  double rate = progress_rate(p), left = progress_seconds_left(p, rate);
+  if (rate > 0) json_uint(j, "bytes_per_s", (uint64_t)rate);
+  if (left >= 0 && left < MAX_ETA_S) json_uint(j, "seconds_left", (uint64_t)ceil(left));
+}
+
 void progress_print_json(struct progress *p, const struct hoist_progress *e) {
   struct json *j = p->json;
   json_open(j, NULL, '{');
@@ -263,6 +270,11 @@ void progress_print_json(struct progress *p, const struct hoist_progress *e) {
     json_int(j, "total_done", e->total_done);
     size_or_null(j, "total_bytes", e->total_bytes);
   }
+  if (e->kind == HOIST_PROGRESS_FILE) {
+    print_speed(p, j);
+    json_uint(j, "retries", p->retries);
+  }
+  if (e->kind == HOIST_PROGRESS_RETRY) json_uint(j, "wait_ms", e->wait_ms);
   if (e->kind == HOIST_PROGRESS_WAIT) {
     if (e->waiting_for_pid > 0) json_int(j, "waiting_for_pid", e->waiting_for_pid);
     json_int(j, "total_done", e->total_done);

@@ -157,8 +157,7 @@ enum hoist_progress_kind {
   HOIST_PROGRESS_COMMIT = 6,      /**< everything arrived: being made durable and published */
   HOIST_PROGRESS_SESSION = 7,     /**< the ONNX Runtime session is being created */
   HOIST_PROGRESS_DONE = 8,        /**< the call ended well */
-  HOIST_PROGRESS_RETRY =
-      9, /**< a request failed and is made again after a wait of seconds: `message` */
+  HOIST_PROGRESS_RETRY = 9, /**< a request failed and is made again after `wait_ms`: `message` */
   HOIST_PROGRESS_WARNING =
       10, /**< something is not as it should be, but the call goes on: `message` */
 };
@@ -181,6 +180,7 @@ struct hoist_progress {
   /** WAIT: the process that holds the model, 0 where that is not known; total_done and total_bytes are
    *  those of its download. */
   int64_t waiting_for_pid;
+  uint32_t wait_ms; /**< RETRY */
 };
 
 /** What a single call may be told. Zero-initialise; NULL in place of the struct means all defaults. */

@@ -121,20 +121,22 @@ static bool fits_deadline(const struct call *call, uint64_t delay_ns) {
   return call->deadline_ns == 0 || clock_monotonic_ns() + delay_ns < call->deadline_ns;
 }
 
-/* Waits of seconds are news to whoever watches; shorter ones are over before they are read. */
 static void report_retry(const struct exchange *x, uint32_t attempt_number, uint32_t most,
                          uint64_t delay_ns, enum hoist_status status,
                          const struct hoist_error *err) {
-  if (!x->call->progress || delay_ns < NS_PER_S) return;
+  if (!x->call->progress) return;
   char cause[HOIST_ERROR_MESSAGE_SIZE], message[HOIST_ERROR_MESSAGE_SIZE + 96];
   if (status != HOIST_OK && err)
     text_copy(cause, sizeof cause, err->message);
   else
     snprintf(cause, sizeof cause, "%s answered %d", x->origin->authority, x->response.status);
-  snprintf(message, sizeof message, "%s; trying again in %.0f s (attempt %u of %u)", cause,
-           (double)delay_ns / (double)NS_PER_S, attempt_number, most);
-  const struct hoist_progress event = {
-      .kind = HOIST_PROGRESS_RETRY, .message = message, .file_bytes = -1, .total_bytes = -1};
+  snprintf(message, sizeof message, "%s; trying again in %.*f s (attempt %u of %u)", cause,
+           delay_ns < NS_PER_S, (double)delay_ns / (double)NS_PER_S, attempt_number, most);
+  const struct hoist_progress event = {.kind = HOIST_PROGRESS_RETRY,
+                                       .message = message,
+                                       .wait_ms = (uint32_t)(delay_ns / NS_PER_MS),
+                                       .file_bytes = -1,
+                                       .total_bytes = -1};
   x->call->progress(x->call->progress_user, &event);
 }
 

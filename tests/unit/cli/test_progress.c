@@ -322,9 +322,40 @@ static void test_events_are_json_lines_for_programs(void **state) {
       "\"file_count\":2,\"files_done\":0,\"total_done\":0,\"total_bytes\":2000}\n"
       "{\"event\":\"progress\",\"kind\":\"file\",\"model_id\":\"faces/1\",\"source\":\"s3\","
       "\"file\":\"weights.onnx\",\"bytes\":10,\"file_bytes\":1000,\"file_done\":false,"
-      "\"file_count\":2,\"files_done\":0,\"total_done\":10,\"total_bytes\":2000}\n"
+      "\"file_count\":2,\"files_done\":0,\"total_done\":10,\"total_bytes\":2000,"
+      "\"retries\":0}\n"
       "{\"event\":\"progress\",\"kind\":\"fallthrough\",\"model_id\":\"faces/1\",\"source\":\"s3\","
       "\"message\":\"no answer\"}\n");
+  capture_free(&s.out);
+}
+
+static void test_programs_learn_rate_time_left_and_retries(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_JSON);
+  tell_plan(&s);
+  tell_file(&s, "weights.onnx", 0, 0, 0);
+  tell(&s,
+       (struct hoist_progress){.kind = HOIST_PROGRESS_RETRY, .message = "again", .wait_ms = 240});
+  fake_now_ns += 2 * NS_PER_S;
+  tell_file(&s, "weights.onnx", 1000, 1000, 0);
+  progress_end(&s.progress);
+  const char *text = capture_end(&s.out);
+  assert_non_null(strstr(text, "\"kind\":\"retry\",\"model_id\":\"faces/1\",\"wait_ms\":240"));
+  assert_non_null(strstr(text, "\"bytes_per_s\":500,\"seconds_left\":2,\"retries\":1}"));
+  capture_free(&s.out);
+}
+
+static void test_only_waits_of_a_second_and_more_are_told_to_people(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_PLAIN);
+  tell(&s,
+       (struct hoist_progress){.kind = HOIST_PROGRESS_RETRY, .message = "short", .wait_ms = 999});
+  tell(&s,
+       (struct hoist_progress){.kind = HOIST_PROGRESS_RETRY, .message = "long", .wait_ms = 1000});
+  progress_end(&s.progress);
+  const char *text = capture_end(&s.out);
+  assert_null(strstr(text, "short"));
+  assert_non_null(strstr(text, "faces/1: long\n"));
   capture_free(&s.out);
 }
 
@@ -345,6 +376,8 @@ int main(void) {
       cmocka_unit_test(test_the_rate_follows_the_last_seconds),
       cmocka_unit_test(test_a_total_that_is_not_known_has_no_percentage),
       cmocka_unit_test(test_events_are_json_lines_for_programs),
+      cmocka_unit_test(test_programs_learn_rate_time_left_and_retries),
+      cmocka_unit_test(test_only_waits_of_a_second_and_more_are_told_to_people),
   };
   return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
 }
