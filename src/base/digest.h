@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests over OpenSSL: one-shot and incremental. A digest names its algorithm, so a comparison can
+/* Digests and checksums: one-shot and incremental. A digest names its algorithm, so a comparison can
  * never mix them up. */
 #ifndef HOIST_BASE_DIGEST_H
 #define HOIST_BASE_DIGEST_H
@@ -11,7 +11,16 @@
 #include "auto.h"
 #include "err.h"
 
-enum digest_kind { DIGEST_NONE, DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256 };
+/* In this order: the later, the better it tells two files apart. */
+enum digest_kind {
+  DIGEST_NONE,
+  DIGEST_CRC32,     /* the checks are kept as their big-endian bytes */
+  DIGEST_CRC32C,    /* Castagnoli */
+  DIGEST_CRC64NVME, /* what S3 adds to every object that comes without a checksum */
+  DIGEST_MD5,
+  DIGEST_SHA1,
+  DIGEST_SHA256
+};
 #define DIGEST_MAX_BYTES 32
 #define DIGEST_HEX_SIZE (2 * DIGEST_MAX_BYTES + 1)
 
@@ -20,7 +29,7 @@ struct digest {
   uint8_t bytes[DIGEST_MAX_BYTES];
 };
 
-const char *digest_kind_name(enum digest_kind kind); /* "none", "md5", "sha1", "sha256" */
+const char *digest_kind_name(enum digest_kind kind); /* "none", "crc32", "md5", "sha256", … */
 size_t digest_kind_size(enum digest_kind kind);
 bool digest_equal(const struct digest *a, const struct digest *b);
 /** Writes lower-case hex and NUL. */

@@ -66,8 +66,9 @@ static enum hoist_status open_file(struct file *file, struct source_request *req
   if (all) run->end = run->part + 1;
   enum hoist_status status = all ? file_open_whole(file, err) : file_open_parts(file, run, err);
   if (status != HOIST_OK) return status;
-  struct digest promised = checksums_choose(&file->m->digest, &response->promised);
-  status = checksums_restart(&file->sums, &promised, err);
+  const struct promise said = {response->promised, response->promised_part_bytes};
+  const struct promise promise = checksums_choose(&file->m->digest, &said);
+  status = checksums_restart(&file->sums, &promise, err);
   if (status != HOIST_OK) return status;
   file->phase = FILE_OPEN;
   ramp_start(&file->ramp, file->max, now_ns - file->asked_ns, now_ns);
@@ -80,8 +81,7 @@ static enum hoist_status rewind_file(struct file *file, struct hoist_error *err)
   file->parts[0].at = file->parts[0].seen = 0;
   if (ftruncate(file->fd, 0) != 0)
     return hoist_fail_errno(err, errno, "rewinding %s", file->m->name);
-  struct digest promised = file->sums.promised;
-  enum hoist_status status = checksums_restart(&file->sums, &promised, err);
+  enum hoist_status status = checksums_restart(&file->sums, &file->sums.promise, err);
   return status == HOIST_OK ? start_frontier(file, err) : status;
 }
 

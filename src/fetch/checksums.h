@@ -6,15 +6,24 @@
 
 #include "digest.h"
 
+/** What a source says of a file's bytes. */
+struct promise {
+  struct digest digest; /* DIGEST_NONE: nothing */
+  int64_t part_bytes; /* 0: it is one of the whole file. Else of the digests of its parts, one after
+                           another, which are this long but for the last */
+};
+
 struct checksums {
   struct hasher *sha256;
-  struct hasher *other;   /* where the promise is not a SHA-256; else NULL */
-  struct digest promised; /* DIGEST_NONE */
+  struct hasher *other; /* where the promise is not a SHA-256 of the whole file; else NULL */
+  struct hasher *part;  /* of the part that is going on; NULL: the promise is of the whole file */
+  int64_t part_left;    /* bytes that are missing to its end */
+  struct promise promise;
 };
 
 /** {0} is empty. Begins anew: (again) from the file's first byte. */
 HOIST_MUST_CHECK enum hoist_status checksums_restart(struct checksums *c,
-                                                     const struct digest *promised,
+                                                     const struct promise *promise,
                                                      struct hoist_error *err);
 void checksums_done(struct checksums *c);
 HOIST_MUST_CHECK enum hoist_status checksums_update(struct checksums *c, const void *data,
@@ -24,7 +33,7 @@ HOIST_MUST_CHECK enum hoist_status checksums_finish(struct checksums *c, const c
                                                     struct digest *ret_sha256,
                                                     struct hoist_error *err);
 
-/** The promise worth checking: a SHA-256 beats anything else, the manifest beats the response. */
-struct digest checksums_choose(const struct digest *manifest, const struct digest *response);
+/** The promise worth checking: what tells files apart better wins, else the manifest's. */
+struct promise checksums_choose(const struct digest *manifest, const struct promise *response);
 
 #endif

@@ -69,6 +69,10 @@ static void end_span(struct file *file, const struct hoist_error *failure) {
     hoist_span_set_int(&file->span, "file.size", file->m->size);
     if (file->resumed > 0) hoist_span_set_int(&file->span, "artifact.resumed_bytes", file->resumed);
     hoist_span_set_string(&file->span, "artifact.hash", hex);
+    const struct promise *kept = &file->sums.promise;
+    hoist_span_set_string(&file->span, "artifact.promise", digest_kind_name(kept->digest.kind));
+    if (kept->part_bytes > 0)
+      hoist_span_set_int(&file->span, "artifact.promise.part_bytes", kept->part_bytes);
   }
   hoist_span_end(&file->span);
   file->has_span = false;

@@ -210,10 +210,10 @@ int64_t file_ready(const struct file *file) {
 /* ---- going on, beginning again ---------------------------------------------------------------- */
 
 /* The worker that is at it has taken the file's first request. */
-enum hoist_status file_resume(struct file *file, int64_t size, const struct digest *promised,
+enum hoist_status file_resume(struct file *file, int64_t size, const struct promise *promise,
                               const bool *have, uint64_t now_ns, struct hoist_error *err) {
   enum hoist_status status = lay_out(file, file_count_parts(size), err);
-  if (status == HOIST_OK) status = checksums_restart(&file->sums, promised, err);
+  if (status == HOIST_OK) status = checksums_restart(&file->sums, promise, err);
   if (status == HOIST_OK)
     status = frontier_start(file->fd, file->m->name, &file->sums, file->pool, &file->frontier, err);
   if (status != HOIST_OK) return status;

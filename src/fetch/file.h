@@ -121,7 +121,7 @@ HOIST_MUST_CHECK enum hoist_status file_accept(struct file *file, struct source_
 /** Begins with parts that are there already, of the version that the file's `validator` names.
  *  @param have  for each part, whether it is */
 HOIST_MUST_CHECK enum hoist_status file_resume(struct file *file, int64_t size,
-                                               const struct digest *promised, const bool *have,
+                                               const struct promise *promise, const bool *have,
                                                uint64_t now_ns, struct hoist_error *err);
 /** Gives the one request under way the next run; false: there is none. */
 bool file_retake(struct file *file, struct run *ret_run);

@@ -28,6 +28,7 @@ void journal_close(struct journal *j);
 /** A file as it was when its parts were fetched. */
 struct journal_file {
   int64_t size;
+  int64_t promised_part_bytes; /* as in a source_response */
   uint32_t file; /* in the manifest; no padding here or below: this is what lies on disk */
   struct digest promised;
   char validator[SOURCE_VALIDATOR_SIZE];

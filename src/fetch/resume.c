@@ -89,7 +89,9 @@ static enum hoist_status find_parts(struct fetch *f, const struct file *file,
 
 static bool fits(const struct file *file, const struct journal_file *about) {
   return about->size > FILE_PARALLEL_ABOVE_BYTES && about->size <= FETCH_MAX_FILE_BYTES &&
-         *about->validator && (file->size == FILE_SIZE_UNKNOWN || file->size == about->size) &&
+         *about->validator && about->promised.kind <= DIGEST_SHA256 &&
+         about->promised_part_bytes >= 0 &&
+         (file->size == FILE_SIZE_UNKNOWN || file->size == about->size) &&
          (!file->validator || text_equal(file->validator, about->validator));
 }
 
@@ -97,8 +99,9 @@ static bool fits(const struct file *file, const struct journal_file *about) {
 static enum hoist_status adopt(struct fetch *f, struct slot *slot, const struct journal_file *about,
                                const bool *have, struct hoist_error *err) {
   struct file *file = slot->file;
+  const struct promise promise = {about->promised, about->promised_part_bytes};
   enum hoist_status status =
-      file_resume(file, about->size, &about->promised, have, clock_monotonic_ns(), err);
+      file_resume(file, about->size, &promise, have, clock_monotonic_ns(), err);
   if (status == HOIST_OK) status = journal_go_on(f->journal, about->file, file->fd, err);
   if (status != HOIST_OK) return status;
   file->journaled = true;
@@ -134,8 +137,11 @@ void resume_note(struct fetch *f, struct file *file) {
   file->journaled = false;
   if (file->part_count < 2 || !file->validator) return;
   if (!f->journal && open_journal(f, &is_void, NULL) != HOIST_OK) return;
-  struct journal_file about = {
-      .file = (uint32_t)(file - f->files), .size = file->size, .promised = file->sums.promised};
+  const struct promise *promise = &file->sums.promise;
+  struct journal_file about = {.file = (uint32_t)(file - f->files),
+                               .size = file->size,
+                               .promised = promise->digest,
+                               .promised_part_bytes = promise->part_bytes};
   if (!text_copy(about.validator, sizeof about.validator, file->validator)) return;
   file->journaled = journal_begin(f->journal, &about, file->fd, NULL) == HOIST_OK;
 }

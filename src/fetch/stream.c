@@ -299,6 +299,7 @@ static void prepare(struct stream *s) {
       .to = file_run_end(file, &slot->run),
       .whole = file->whole,
       .validator = file->validator,
+      .wants_promise = !is_open,
       .sink = {.user = s, .begin = on_begin, .write = on_write},
   };
 }

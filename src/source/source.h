@@ -21,7 +21,9 @@ struct source_response {
   const char
       *validator; /* names this version of the file: a strong ETag in quotes, or an HTTP date;
                              NULL: none. Valid for the length of the call */
-  struct digest promised; /* of the whole file; DIGEST_NONE */
+  struct digest promised;      /* DIGEST_NONE: nothing is */
+  int64_t promised_part_bytes; /* 0: it is a digest of the whole file. Else of the digests of its
+                                  parts, which have this many bytes each, the last one perhaps fewer */
 };
 
 /** Where a file's bytes go. All calls come from the thread that called source_fetch. */
@@ -49,6 +51,7 @@ struct source_request {
   int64_t to;   /* exclusive, or SOURCE_TO_END */
   int whole;    /* 1: never ask for a part; each attempt begins at 0 */
   const char *validator; /* of an earlier response, or the manifest's ETag; NULL: any version */
+  int wants_promise; /* 1: what the source can find out about the whole file's digest is of use */
   struct source_sink sink;
   enum source_trouble trouble; /* set on failure */
 };

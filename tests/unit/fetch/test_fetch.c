@@ -71,15 +71,41 @@ static void test_broken_promises_are_corrupt(void **state) {
 
 static void test_kept_promises_of_any_kind_are_fine(void **state) {
   struct world *w = *state;
-  static const enum digest_kind kinds[] = {DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256};
-  static const char *const names[] = {"md5", "sha1", "sha256"};
-  for (size_t i = 0; i < 3; i++) {
-    struct fake_file *f = fake_source_add(w->source, names[i], "0123456789");
-    assert_int_equal(digest_of(kinds[i], "0123456789", 10, &f->promised, NULL), HOIST_OK);
+  for (int kind = DIGEST_CRC32; kind <= DIGEST_SHA256; kind++) {
+    struct fake_file *f =
+        fake_source_add(w->source, digest_kind_name((enum digest_kind)kind), "0123456789");
+    assert_int_equal(digest_of((enum digest_kind)kind, "0123456789", 10, &f->promised, NULL),
+                     HOIST_OK);
   }
-  assert_int_equal(world_fetch_all(w, 2), HOIST_OK);
-  for (size_t i = 0; i < 3; i++)
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
+  for (int i = 0; i < DIGEST_SHA256; i++) {
+    const struct fake_span *span = fake_span(w->tracer, "model.artifact.download", i);
+    assert_string_equal(fake_attr(span, "artifact.promise"), fake_attr(span, "artifact.filename"));
+    assert_null(fake_attr(span, "artifact.promise.part_bytes"));
     assert_int_equal(w->m.files[i].digest.kind, DIGEST_SHA256);
+  }
+}
+
+/* MD5 of the two MD5s of "01234" and "56789". */
+static void test_a_composite_of_the_response_is_checked(void **state) {
+  struct world *w = *state;
+  struct digest parts[2];
+  assert_int_equal(digest_of(DIGEST_MD5, "01234", 5, &parts[0], NULL), HOIST_OK);
+  assert_int_equal(digest_of(DIGEST_MD5, "56789", 5, &parts[1], NULL), HOIST_OK);
+  uint8_t both[32];
+  memcpy(both, parts[0].bytes, 16);
+  memcpy(both + 16, parts[1].bytes, 16);
+  for (int wrong = 0; wrong <= 1; wrong++) {
+    struct fake_file *f = fake_source_add(w->source, "w.onnx", wrong ? "0123456780" : "0123456789");
+    assert_int_equal(digest_of(DIGEST_MD5, both, sizeof both, &f->in_response, NULL), HOIST_OK);
+    f->in_response_part_bytes = 5;
+    assert_int_equal(world_fetch_all(w, 1), wrong ? HOIST_CORRUPT : HOIST_OK);
+    if (wrong) assert_non_null(strstr(w->err.message, "the composite md5"));
+    world_forget(w);
+  }
+  const struct fake_span *span = fake_span(w->tracer, "model.artifact.download", 0);
+  assert_string_equal(fake_attr(span, "artifact.promise"), "md5");
+  assert_string_equal(fake_attr(span, "artifact.promise.part_bytes"), "5");
 }
 
 static void test_one_failure_stops_the_others_and_is_the_one_reported(void **state) {
@@ -182,6 +208,7 @@ int main(void) {
       T(test_files_arrive_with_size_and_sha256),
       T(test_what_a_broken_attempt_wrote_is_forgotten),
       T(test_broken_promises_are_corrupt),
+      T(test_a_composite_of_the_response_is_checked),
       T(test_kept_promises_of_any_kind_are_fine),
       T(test_one_failure_stops_the_others_and_is_the_one_reported),
       T(test_small_files_use_four_times_as_many_connections),

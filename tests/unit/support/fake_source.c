@@ -40,8 +40,10 @@ static enum hoist_status wait_for_stop(const struct call *call, struct hoist_err
 
 static enum hoist_status begin(const struct fake_file *f, const struct source_sink *sink,
                                struct hoist_error *err) {
-  const struct source_response response = {
-      .length = f->announced_size, .size = f->announced_size, .promised = f->in_response};
+  const struct source_response response = {.length = f->announced_size,
+                                           .size = f->announced_size,
+                                           .promised = f->in_response,
+                                           .promised_part_bytes = f->in_response_part_bytes};
   return sink->begin(sink->user, &response, err);
 }
 
@@ -87,7 +89,8 @@ enum hoist_status fake_send_until(struct fake_file *f, struct source_request *re
                                            .length = end - from,
                                            .size = size,
                                            .validator = validator,
-                                           .promised = f->in_response};
+                                           .promised = f->in_response,
+                                           .promised_part_bytes = f->in_response_part_bytes};
   enum hoist_status status = request->sink.begin(request->sink.user, &response, err);
   return status == HOIST_OK ? send_bytes(f, request, from, end < until ? end : until, err) : status;
 }
@@ -97,7 +100,8 @@ enum hoist_status fake_send_whole(struct fake_file *f, struct source_request *re
   const struct source_response response = {.length = (int64_t)f->size,
                                            .size = (int64_t)f->size,
                                            .validator = validator,
-                                           .promised = f->in_response};
+                                           .promised = f->in_response,
+                                           .promised_part_bytes = f->in_response_part_bytes};
   enum hoist_status status = request->sink.begin(request->sink.user, &response, err);
   return status == HOIST_OK ? send_bytes(f, request, 0, (int64_t)size, err) : status;
 }

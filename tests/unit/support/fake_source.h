@@ -23,6 +23,7 @@ struct fake_file {
   struct digest promised; /* by describe */
   int64_t announced_size; /* what fetch announces */
   struct digest in_response;
+  int64_t in_response_part_bytes;
   enum hoist_status fail; /* not OK: fetch fails so after half of the bytes */
   int attempts;           /* how often begin is called with half the bytes before the real one */
   int waits_for_stop;     /* 1: fetch waits until the call is stopped */
