@@ -49,7 +49,8 @@ struct hoist_config {
   const char *prefix;        /**< key prefix in front of the model id, verbatim ("models/") */
   const char *s3_endpoint;   /**< "https://minio.example:9000"; NULL: AWS in `region` */
   const char *region;        /**< default "us-east-1" */
-  const char *access_key;    /**< NULL: anonymous requests */
+  int s3_anonymous;          /**< default 0; 1: requests are not signed */
+  const char *access_key;    /**< NULL: see docs/s3.md, "Credentials" */
   const char *secret_key;    /**< secret */
   const char *session_token; /**< secret */
   const char *addressing;    /**< "auto" (default), "path" or "virtual" */

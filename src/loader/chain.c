@@ -20,42 +20,50 @@ static enum hoist_status parse_addressing(const char *text, int *ret_virtual_hos
   return HOIST_OK;
 }
 
-static enum hoist_status make_s3(const struct hoist_config *config, struct http *http,
-                                 const char *bucket, const char *prefix, struct source **ret_source,
-                                 struct hoist_error *err) {
+/* One for all S3 sources, made for the first of them. */
+static enum hoist_status need_aws(struct chain *chain, const struct hoist_config *config,
+                                  struct http *http, struct hoist_error *err) {
+  const struct aws_options options = {
+      .access_key = config->access_key,
+      .secret_key = config->secret_key,
+      .session_token = config->session_token,
+  };
+  return chain->aws ? HOIST_OK : aws_new(http, &options, &chain->aws, err);
+}
+
+static enum hoist_status make_s3(struct chain *chain, const struct hoist_config *config,
+                                 struct http *http, const char *bucket, const char *prefix,
+                                 struct source **ret_source, struct hoist_error *err) {
+  enum hoist_status status = need_aws(chain, config, http, err);
+  if (status != HOIST_OK) return status;
+
   struct s3_options options = {
       .bucket = bucket,
       .prefix = prefix,
       .endpoint = config->s3_endpoint,
       .region = config->region,
-      .access_key = config->access_key,
-      .secret_key = config->secret_key,
-      .session_token = config->session_token,
+      .credentials = config->s3_anonymous ? NULL : aws_credentials_provider(chain->aws),
       .verify_md5 = config->verify_md5,
   };
-  if (config->access_key && !config->secret_key)
-    return hoist_fail(
-        err, HOIST_INVALID,
-        "source s3: an access key is set but no secret key: set AWS_SECRET_ACCESS_KEY");
-  enum hoist_status status = parse_addressing(config->addressing, &options.virtual_host, err);
+  status = parse_addressing(config->addressing, &options.virtual_host, err);
   if (status != HOIST_OK) return status;
   return source_s3_new(http, &options, ret_source, err);
 }
 
-static enum hoist_status make_configured_s3(const struct hoist_config *config, struct http *http,
-                                            const char *argument, struct source **ret_source,
-                                            struct hoist_error *err) {
+static enum hoist_status make_configured_s3(struct chain *chain, const struct hoist_config *config,
+                                            struct http *http, const char *argument,
+                                            struct source **ret_source, struct hoist_error *err) {
   if (!config->bucket)
     return hoist_fail(
         err, HOIST_INVALID,
         "source s3: no bucket is configured: set INFER_BUCKET or use s3://bucket/prefix");
-  return make_s3(config, http, config->bucket, config->prefix, ret_source, err);
+  return make_s3(chain, config, http, config->bucket, config->prefix, ret_source, err);
 }
 
 /* s3://bucket[/prefix]: the prefix is a folder here, so it gets its closing slash. */
-static enum hoist_status make_url_s3(const struct hoist_config *config, struct http *http,
-                                     const char *argument, struct source **ret_source,
-                                     struct hoist_error *err) {
+static enum hoist_status make_url_s3(struct chain *chain, const struct hoist_config *config,
+                                     struct http *http, const char *argument,
+                                     struct source **ret_source, struct hoist_error *err) {
   const char *slash = strchr(argument, '/');
   size_t bucket_size = slash ? (size_t)(slash - argument) : strlen(argument);
   if (bucket_size == 0)
@@ -65,20 +73,20 @@ static enum hoist_status make_url_s3(const struct hoist_config *config, struct h
   HOIST_AUTO(mem)
   char *prefix = text_format("%s%s", rest, *rest && !text_ends_with(rest, "/") ? "/" : "");
   if (!bucket || !prefix) return hoist_fail_memory(err, "a source");
-  return make_s3(config, http, bucket, prefix, ret_source, err);
+  return make_s3(chain, config, http, bucket, prefix, ret_source, err);
 }
 
-static enum hoist_status make_dir(const struct hoist_config *config, struct http *http,
-                                  const char *argument, struct source **ret_source,
-                                  struct hoist_error *err) {
+static enum hoist_status make_dir(struct chain *chain, const struct hoist_config *config,
+                                  struct http *http, const char *argument,
+                                  struct source **ret_source, struct hoist_error *err) {
   if (!*argument)
     return hoist_fail(err, HOIST_INVALID, "source dir: the directory is missing: use dir:PATH");
   return source_dir_new(argument, ret_source, err);
 }
 
-static enum hoist_status make_roboflow(const struct hoist_config *config, struct http *http,
-                                       const char *argument, struct source **ret_source,
-                                       struct hoist_error *err) {
+static enum hoist_status make_roboflow(struct chain *chain, const struct hoist_config *config,
+                                       struct http *http, const char *argument,
+                                       struct source **ret_source, struct hoist_error *err) {
   const struct roboflow_options options = {
       .base_url = config->api_url,
       .weights_suffix = config->api_weights_suffix,
@@ -95,8 +103,8 @@ static enum hoist_status make_roboflow(const struct hoist_config *config, struct
 static const struct kind {
   const char *name;
   int takes_argument; /* the name is a prefix, the rest is the argument */
-  enum hoist_status (*make)(const struct hoist_config *config, struct http *http,
-                            const char *argument, struct source **ret_source,
+  enum hoist_status (*make)(struct chain *chain, const struct hoist_config *config,
+                            struct http *http, const char *argument, struct source **ret_source,
                             struct hoist_error *err);
 } kinds[] = {
     {"s3", 0, make_configured_s3},
@@ -124,7 +132,7 @@ static enum hoist_status add(struct chain *chain, const struct hoist_config *con
     return hoist_fail(err, HOIST_INVALID, "sources: more than %d", CHAIN_MAX_SOURCES);
   const char *argument = kind->takes_argument ? item + strlen(kind->name) : "";
   struct source *source = NULL;
-  enum hoist_status status = kind->make(config, http, argument, &source, err);
+  enum hoist_status status = kind->make(chain, config, http, argument, &source, err);
   if (status == HOIST_OK) chain->sources[chain->count++] = source;
   return status;
 }
@@ -163,6 +171,7 @@ enum hoist_status chain_init(struct chain *ret_chain, const struct hoist_config 
 void chain_done(struct chain *chain) {
   while (chain->count > 0)
     source_free(chain->sources[--chain->count]);
+  aws_free(HOIST_TAKE(chain->aws));
 }
 
 int chain_falls_through(enum hoist_status status) {

@@ -5,6 +5,7 @@
 
 #include <hoist/hoist.h>
 
+#include "aws.h"
 #include "source.h"
 
 #define CHAIN_MAX_SOURCES 16
@@ -12,6 +13,7 @@
 struct chain {
   struct source *sources[CHAIN_MAX_SOURCES];
   size_t count;
+  struct aws *aws; /* who gives the S3 sources their credentials; NULL: there is no such source */
 };
 
 /** Builds the sources in order. On failure the chain is empty.

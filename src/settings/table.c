@@ -33,9 +33,10 @@ static const struct setting table[] = {
      .choices = "auto|path|virtual", .initial = "auto",
      .description = "How the bucket is addressed: in the path or in the host name; auto is path "
                     "where an endpoint is set."},
-    {MEMBER(access_key), .env = {"AWS_ACCESS_KEY_ID"}, .type = SETTING_STRING,
-     .fallback = "none: requests are anonymous", .secret = true,
-     .description = "S3 access key id."},
+    {MEMBER(s3_anonymous), .env = {"HOIST_S3_ANONYMOUS"}, .type = SETTING_BOOL, .initial = "false",
+     .description = "Do not sign S3 requests: for buckets that everybody may read."},
+    {MEMBER(access_key), .env = {"AWS_ACCESS_KEY_ID"}, .type = SETTING_STRING, .fallback = "none",
+     .secret = true, .description = "S3 access key id."},
     {MEMBER(secret_key), .env = {"AWS_SECRET_ACCESS_KEY"}, .type = SETTING_STRING,
      .fallback = "none", .secret = true, .description = "S3 secret key."},
     {MEMBER(session_token), .env = {"AWS_SESSION_TOKEN"}, .type = SETTING_STRING,

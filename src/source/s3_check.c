@@ -55,18 +55,12 @@ static enum hoist_status fail_region(const char *what, const struct s3_client *c
                     client->region, code, region);
 }
 
-static bool holds(const char *text, const char *secret) {
-  return secret && strstr(text, secret);
-}
-
 /* The server's own words are the best hint for a code we know nothing about, unless they repeat
  * what must not be shown. */
-static enum hoist_status fail_unknown(const char *what, const struct s3_client *c,
+static enum hoist_status fail_unknown(const char *what, const struct aws_credentials *credentials,
                                       const struct http_response *response,
                                       const struct s3_error *error, struct hoist_error *err) {
-  const char *words = error->message;
-  if (holds(words, c->access_key) || holds(words, c->secret_key) || holds(words, c->session_token))
-    words = "";
+  const char *words = aws_credentials_in(credentials, error->message) ? "" : error->message;
   enum hoist_status status = http_check(response, what, err);
   if (error->code[0])
     hoist_error_prepend(err, "S3 error %s%s%s%s", error->code, *words ? " (" : "", words,
@@ -74,28 +68,31 @@ static enum hoist_status fail_unknown(const char *what, const struct s3_client *
   return status;
 }
 
-static enum hoist_status fail(const struct s3_client *client, const char *what,
+static enum hoist_status fail(const struct s3_client *client,
+                              const struct aws_credentials *credentials, const char *what,
                               const struct http_response *response, const struct s3_error *error,
                               struct hoist_error *err) {
   if (is_wrong_region(error->code, response->status))
     return fail_region(what, client, response, error, err);
-  if (!client->access_key && strcmp(error->code, "AccessDenied") == 0)
-    return hoist_fail(err, HOIST_DENIED,
-                      "%s: not readable without credentials (AccessDenied); set AWS_ACCESS_KEY_ID "
-                      "and AWS_SECRET_ACCESS_KEY",
-                      what);
+  if (!credentials && strcmp(error->code, "AccessDenied") == 0)
+    return hoist_fail(
+        err, HOIST_DENIED,
+        "%s: not readable without credentials (AccessDenied); unset HOIST_S3_ANONYMOUS "
+        "and give some: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
+        what);
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
     if (strcmp(error->code, rules[i].code) == 0)
       return hoist_fail(err, rules[i].status, "%s: %s (%s)", what, rules[i].text, rules[i].code);
-  return fail_unknown(what, client, response, error, err);
+  return fail_unknown(what, credentials, response, error, err);
 }
 
-enum hoist_status s3_check(const struct s3_client *client, const char *what,
+enum hoist_status s3_check(const struct s3_client *client,
+                           const struct aws_credentials *credentials, const char *what,
                            const struct http_response *response, struct hoist_error *err) {
   if (response->status >= 200 && response->status < 300) return HOIST_OK;
   struct s3_error error = {0};
   (void)s3_error_parse(buf_str(&response->body), response->body.size, &error);
-  enum hoist_status status = fail(client, what, response, &error, err);
+  enum hoist_status status = fail(client, credentials, what, response, &error, err);
   if (err) err->http_status = response->status;
   return status;
 }

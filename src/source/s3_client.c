@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a bucket is: the endpoint, path style or virtual host, and the credentials, which are wiped
- * when they are released. Read-only after init; any thread. */
+/* Where a bucket is: the endpoint, path style or virtual host. Read-only after init; any thread. */
 #include "s3_client.h"
 
-#include <openssl/crypto.h>
 #include <string.h>
 
 #include "text.h"
@@ -92,23 +90,9 @@ static enum hoist_status set_address(struct s3_client *c, const char *given, int
   return c->origin && c->path ? HOIST_OK : hoist_fail_memory(err, "the S3 endpoint");
 }
 
-static enum hoist_status set_credentials(struct s3_client *c, const struct s3_options *o,
-                                         struct hoist_error *err) {
-  if (!or_null(o->access_key)) return HOIST_OK;
-  if (!or_null(o->secret_key))
-    return hoist_fail(err, HOIST_INVALID,
-                      "an S3 access key without its secret key; set AWS_SECRET_ACCESS_KEY");
-  c->access_key = text_dup(o->access_key);
-  c->secret_key = text_dup(o->secret_key);
-  c->session_token = text_dup(or_null(o->session_token));
-  if (!c->access_key || !c->secret_key || (or_null(o->session_token) && !c->session_token))
-    return hoist_fail_memory(err, "the S3 credentials");
-  return HOIST_OK;
-}
-
 enum hoist_status s3_client_init(struct s3_client *client, struct http *http,
                                  const struct s3_options *options, struct hoist_error *err) {
-  *client = (struct s3_client){.http = http};
+  *client = (struct s3_client){.http = http, .provider = options->credentials};
   const char *bucket = or_null(options->bucket), *endpoint = or_null(options->endpoint);
   const char *region = or_null(options->region) ? options->region : "us-east-1";
   int virtual_host = options->virtual_host;
@@ -118,21 +102,12 @@ enum hoist_status s3_client_init(struct s3_client *client, struct http *http,
   client->bucket = text_dup(bucket);
   client->region = text_dup(region);
   if (!client->bucket || !client->region) return hoist_fail_memory(err, "the S3 source");
-  status = set_credentials(client, options, err);
-  return status == HOIST_OK ? set_address(client, endpoint, virtual_host, err) : status;
-}
-
-static void free_secret(char *secret) {
-  if (secret) OPENSSL_cleanse(secret, strlen(secret));
-  free(secret);
+  return set_address(client, endpoint, virtual_host, err);
 }
 
 void s3_client_done(struct s3_client *client) {
   free(client->bucket);
   free(client->region);
-  free(client->access_key);
-  free_secret(client->secret_key);
-  free_secret(client->session_token);
   free(client->origin);
   free(client->host);
   free(client->path);

@@ -3,6 +3,7 @@
 #ifndef HOIST_SOURCE_S3_CLIENT_H
 #define HOIST_SOURCE_S3_CLIENT_H
 
+#include "aws_provider.h"
 #include "http.h"
 #include "sigv4.h"
 #include "source.h"
@@ -11,19 +12,16 @@ struct s3_client {
   struct http *http; /* borrowed */
   char *bucket;
   char *region;
-  char *access_key; /* NULL: requests are not signed */
-  char *secret_key;
-  char *session_token; /* NULL: none */
-  char *origin;        /* "https://host[:port]" */
-  char *host;          /* the Host header, as it is sent and signed */
-  char *path;          /* what every path begins with: "/bucket", or "" with virtual hosts */
+  struct aws_provider *provider; /* borrowed; NULL: requests are not signed */
+  char *origin;                  /* "https://host[:port]" */
+  char *host;                    /* the Host header, as it is sent and signed */
+  char *path; /* what every path begins with: "/bucket", or "" with virtual hosts */
 };
 
-/** Errors: INVALID a malformed bucket, region or endpoint, a key without its secret · NO_MEMORY */
+/** Errors: INVALID a malformed bucket, region or endpoint · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status s3_client_init(struct s3_client *client, struct http *http,
                                                   const struct s3_options *options,
                                                   struct hoist_error *err);
-/** Wipes the secrets too. */
 void s3_client_done(struct s3_client *client);
 
 /** One GET. */
@@ -42,14 +40,17 @@ struct s3_operation {
   void *sink_user;
 };
 
-/** Runs the operation; its body goes to the sink. Errors name op->what and the next step.
+/** Runs the operation; its body goes to the sink. Credentials that the server says have expired are
+ *  renewed once. Errors name op->what and the next step.
  *  Threads: any */
 HOIST_MUST_CHECK enum hoist_status s3_get(const struct call *call, const struct s3_client *client,
                                           const struct s3_operation *op, struct hoist_error *err);
 
-/** OK for 2xx; else the error that the response describes. */
-HOIST_MUST_CHECK enum hoist_status s3_check(const struct s3_client *client, const char *what,
-                                            const struct http_response *response,
+/** OK for 2xx; else the error that the response to a request signed with `credentials` (NULL: not signed)
+ *  describes. */
+HOIST_MUST_CHECK enum hoist_status s3_check(const struct s3_client *client,
+                                            const struct aws_credentials *credentials,
+                                            const char *what, const struct http_response *response,
                                             struct hoist_error *err);
 
 #endif

@@ -15,6 +15,7 @@
 
 struct request {
   const struct s3_client *client;
+  const struct aws_credentials *credentials; /* NULL: it is not signed */
   const struct s3_operation *op;
   char *path; /* encoded */
   struct buf query;
@@ -27,6 +28,7 @@ struct request {
 };
 
 static inline void request_cleanup(struct request *r) {
+  aws_credentials_unref(r->credentials);
   free(r->path);
   free(r->url);
   buf_done(&r->query);
@@ -58,7 +60,7 @@ static void add_header(struct request *r, const char *name, const char *value) {
 
 /* Signs host and x-amz-*, which is what must be signed, and nothing a proxy might touch. */
 static enum hoist_status add_authorization(struct request *r, struct hoist_error *err) {
-  const struct s3_client *c = r->client;
+  const struct aws_credentials *c = r->credentials;
   sigv4_date(clock_realtime_ns() / NS_PER_S, r->date);
   add_header(r, "x-amz-content-sha256", SIGV4_EMPTY_PAYLOAD);
   add_header(r, "x-amz-date", r->date);
@@ -66,7 +68,8 @@ static enum hoist_status add_authorization(struct request *r, struct hoist_error
   struct sigv4_pair pairs[MAX_HEADERS];
   for (size_t i = 0; i < r->header_count; i++)
     pairs[i] = (struct sigv4_pair){r->headers[i].name, r->headers[i].value};
-  const struct sigv4_credentials credentials = {c->access_key, c->secret_key, c->region};
+  const struct sigv4_credentials credentials = {c->access_key, c->secret_key, r->client->region,
+                                                "s3"};
   const struct sigv4_request canonical = {.method = "GET",
                                           .path = r->path,
                                           .query = buf_str(&r->query),
@@ -97,7 +100,7 @@ static enum hoist_status sign(void *user, const struct http_header **ret_headers
   r->header_count = 0;
   add_header(r, "host", r->client->host);
   add_header(r, "x-amz-checksum-mode", r->op->want_checksum ? "ENABLED" : NULL);
-  if (r->client->access_key) status = add_authorization(r, err);
+  if (r->credentials) status = add_authorization(r, err);
   if (status != HOIST_OK) return status;
   add_part(r);
   *ret_headers = r->headers;
@@ -127,27 +130,64 @@ static void annotate(void *user, struct hoist_span *span, const struct http_resp
     hoist_span_set_string(span, "aws.extended_request_id", error.host_id);
 }
 
-enum hoist_status s3_get(const struct call *call, const struct s3_client *client,
-                         const struct s3_operation *op, struct hoist_error *err) {
-  HOIST_AUTO(request) struct request r = {0};
-  enum hoist_status status = make_request(client, op, &r, err);
-  if (status != HOIST_OK) return status;
+static enum hoist_status perform(const struct call *call, struct request *r,
+                                 struct http_response *response, struct hoist_error *err) {
+  const struct s3_operation *op = r->op;
   const struct http_request request = {.method = "GET",
-                                       .url = r.url,
+                                       .url = r->url,
                                        .span_name = op->span_name,
                                        .sign = sign,
-                                       .sign_user = &r,
+                                       .sign_user = r,
                                        .annotate = annotate,
-                                       .annotate_user = &r,
+                                       .annotate_user = r,
                                        .begin = op->begin,
                                        .write = op->write,
                                        .sink_user = op->sink_user};
+  enum hoist_status status = http_perform(call, r->client->http, &request, response, err);
+  if (status != HOIST_OK) hoist_error_prepend(err, "%s", op->what);
+  return status;
+}
+
+static bool is_expired(const struct request *r, const struct http_response *response) {
+  struct s3_error error = {0};
+  return r->credentials && response->status >= 400 &&
+         s3_error_parse(buf_str(&response->body), response->body.size, &error) &&
+         strcmp(error.code, "ExpiredToken") == 0;
+}
+
+/* Once more with other credentials; where there are none, the answer stays what it is. */
+static enum hoist_status perform_again(const struct call *call, struct request *r,
+                                       struct http_response *response, struct hoist_error *err) {
+  const struct aws_credentials *renewed = NULL;
+  enum hoist_status status =
+      aws_provider_renew(call, r->client->provider, r->credentials, &renewed, err);
+  if (status != HOIST_OK) {
+    hoist_error_prepend(err, "%s", r->op->what);
+    return status;
+  }
+  if (!renewed) return HOIST_OK;
+  aws_credentials_unref(r->credentials);
+  r->credentials = renewed;
+  http_response_done(response);
+  *response = (struct http_response){0};
+  return perform(call, r, response, err);
+}
+
+enum hoist_status s3_get(const struct call *call, const struct s3_client *client,
+                         const struct s3_operation *op, struct hoist_error *err) {
+  HOIST_AUTO(request) struct request r = {0};
   HOIST_AUTO(http_response) struct http_response response = {0};
-  status = http_perform(call, client->http, &request, &response, err);
+  enum hoist_status status = make_request(client, op, &r, err);
+  if (status != HOIST_OK) return status;
+  if (client->provider) status = aws_provider_get(call, client->provider, &r.credentials, err);
   if (status != HOIST_OK) {
     hoist_error_prepend(err, "%s", op->what);
     return status;
   }
+  status = perform(call, &r, &response, err);
+  if (status == HOIST_OK && is_expired(&r, &response))
+    status = perform_again(call, &r, &response, err);
+  if (status != HOIST_OK) return status;
   if (op->part) op->part->trouble = range_trouble(&response);
-  return s3_check(client, op->what, &response, err);
+  return s3_check(client, r.credentials, op->what, &response, err);
 }

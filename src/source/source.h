@@ -88,6 +88,7 @@ static inline void source_free(struct source *s) {
 
 /* ---- the constructors; each takes ownership of nothing, copies what it keeps -------------------- */
 
+struct aws_provider;
 struct http;
 
 /** A directory tree: {root}/{model id}/… holds the files. Reads recursively, skips dot files.
@@ -97,14 +98,12 @@ HOIST_MUST_CHECK enum hoist_status source_dir_new(const char *root, struct sourc
 
 struct s3_options {
   const char *bucket;
-  const char *prefix;     /* "" or NULL: none; used verbatim before the model id */
-  const char *endpoint;   /* "http://127.0.0.1:7480"; NULL: AWS for the region */
-  const char *region;     /* NULL: "us-east-1" */
-  const char *access_key; /* NULL: anonymous */
-  const char *secret_key;
-  const char *session_token; /* NULL: none */
-  int verify_md5;            /* 1: a simple ETag is a promise of the MD5 */
-  int virtual_host;          /* -1: decide (path style with an endpoint or a dotted bucket), 0, 1 */
+  const char *prefix;               /* "" or NULL: none; used verbatim before the model id */
+  const char *endpoint;             /* "http://127.0.0.1:7480"; NULL: AWS for the region */
+  const char *region;               /* NULL: "us-east-1" */
+  struct aws_provider *credentials; /* borrowed for the source's life; NULL: anonymous */
+  int verify_md5;                   /* 1: a simple ETag is a promise of the MD5 */
+  int virtual_host; /* -1: decide (path style with an endpoint or a dotted bucket), 0, 1 */
 };
 HOIST_MUST_CHECK enum hoist_status source_s3_new(struct http *http,
                                                  const struct s3_options *options,

@@ -11,7 +11,7 @@ import { makeWorld, modelId } from './world.mjs';
 
 // No signatures: S3 refuses those of a clock that is wrong, and says so (tests/unit/source).
 const world = await makeWorld(after, { anonymous: true });
-const unsigned = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_SESSION_TOKEN: '' };
+const unsigned = { HOIST_S3_ANONYMOUS: 'true', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_SESSION_TOKEN: '' };
 const limits = { HOIST_STALL_TIMEOUT: '10', ROBOFLOW_API_REQUEST_TIMEOUT: '10', MODEL_LOCK_ACQUIRE_TIMEOUT: '10' };
 const slowly = { path: '/weights\\.onnx', drip: { bytes: 20_000, ms: 20 }, times: 0 };
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));

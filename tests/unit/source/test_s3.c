@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "aws_provider.h"
 #include "http_fixture.h"
 #include "sigv4.h"
 #include "source.h"
@@ -25,6 +26,9 @@
 
 struct s3_fixture {
   struct fixture f;
+  struct aws_credentials keys; /* what the provider finds */
+  int searches;
+  struct aws_provider *provider;
   struct s3_options options;
   char endpoint[64];
   struct source *source;
@@ -37,6 +41,15 @@ struct s3_fixture {
   enum source_trouble trouble;
 };
 
+static enum hoist_status find_keys(const struct call *call, void *user,
+                                   const struct aws_credentials **ret_credentials,
+                                   struct hoist_error *err) {
+  struct s3_fixture *s = user;
+  (void)call;
+  s->searches++;
+  return aws_credentials_new(&s->keys, ret_credentials, err);
+}
+
 static void open_source(struct s3_fixture *s) {
   snprintf(s->endpoint, sizeof s->endpoint, "%s", script_server_url(s->f.server));
   s->options.endpoint = s->endpoint;
@@ -44,13 +57,12 @@ static void open_source(struct s3_fixture *s) {
 }
 
 static void set_up(struct s3_fixture *s) {
-  *s = (struct s3_fixture){.options = {.bucket = "bucket",
-                                       .verify_md5 = 1,
-                                       .prefix = "models/",
-                                       .access_key = ACCESS,
-                                       .secret_key = SECRET,
-                                       .virtual_host = -1}};
+  *s = (struct s3_fixture){
+      .options = {.bucket = "bucket", .verify_md5 = 1, .prefix = "models/", .virtual_host = -1},
+      .keys = {.access_key = ACCESS, .secret_key = SECRET, .provider = "test"}};
   fixture_init(&s->f);
+  assert_int_equal(aws_provider_new(find_keys, s, NULL, &s->provider, NULL), HOIST_OK);
+  s->options.credentials = s->provider;
   s->collector.data = buf_make(4096);
   assert_int_equal(model_id_parse("coins/1", &s->id, NULL), HOIST_OK);
 }
@@ -64,6 +76,7 @@ static void set_up_replay(struct s3_fixture *s, const struct script_reply *repli
 static void tear_down(struct s3_fixture *s) {
   manifest_done(&s->manifest);
   source_free(s->source);
+  aws_provider_free(s->provider);
   buf_done(&s->collector.data);
   fixture_done(&s->f);
 }
@@ -148,7 +161,7 @@ static void assert_signed(const char *request, const char *const *names, size_t 
   HOIST_AUTO(mem) char *path = strndup(target, strcspn(target, "? "));
   const char *query = target[strlen(path)] == '?' ? target + strlen(path) + 1 : "";
   HOIST_AUTO(mem) char *query_copy = strndup(query, strcspn(query, " "));
-  const struct sigv4_credentials credentials = {ACCESS, SECRET, "us-east-1"};
+  const struct sigv4_credentials credentials = {ACCESS, SECRET, "us-east-1", "s3"};
   const struct sigv4_request signed_request = {.method = "GET",
                                                .path = path,
                                                .query = query_copy,
@@ -171,7 +184,7 @@ static void test_a_listing_is_asked_for_and_signed(void **state) {
                                       "x-amz-security-token"};
   struct s3_fixture s;
   set_up(&s);
-  s.options.session_token = SESSION;
+  s.keys.session_token = SESSION;
   FIXTURE_REPLAY(&s.f, replies);
   open_source(&s);
   assert_int_equal(describe(&s), HOIST_OK);
@@ -215,14 +228,13 @@ static void test_odd_keys_are_sent_and_signed_as_they_are(void **state) {
   }
 }
 
-static void test_without_a_key_nothing_is_signed(void **state) {
+static void test_without_credentials_nothing_is_signed(void **state) {
   (void)state;
   static const struct script_reply replies[] = {
       {.data = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}};
   struct s3_fixture s;
   set_up(&s);
-  s.options.access_key = "";
-  s.options.secret_key = NULL;
+  s.options.credentials = NULL;
   FIXTURE_REPLAY(&s.f, replies);
   open_source(&s);
   assert_int_equal(fetch_key(&s, "k", NULL), HOIST_OK);
@@ -567,11 +579,11 @@ static void test_a_denial_without_credentials_asks_for_them(void **state) {
            "     "}};
   struct s3_fixture s;
   set_up(&s);
-  s.options.access_key = s.options.secret_key = NULL;
+  s.options.credentials = NULL;
   FIXTURE_REPLAY(&s.f, replies);
   open_source(&s);
   assert_int_equal(describe(&s), HOIST_DENIED);
-  assert_message(&s, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+  assert_message(&s, "give some: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
   tear_down(&s);
 }
 
@@ -609,7 +621,6 @@ static void test_options_are_checked(void **state) {
       {{.bucket = "b", .endpoint = "http://"}, "no host"},
       {{.bucket = "b", .endpoint = "http://u:p@h"}, "AWS_ENDPOINT_URL_S3"},
       {{.bucket = "b", .endpoint = "http://h/?x"}, "AWS_ENDPOINT_URL_S3"},
-      {{.bucket = "b", .access_key = ACCESS}, "AWS_SECRET_ACCESS_KEY"},
   };
   struct fixture f;
   fixture_init(&f);
@@ -623,6 +634,75 @@ static void test_options_are_checked(void **state) {
     source_free(source);
   }
   fixture_done(&f);
+}
+
+/* ---- credentials ------------------------------------------------------------------------------
+ */
+
+#define EXPIRED                                                                                    \
+  "HTTP/1.1 400 No\r\nContent-Length: 42\r\n\r\n<Error><Code>ExpiredToken</Code></Error>  "
+
+struct expiry {
+  struct s3_fixture s;
+  int expired_answers; /* that many requests are told so */
+  int gives_new_keys;
+};
+
+static enum hoist_status find_next_keys(const struct call *call, void *user,
+                                        const struct aws_credentials **ret_credentials,
+                                        struct hoist_error *err) {
+  struct expiry *x = user;
+  if (x->s.searches == 1 && x->gives_new_keys) x->s.keys.access_key = "AKIANEXT";
+  return find_keys(call, &x->s, ret_credentials, err);
+}
+
+static void answer_expired(void *user, int n, const char *text, struct script_reply *ret_reply) {
+  const struct expiry *x = user;
+  (void)text;
+  ret_reply->data =
+      n < x->expired_answers ? EXPIRED : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+}
+
+static void set_up_expiry(struct expiry *x) {
+  set_up(&x->s);
+  aws_provider_free(x->s.provider);
+  assert_int_equal(aws_provider_new(find_next_keys, x, NULL, &x->s.provider, NULL), HOIST_OK);
+  x->s.options.credentials = x->s.provider;
+  x->s.f.server = script_server_start(answer_expired, x, 0);
+  open_source(&x->s);
+}
+
+static void test_expired_credentials_are_renewed_once_and_the_request_goes_on(void **state) {
+  (void)state;
+  struct expiry x = {.expired_answers = 1, .gives_new_keys = 1};
+  set_up_expiry(&x);
+  assert_int_equal(fetch_key(&x.s, "k", NULL), HOIST_OK);
+  assert_string_equal(buf_str(&x.s.collector.data), "ok");
+  assert_int_equal(x.s.searches, 2);
+  assert_non_null(strstr(script_server_request(x.s.f.server, 0), "Credential=" ACCESS "/"));
+  assert_non_null(strstr(script_server_request(x.s.f.server, 1), "Credential=AKIANEXT/"));
+  tear_down(&x.s);
+}
+
+static void test_renewed_credentials_that_have_expired_too_are_the_end(void **state) {
+  (void)state;
+  struct expiry x = {.expired_answers = 9, .gives_new_keys = 1};
+  set_up_expiry(&x);
+  assert_int_equal(fetch_key(&x.s, "k", NULL), HOIST_DENIED);
+  assert_message(&x.s, "the session token has expired");
+  assert_int_equal(script_server_requests(x.s.f.server), 2);
+  tear_down(&x.s);
+}
+
+static void test_expired_credentials_without_others_are_not_tried_again(void **state) {
+  (void)state;
+  struct expiry x = {.expired_answers = 9};
+  set_up_expiry(&x);
+  assert_int_equal(fetch_key(&x.s, "k", NULL), HOIST_DENIED);
+  assert_message(&x.s, "the session token has expired");
+  assert_int_equal(script_server_requests(x.s.f.server), 1);
+  assert_no_secret(&x.s);
+  tear_down(&x.s);
 }
 
 /* ---- spans ------------------------------------------------------------------------------------
@@ -669,7 +749,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_listing_is_asked_for_and_signed),
       cmocka_unit_test(test_odd_keys_are_sent_and_signed_as_they_are),
-      cmocka_unit_test(test_without_a_key_nothing_is_signed),
+      cmocka_unit_test(test_without_credentials_nothing_is_signed),
       cmocka_unit_test(test_a_bucket_may_be_a_virtual_host),
       cmocka_unit_test(test_a_model_is_described_over_pages),
       cmocka_unit_test(test_an_empty_prefix_is_not_found),
@@ -684,6 +764,9 @@ int main(void) {
       cmocka_unit_test(test_a_denial_without_credentials_asks_for_them),
       cmocka_unit_test(test_a_server_that_is_down_is_unavailable),
       cmocka_unit_test(test_options_are_checked),
+      cmocka_unit_test(test_expired_credentials_are_renewed_once_and_the_request_goes_on),
+      cmocka_unit_test(test_renewed_credentials_that_have_expired_too_are_the_end),
+      cmocka_unit_test(test_expired_credentials_without_others_are_not_tried_again),
       cmocka_unit_test(test_spans_carry_the_conventions_of_aws),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The signing of S3 requests, after "Authenticating Requests: Using the Authorization Header" of
+/* The signing of requests, after "Authenticating Requests: Using the Authorization Header" of
  * the Amazon S3 API reference. Done here because what libcurl signs differs from version to version
  * and is wrong for some keys and queries in each. Pure but for OpenSSL; any thread. */
 #include "sigv4.h"
@@ -95,7 +95,7 @@ static bool sign_text(const struct sigv4_credentials *c, const char *day, const 
   if (!secret) return false;
   uint8_t key[MAC_BYTES], next[MAC_BYTES];
   bool ok = mac(secret, strlen(secret), day, key) && mac(key, MAC_BYTES, c->region, next) &&
-            mac(next, MAC_BYTES, "s3", key) && mac(key, MAC_BYTES, "aws4_request", next) &&
+            mac(next, MAC_BYTES, c->service, key) && mac(key, MAC_BYTES, "aws4_request", next) &&
             mac(next, MAC_BYTES, text, out);
   OPENSSL_cleanse(secret, strlen(secret));
   OPENSSL_cleanse(key, sizeof key);
@@ -124,7 +124,9 @@ enum hoist_status sigv4_authorization(const struct sigv4_credentials *credential
   text_copy(day, sizeof day, date);
   digest_hex(&hash, hash_hex);
 
-  HOIST_AUTO(mem) char *scope = text_format("%s/%s/s3/aws4_request", day, credentials->region);
+  HOIST_AUTO(mem)
+  char *scope =
+      text_format("%s/%s/%s/aws4_request", day, credentials->region, credentials->service);
   HOIST_AUTO(mem)
   char *to_sign = scope ? text_format("AWS4-HMAC-SHA256\n%s\n%s\n%s", date, scope, hash_hex) : NULL;
   uint8_t signature[MAC_BYTES];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AWS Signature Version 4 for S3 requests, in the Authorization header. */
-#ifndef HOIST_SOURCE_SIGV4_H
-#define HOIST_SOURCE_SIGV4_H
+/* AWS Signature Version 4, in the Authorization header. */
+#ifndef HOIST_AWS_SIGV4_H
+#define HOIST_AWS_SIGV4_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +19,7 @@ struct sigv4_credentials {
   const char *access_key;
   const char *secret_key;
   const char *region;
+  const char *service; /* "s3", "sts" */
 };
 
 struct sigv4_pair {
