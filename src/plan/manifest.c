@@ -12,10 +12,9 @@
 #include "json_read.h"
 #include "plan.h"
 #include "text.h"
+#include "timestamp.h"
 
 #define MANIFEST_VERSION 1
-#define MAX_UNIX_S INT64_C(253402300799) /* 9999-12-31T23:59:59Z: RFC 3339 has four-digit years */
-#define RFC3339_SIZE 32
 #define DOCUMENT "manifest"
 
 static void file_done(struct manifest_file *f) {
@@ -89,13 +88,6 @@ static bool set(json_t *object, const char *key, json_t *value) {
   return json_object_set_new_nocheck(object, key, value) == 0;
 }
 
-static void format_time(uint64_t unix_s, char out[RFC3339_SIZE]) {
-  time_t when = (time_t)(unix_s < MAX_UNIX_S ? unix_s : MAX_UNIX_S);
-  struct tm utc;
-  gmtime_r(&when, &utc);
-  strftime(out, RFC3339_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 static enum hoist_status file_to_json(const struct manifest_file *file, json_t *files,
                                       struct hoist_error *err) {
   if (file->size < 0 || file->digest.kind != DIGEST_SHA256)
@@ -117,8 +109,8 @@ static enum hoist_status file_to_json(const struct manifest_file *file, json_t *
 enum hoist_status manifest_to_json(const struct manifest *m, const char *model_id,
                                    uint64_t created_unix_s, struct buf *ret_json,
                                    struct hoist_error *err) {
-  char created[RFC3339_SIZE];
-  format_time(created_unix_s, created);
+  char created[TIMESTAMP_SIZE];
+  timestamp_format(created_unix_s, created);
   HOIST_AUTO(json) json_t *root = json_object();
   json_t *files = json_array();
   if (!set(root, "version", json_integer(MANIFEST_VERSION)) ||
@@ -139,40 +131,14 @@ enum hoist_status manifest_to_json(const struct manifest *m, const char *model_i
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static bool two_digits(const char *text, int max, int *ret_number) {
-  if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9') return false;
-  *ret_number = (text[0] - '0') * 10 + (text[1] - '0');
-  return *ret_number <= max;
-}
-
-/* Exactly what format_time writes: "2026-08-01T12:00:00Z". */
-static bool parse_time(const char *text, uint64_t *ret_unix_s) {
-  static const char shape[] = "....-..-..T..:..:..Z";
-  if (strlen(text) != sizeof shape - 1) return false;
-  for (size_t i = 0; shape[i]; i++)
-    if (shape[i] != '.' && shape[i] != text[i]) return false;
-  int century, year;
-  struct tm utc = {0};
-  if (!two_digits(text, 99, &century) || !two_digits(text + 2, 99, &year) ||
-      !two_digits(text + 5, 12, &utc.tm_mon) || !two_digits(text + 8, 31, &utc.tm_mday) ||
-      !two_digits(text + 11, 23, &utc.tm_hour) || !two_digits(text + 14, 59, &utc.tm_min) ||
-      !two_digits(text + 17, 60, &utc.tm_sec))
-    return false;
-  utc.tm_year = century * 100 + year - 1900;
-  utc.tm_mon -= 1;
-  time_t when = timegm(&utc);
-  if (when < 0) return false;
-  *ret_unix_s = (uint64_t)when;
-  return true;
-}
-
 static enum hoist_status read_time(const struct json_place *root, uint64_t *ret_unix_s,
                                    struct hoist_error *err) {
   struct json_place place = json_read_member(root, "created");
   const char *text = NULL;
   enum hoist_status status = json_read_string(&place, &text, err);
   if (status != HOIST_OK) return status;
-  if (!parse_time(text, ret_unix_s)) return json_read_fail(&place, err, "not a UTC time");
+  uint32_t ns;
+  if (!timestamp_parse(text, ret_unix_s, &ns)) return json_read_fail(&place, err, "not a UTC time");
   return HOIST_OK;
 }
 

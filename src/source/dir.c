@@ -4,25 +4,22 @@
  * its owner put there can come out of it. A file is known by its ETag (inode, size, modification
  * time), so that one replaced or rewritten between describe and the end of fetch is noticed.
  * Immutable after construction; any thread. */
-#include <dirent.h>
+#include "dir_internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs.h"
 #include "path_rule.h"
-#include "source.h"
 #include "text.h"
 
 #define READ_BYTES (64u << 10)
 #define MAX_DEPTH 8       /* plan_check_name allows no deeper names */
 #define MAX_ENTRIES 65536 /* looked at in one model, whatever they are */
-#define ETAG_SIZE 64
 
 /* One describe under way. */
 struct listing {
@@ -33,33 +30,14 @@ struct listing {
   size_t entries;
 };
 
-static void dirp_cleanup(DIR **dir) {
-  if (*dir) closedir(*dir);
-}
-
-static bool is_inside(const char *root, const char *path) {
-  size_t size = strlen(root);
-  if (strcmp(root, "/") == 0) return true;
-  return strncmp(path, root, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
-static bool is_missing(int sys_errno) {
-  return sys_errno == ENOENT || sys_errno == ENOTDIR || sys_errno == ENAMETOOLONG;
-}
-
-static void format_etag(const struct stat *st, char out[ETAG_SIZE]) {
-  snprintf(out, ETAG_SIZE, "\"%jx-%jx-%jx.%09lx\"", (uintmax_t)st->st_ino, (uintmax_t)st->st_size,
-           (uintmax_t)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec);
-}
-
 /* ---- describe -------------------------------------------------------------------------------- */
 
 /* Takes `locator`. */
 static enum hoist_status add_file(struct listing *l, const char *name, char *locator,
                                   const struct stat *st, struct hoist_error *err) {
   HOIST_AUTO(mem) char *path = locator;
-  char etag[ETAG_SIZE];
-  format_etag(st, etag);
+  char etag[DIR_ETAG_SIZE];
+  dir_etag(st, etag);
   HOIST_AUTO(mem) char *etag_copy = strdup(etag);
   if (!path || !etag_copy) return hoist_fail_memory(err, "a listing");
   struct manifest_file *file = NULL;
@@ -77,11 +55,11 @@ static enum hoist_status add_link(struct listing *l, const char *name, struct ho
   HOIST_AUTO(mem) char *target = realpath(path, NULL);
   struct stat st;
   if (!target || stat(target, &st) != 0) {
-    if (is_missing(errno))
+    if (dir_is_missing(errno))
       return hoist_fail(err, HOIST_CORRUPT, "%s: a symbolic link to nothing: remove it", path);
     return hoist_fail_errno(err, errno, "%s: a symbolic link", path);
   }
-  if (!is_inside(l->root, target))
+  if (!dir_is_inside(l->root, target))
     return hoist_fail(err, HOIST_CORRUPT,
                       "%s: a symbolic link that leaves %s: put the file itself there", path,
                       l->root);
@@ -163,11 +141,11 @@ static enum hoist_status list_directory(struct listing *l, int parent, const cha
   }
 }
 
-static enum hoist_status resolve_root(const struct source *source, char **ret_root,
-                                      struct hoist_error *err) {
+enum hoist_status dir_resolve_root(const struct source *source, char **ret_root,
+                                   struct hoist_error *err) {
   *ret_root = realpath(source->location, NULL);
   if (*ret_root) return HOIST_OK;
-  if (is_missing(errno))
+  if (dir_is_missing(errno))
     return hoist_fail(err, HOIST_NOT_FOUND,
                       "%s: no such directory: check the path in HOIST_SOURCES", source->location);
   return hoist_fail_errno(err, errno, "%s", source->location);
@@ -188,10 +166,10 @@ static enum hoist_status resolve_model(const struct source *source, const struct
   HOIST_AUTO(mem) char *model = realpath(path, NULL);
   struct stat st;
   if (!model || stat(model, &st) != 0)
-    return is_missing(errno) ? no_such_model(source, id, "there is no such directory", err)
-                             : hoist_fail_errno(err, errno, "%s", path);
+    return dir_is_missing(errno) ? no_such_model(source, id, "there is no such directory", err)
+                                 : hoist_fail_errno(err, errno, "%s", path);
   if (!S_ISDIR(st.st_mode)) return no_such_model(source, id, "it is not a directory", err);
-  if (!is_inside(root, model))
+  if (!dir_is_inside(root, model))
     return hoist_fail(err, HOIST_CORRUPT, "%s: a symbolic link that leaves %s", path, root);
   *ret_model = HOIST_TAKE(model);
   return HOIST_OK;
@@ -202,7 +180,7 @@ static enum hoist_status dir_describe(const struct call *call, struct source *so
                                       struct hoist_error *err) {
   HOIST_AUTO(mem) char *root = NULL;
   HOIST_AUTO(mem) char *model = NULL;
-  enum hoist_status status = resolve_root(source, &root, err);
+  enum hoist_status status = dir_resolve_root(source, &root, err);
   if (status != HOIST_OK) return status;
   status = resolve_model(source, id, root, &model, err);
   if (status != HOIST_OK) return status;
@@ -229,9 +207,9 @@ static enum hoist_status changed(struct source_request *r, struct hoist_error *e
 static enum hoist_status check_unchanged(int fd, struct source_request *r, const char *validator,
                                          struct hoist_error *err) {
   struct stat st;
-  char etag[ETAG_SIZE];
+  char etag[DIR_ETAG_SIZE];
   if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", r->file->locator);
-  format_etag(&st, etag);
+  dir_etag(&st, etag);
   return text_equal(etag, validator) ? HOIST_OK : changed(r, err);
 }
 
@@ -261,9 +239,9 @@ static enum hoist_status dir_fetch(const struct call *call, struct source *sourc
   int fd = open(r->file->locator, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return hoist_fail_errno(err, errno, "%s", r->file->locator);
   struct stat st;
-  char etag[ETAG_SIZE];
+  char etag[DIR_ETAG_SIZE];
   if (fstat(fd, &st) != 0) return hoist_fail_errno(err, errno, "%s", r->file->locator);
-  format_etag(&st, etag);
+  dir_etag(&st, etag);
   if (r->validator && !text_equal(etag, r->validator)) return changed(r, err);
   int64_t from = r->whole ? 0 : r->from;
   int64_t end = r->to == SOURCE_TO_END || r->to > st.st_size ? st.st_size : r->to;
@@ -283,7 +261,7 @@ static void dir_free(struct source *source) {
 }
 
 static const struct source_ops dir_ops = {
-    .describe = dir_describe, .fetch = dir_fetch, .free = dir_free};
+    .describe = dir_describe, .fetch = dir_fetch, .list = dir_visit, .free = dir_free};
 
 enum hoist_status source_dir_new(const char *root, struct source **ret_source,
                                  struct hoist_error *err) {

@@ -6,6 +6,7 @@
 
 #include "http_range.h"
 #include "s3_client.h"
+#include "s3_pages.h"
 #include "s3_select.h"
 #include "text.h"
 
@@ -13,7 +14,6 @@
  * there too, but far fewer than would take long to list. */
 #define S3_MAX_LISTED_OBJECTS ((size_t)4 * MANIFEST_MAX_FILES)
 #define S3_MAX_PAGES 64
-#define S3_PAGE_OBJECTS "1000"
 
 struct source_s3 {
   struct source base;
@@ -24,54 +24,6 @@ struct source_s3 {
 
 /* ---- listing --------------------------------------------------------------------------------- */
 
-struct page_sink {
-  struct s3_listing *listing;
-  size_t first; /* objects before this page */
-  struct s3_page *page;
-};
-
-static inline void page_sink_cleanup(struct page_sink *s) {
-  s3_page_free(s->page);
-}
-
-static enum hoist_status begin_page(void *user, const struct http_response *response,
-                                    struct hoist_error *err) {
-  struct page_sink *s = user;
-  (void)response;
-  s3_page_free(HOIST_TAKE(s->page));
-  s3_listing_truncate(s->listing, s->first);
-  return s3_page_new(s->listing, &s->page, err);
-}
-
-static enum hoist_status write_page(void *user, const void *data, size_t size,
-                                    struct hoist_error *err) {
-  return s3_page_feed(((struct page_sink *)user)->page, data, size, err);
-}
-
-static enum hoist_status list_page(const struct call *call, const struct source_s3 *s,
-                                   const char *prefix, const char *what, struct s3_listing *listing,
-                                   struct hoist_error *err) {
-  HOIST_AUTO(mem) char *token = HOIST_TAKE(listing->next_token);
-  struct sigv4_pair query[5] = {{"encoding-type", "url"},
-                                {"list-type", "2"},
-                                {"max-keys", S3_PAGE_OBJECTS},
-                                {"prefix", prefix},
-                                {"continuation-token", token}};
-  HOIST_AUTO(page_sink) struct page_sink sink = {.listing = listing, .first = listing->count};
-  const struct s3_operation op = {.span_name = "S3.ListObjectsV2",
-                                  .what = what,
-                                  .query = query,
-                                  .query_count = token ? 5 : 4,
-                                  .begin = begin_page,
-                                  .write = write_page,
-                                  .sink_user = &sink};
-  enum hoist_status status = s3_get(call, &s->client, &op, err);
-  if (status != HOIST_OK) return status;
-  status = s3_page_finish(sink.page, err);
-  if (status != HOIST_OK) hoist_error_prepend(err, "%s", what);
-  return status;
-}
-
 static enum hoist_status list(const struct call *call, const struct source_s3 *s,
                               const char *prefix, const char *what, struct s3_listing *listing,
                               struct hoist_error *err) {
@@ -80,7 +32,8 @@ static enum hoist_status list(const struct call *call, const struct source_s3 *s
     if (pages++ == S3_MAX_PAGES)
       return hoist_fail(err, HOIST_CORRUPT, "%s: the listing has over %d pages", what,
                         S3_MAX_PAGES);
-    enum hoist_status status = list_page(call, s, prefix, what, listing, err);
+    enum hoist_status status =
+        s3_list_page(call, &s->client, prefix, S3_PAGE_OBJECTS, what, listing, err);
     if (status != HOIST_OK) return status;
   } while (listing->next_token);
   return HOIST_OK;
@@ -107,6 +60,12 @@ static enum hoist_status describe(const struct call *call, struct source *source
   *ret_manifest = m;
   m = (struct manifest){0};
   return HOIST_OK;
+}
+
+static enum hoist_status list_all(const struct call *call, struct source *source,
+                                  const struct source_visit *visit, struct hoist_error *err) {
+  struct source_s3 *s = (struct source_s3 *)source;
+  return s3_visit(call, &s->client, s->prefix, visit, err);
 }
 
 /* ---- fetching -------------------------------------------------------------------------------- */
@@ -194,7 +153,8 @@ static void free_source(struct source *source) {
   free(s);
 }
 
-static const struct source_ops ops = {.describe = describe, .fetch = fetch, .free = free_source};
+static const struct source_ops ops = {
+    .describe = describe, .fetch = fetch, .list = list_all, .free = free_source};
 
 static inline void source_s3_cleanup(struct source_s3 **owner) {
   if (*owner) free_source(&(*owner)->base);

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "s3_xml.h"
 #include "text.h"
+#include "timestamp.h"
 
 /* Elements whose text is wanted, by their path. */
-enum field { NO_FIELD, KEY, SIZE, ETAG, TRUNCATED, TOKEN, ENCODING };
+enum field { NO_FIELD, KEY, SIZE, ETAG, MODIFIED, TRUNCATED, TOKEN, ENCODING };
 
 struct s3_page {
   XML_Parser parser;
@@ -34,9 +36,17 @@ static void object_done(struct s3_object *o) {
   *o = (struct s3_object){0};
 }
 
-void s3_listing_truncate(struct s3_listing *l, size_t count) {
+static void drop_objects(struct s3_listing *l, size_t count) {
   while (l->count > count)
     object_done(&l->objects[--l->count]);
+}
+
+void s3_listing_forget(struct s3_listing *l) {
+  drop_objects(l, 0);
+}
+
+void s3_listing_truncate(struct s3_listing *l, size_t count) {
+  drop_objects(l, count);
   free(l->next_token);
   l->next_token = NULL;
 }
@@ -58,10 +68,11 @@ static bool is_name(const char *name, const char *expected) {
 
 static enum field find_field(const struct s3_page *p, const char *name) {
   if (p->depth == 3 && p->in_contents)
-    return is_name(name, "Key")    ? KEY
-           : is_name(name, "Size") ? SIZE
-           : is_name(name, "ETag") ? ETAG
-                                   : NO_FIELD;
+    return is_name(name, "Key")            ? KEY
+           : is_name(name, "Size")         ? SIZE
+           : is_name(name, "ETag")         ? ETAG
+           : is_name(name, "LastModified") ? MODIFIED
+                                           : NO_FIELD;
   if (p->depth == 2)
     return is_name(name, "IsTruncated")             ? TRUNCATED
            : is_name(name, "NextContinuationToken") ? TOKEN
@@ -125,6 +136,14 @@ static enum hoist_status set_etag(struct s3_page *p) {
   return HOIST_OK;
 }
 
+/* A time that makes no sense is as good as none: what depends on it is only whether a file is fetched again. */
+static void set_modified(struct s3_page *p) {
+  uint64_t unix_s;
+  uint32_t ns;
+  if (timestamp_parse(buf_str(&p->text), &unix_s, &ns) && unix_s < UINT64_MAX / NS_PER_S)
+    p->object.modified_unix_ns = unix_s * NS_PER_S + ns;
+}
+
 static enum hoist_status set_field(struct s3_page *p) {
   switch (p->field) {
   case KEY:
@@ -133,6 +152,9 @@ static enum hoist_status set_field(struct s3_page *p) {
     return set_size(p);
   case ETAG:
     return set_etag(p);
+  case MODIFIED:
+    set_modified(p);
+    return HOIST_OK;
   case TRUNCATED:
     p->truncated = is_name(buf_str(&p->text), "true");
     return HOIST_OK;

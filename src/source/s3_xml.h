@@ -20,6 +20,7 @@ struct s3_object {
   char *key;
   char *etag; /* in quotes; NULL: none */
   int64_t size;
+  uint64_t modified_unix_ns; /* 0: the server does not say */
 };
 
 /** Objects gathered over the pages of one listing. */
@@ -36,6 +37,8 @@ static inline void s3_listing_cleanup(struct s3_listing *l) {
 /** Forgets all objects from index `count` on, and the token: a page that broke off is read again.
  */
 void s3_listing_truncate(struct s3_listing *l, size_t count);
+/** Forgets the objects, but not where the listing goes on. */
+void s3_listing_forget(struct s3_listing *l);
 
 /* The reader of one page. */
 struct s3_page;

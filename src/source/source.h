@@ -56,6 +56,27 @@ struct source_request {
   enum source_trouble trouble; /* set on failure */
 };
 
+/** A file that a source has. Borrowed for the length of the visit. */
+struct source_object {
+  const char *name;    /* relative to what was asked for; unchecked */
+  const char *locator; /* for manifest_file.locator */
+  const char *etag;    /* as in a manifest; NULL: none */
+  int64_t size;
+  uint64_t modified_unix_ns; /* 0: not known */
+};
+
+/** Which files of a source are wanted, and where they are told. */
+struct source_visit {
+  const char
+      *below; /* "" or ending in '/': all files below it; else the one file of that name, told
+                        by its last segment */
+  int everything; /* 1: also what is hidden (a dot before its name), and what cannot be read is an error; 0:
+                     what models may be made of */
+  void *user;
+  enum hoist_status (*object)(void *user, const struct source_object *object,
+                              struct hoist_error *err);
+};
+
 struct source;
 
 struct source_ops {
@@ -72,6 +93,12 @@ struct source_ops {
   enum hoist_status (*fetch)(const struct call *call, struct source *source,
                              const struct model_id *id, struct source_request *request,
                              struct hoist_error *err);
+  /** Tells what is there, in an order in which a directory's files are not interrupted by others. Memory does
+   *  not grow with their number. NULL: a source that cannot tell.
+   *  Errors: NOT_FOUND no such file, directory or bucket (nothing below a prefix is no failure) · as
+   *          describe, and whatever the visitor returned */
+  enum hoist_status (*list)(const struct call *call, struct source *source,
+                            const struct source_visit *visit, struct hoist_error *err);
   void (*free)(struct source *source);
 };
 

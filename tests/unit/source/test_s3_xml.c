@@ -48,9 +48,11 @@ static void test_a_page_is_read_whatever_its_pieces(void **state) {
     assert_int_equal(l.count, 2);
     assert_string_equal(l.objects[0].key, "m/environment.json");
     assert_int_equal(l.objects[0].size, 434234);
+    assert_true(l.objects[0].modified_unix_ns == UINT64_C(1255369830000000000));
     assert_string_equal(l.objects[0].etag, "\"fba9dede5f27731c9771645a39863328\"");
     assert_string_equal(l.objects[1].key, "m/a<b>\xc3\xbc.onnx");
     assert_int_equal(l.objects[1].size, 0);
+    assert_true(l.objects[1].modified_unix_ns == 0);
     assert_string_equal(l.objects[1].etag, "\"abc-2\"");
     assert_string_equal(l.next_token, "1ueG&cX+/=");
   }
