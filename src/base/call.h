@@ -23,6 +23,8 @@ struct call {
   const atomic_int *cancel; /* non-zero: the caller called it off; NULL: cannot be cancelled */
   const atomic_int *stop;   /* as cancel, for work spread over threads: it became needless */
   atomic_int *paused; /* set to 1 when a failed attempt is to be made again; NULL: nobody asks */
+  /* Bytes of contents that came for this operation, whatever became of them; NULL: nobody asks. */
+  atomic_uint_least64_t *received;
   struct hoist_telemetry *telemetry; /* metrics sink; NULL: none */
   struct hoist_span *span;           /* parent of spans started below; NULL: none */
   /* What came with the caller's own request, for requests made below; NULL: nothing came. */
@@ -43,6 +45,11 @@ HOIST_MUST_CHECK enum hoist_status call_check(const struct call *call, const cha
 
 /** Whether the work became needless, and nobody called the whole operation off. */
 bool call_is_needless(const struct call *call);
+
+/** Takes note of bytes that came. */
+static inline void call_note_received(const struct call *call, uint64_t bytes) {
+  if (call->received) atomic_fetch_add_explicit(call->received, bytes, memory_order_relaxed);
+}
 
 /** Milliseconds until the deadline: at least 1 while any time is left, 0 when it has passed, and
  *  `no_deadline` where there is none. */

@@ -61,6 +61,7 @@ static enum hoist_status stage(struct fetch *f, struct slot *slot, int *disk_fai
 
 static void end_span(struct file *file, const struct hoist_error *failure) {
   if (!file->has_span) return;
+  hoist_span_set_int(&file->span, "artifact.bytes", (int64_t)file->came);
   if (failure) {
     hoist_span_record_error(&file->span, failure);
   } else {
@@ -98,6 +99,7 @@ static void fail(struct fetch *f, enum hoist_status status, const struct hoist_e
 static void close_files(struct fetch *f) {
   for (size_t i = 0; i < f->m->file_count; i++) {
     struct file *file = &f->files[i];
+    f->outcome.bytes += file->came;
     f->outcome.resumed_bytes += (uint64_t)file->resumed;
     end_span(file, file->error.status != HOIST_OK ? &file->error : &f->error);
     file_done(file);
@@ -185,18 +187,24 @@ static void set_ms(struct hoist_span *span, const char *key, uint64_t ns) {
   hoist_span_set_double(span, key, (double)ns / (double)NS_PER_MS);
 }
 
+/* What making a file whole and durable may fail of, when nobody called it off. */
+static bool is_of_disk(enum hoist_status status) {
+  return status != HOIST_OK && status != HOIST_CORRUPT && status != HOIST_CANCELLED &&
+         status != HOIST_TIMEOUT;
+}
+
 /* A file is made durable by who finished it, beside the transfer of others. */
 static enum hoist_status finish(struct fetch *f, struct file *file, int *disk_failed,
                                 struct hoist_error *err) {
   uint64_t arrived_ns = clock_monotonic_ns();
-  enum hoist_status status = file_finish(file, err);
+  enum hoist_status status = file_finish(&f->call, file, err);
   uint64_t hashed_ns = clock_monotonic_ns();
   if (status == HOIST_OK) status = cache_txn_sync(f->txn, file->m->name, file->fd, err);
   set_ms(&file->span, "hoist.artifact.hash_ms", hashed_ns - arrived_ns);
   set_ms(&file->span, "hoist.artifact.sync_ms", clock_monotonic_ns() - hashed_ns);
   if (status == HOIST_OK && file->journaled)
     status = journal_end(f->journal, (uint32_t)(file - f->files), err);
-  *disk_failed = status != HOIST_OK && status != HOIST_CORRUPT;
+  *disk_failed = is_of_disk(status);
   if (status != HOIST_OK) return status;
   end_span(file, NULL);
   file_done(file);

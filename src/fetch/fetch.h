@@ -15,7 +15,7 @@
 #define FETCH_MAX_FILE_BYTES (INT64_C(1) << 40) /* a server that announces or sends more is lying */
 
 struct fetch_outcome {
-  uint64_t bytes;         /* that came from the source, also of files that failed */
+  uint64_t bytes; /* that came for the files, also those of no use: a server's log says the same */
   uint64_t resumed_bytes; /* that an earlier download had brought */
   int keep; /* 1: it failed, but the next one may go on from what is staged: cache_txn_keep */
   int disk_failed; /* 1: the failure was this machine's: another source would not help */

@@ -275,13 +275,13 @@ static enum hoist_status note_version(struct file *file, struct hoist_error *err
   return HOIST_OK;
 }
 
-enum hoist_status file_finish(struct file *file, struct hoist_error *err) {
+enum hoist_status file_finish(const struct call *call, struct file *file, struct hoist_error *err) {
   int64_t size = file->parts[file->part_count - 1].at;
   if (file->size != FILE_SIZE_UNKNOWN && size != file->size)
     return hoist_fail(err, HOIST_CORRUPT, "%s: got %" PRId64 " of %" PRId64 " bytes", file->m->name,
                       size, file->size);
   enum hoist_status status =
-      file->frontier ? frontier_finish(HOIST_TAKE(file->frontier), err) : HOIST_OK;
+      file->frontier ? frontier_finish(call, HOIST_TAKE(file->frontier), err) : HOIST_OK;
   if (status != HOIST_OK) return status;
   struct digest sha256;
   status = checksums_finish(&file->sums, file->m->name, &sha256, err);

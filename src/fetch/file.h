@@ -74,9 +74,10 @@ struct file {
 
   bool has_span;
   struct hoist_span span;
-  bool journaled;   /* its parts are noted */
-  int64_t resumed;  /* bytes that an earlier download had brought */
-  int64_t received; /* bytes that are of use */
+  bool journaled;             /* its parts are noted */
+  atomic_uint_least64_t came; /* bytes, over all requests, also those of no use */
+  int64_t resumed;            /* bytes that an earlier download had brought */
+  int64_t received;           /* bytes that are of use */
   uint64_t reported_ns;
   struct hoist_error error; /* why it was given up */
 };
@@ -149,7 +150,8 @@ bool file_may_restart(struct file *file, enum source_trouble trouble);
 HOIST_MUST_CHECK enum hoist_status file_begin_again(struct file *file, struct hoist_error *err);
 
 /** Compares length and digests of a file whose parts are all there, and notes them in the manifest.
- *  Blocks until the rest is hashed. Errors: CORRUPT · by errno */
-HOIST_MUST_CHECK enum hoist_status file_finish(struct file *file, struct hoist_error *err);
+ *  Blocks until the rest is hashed. Errors: CORRUPT · by errno · CANCELLED · TIMEOUT */
+HOIST_MUST_CHECK enum hoist_status file_finish(const struct call *call, struct file *file,
+                                               struct hoist_error *err);
 
 #endif

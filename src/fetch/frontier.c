@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "condition.h"
+
+#define LOOK_INTERVAL_NS (20 * NS_PER_MS)
+
 /* What is to be hashed next. */
 struct stretch {
   struct block *block; /* in memory; NULL: to be read back */
@@ -66,6 +70,10 @@ static void *run(void *user) {
   struct stretch next;
   while (f->status == HOIST_OK && await(f, &next))
     f->status = hash_next(f, &next, &f->error);
+  pthread_mutex_lock(&f->lock);
+  f->ended = true;
+  pthread_cond_signal(&f->moved);
+  pthread_mutex_unlock(&f->lock);
   return NULL;
 }
 
@@ -88,7 +96,7 @@ enum hoist_status frontier_start(int fd, const char *name, struct checksums *sum
   if (!f) return hoist_fail_memory(err, "hashing a file");
   *f = (struct frontier){.fd = fd, .name = name, .sums = sums, .pool = pool};
   pthread_mutex_init(&f->lock, NULL);
-  pthread_cond_init(&f->moved, NULL);
+  condition_init(&f->moved);
   f->has_thread = pthread_create(&f->thread, NULL, run, f) == 0;
   *ret_frontier = f;
   return HOIST_OK;
@@ -119,25 +127,57 @@ void frontier_advance(struct frontier *f, int64_t ready) {
   pthread_mutex_unlock(&f->lock);
 }
 
-static void join(struct frontier *f, bool *how) {
+static void set(struct frontier *f, bool *how) {
   pthread_mutex_lock(&f->lock);
   *how = true;
   pthread_cond_signal(&f->moved);
   pthread_mutex_unlock(&f->lock);
-  if (f->has_thread) pthread_join(f->thread, NULL);
 }
 
-enum hoist_status frontier_finish(struct frontier *f, struct hoist_error *err) {
-  join(f, &f->closed);
-  if (!f->has_thread) (void)run(f);
-  enum hoist_status status = f->status;
-  if (status != HOIST_OK && err) *err = f->error;
+/* The thread ends within a block of being told to. */
+static enum hoist_status watch(const struct call *call, struct frontier *f,
+                               struct hoist_error *err) {
+  enum hoist_status status = HOIST_OK;
+  pthread_mutex_lock(&f->lock);
+  while (!f->ended && (status = call_check(call, f->name, err)) == HOIST_OK)
+    condition_wait_ns(&f->moved, &f->lock, LOOK_INTERVAL_NS);
+  f->abandoned = status != HOIST_OK;
+  pthread_mutex_unlock(&f->lock);
+  return status;
+}
+
+static enum hoist_status hash_here(const struct call *call, struct frontier *f,
+                                   struct hoist_error *err) {
+  enum hoist_status status = HOIST_OK;
+  struct stretch next;
+  while (status == HOIST_OK && await(f, &next)) {
+    status = call_check(call, f->name, err);
+    if (status == HOIST_OK) status = hash_next(f, &next, err);
+  }
+  return status;
+}
+
+static enum hoist_status finish(const struct call *call, struct frontier *f,
+                                struct hoist_error *err) {
+  set(f, &f->closed);
+  if (!f->has_thread) return hash_here(call, f, err);
+  enum hoist_status status = watch(call, f, err);
+  pthread_join(f->thread, NULL);
+  if (status != HOIST_OK) return status;
+  if (f->status != HOIST_OK && err) *err = f->error;
+  return f->status;
+}
+
+enum hoist_status frontier_finish(const struct call *call, struct frontier *f,
+                                  struct hoist_error *err) {
+  enum hoist_status status = finish(call, f, err);
   frontier_free(f);
   return status;
 }
 
 void frontier_abandon(struct frontier *f) {
   if (!f) return;
-  join(f, &f->abandoned);
+  set(f, &f->abandoned);
+  if (f->has_thread) pthread_join(f->thread, NULL);
   frontier_free(f);
 }

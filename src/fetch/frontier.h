@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "block.h"
+#include "call.h"
 #include "checksums.h"
 
 struct frontier {
@@ -29,6 +30,7 @@ struct frontier {
   struct block *first, *last; /* handed over, in order, all before `ready` and not hashed yet */
   bool closed;                /* `ready` is the end */
   bool abandoned;
+  bool ended; /* the thread hashes no more */
 };
 
 /** @param pool  where blocks come from and go to; outlives the frontier
@@ -42,8 +44,10 @@ HOIST_MUST_CHECK enum hoist_status frontier_start(int fd, const char *name, stru
 bool frontier_offer(struct frontier *f, struct block *block);
 /** Bytes before `ready` may be hashed. It never goes back. Threads: any */
 void frontier_advance(struct frontier *f, int64_t ready);
-/** Waits until everything is hashed. Consumes `f`. Errors: by errno, reading the file · NO_MEMORY */
-HOIST_MUST_CHECK enum hoist_status frontier_finish(struct frontier *f, struct hoist_error *err);
+/** Waits until everything is hashed. Consumes `f`. Errors: by errno, reading the file · NO_MEMORY ·
+ *  CANCELLED · TIMEOUT */
+HOIST_MUST_CHECK enum hoist_status frontier_finish(const struct call *call, struct frontier *f,
+                                                   struct hoist_error *err);
 /** Stops; the checksums are of no use any more. Consumes `f`; NULL is fine. */
 void frontier_abandon(struct frontier *f);
 

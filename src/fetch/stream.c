@@ -23,7 +23,7 @@ struct stream {
   int64_t end; /* of what the present answer brings; SOURCE_TO_END: not known */
   size_t buffered;
   int64_t at;         /* position in the file of the block's first byte */
-  int64_t unnoted;    /* bytes taken that the fetch does not know of */
+  bool heard;         /* bytes came since the last note */
   uint64_t now_ns;    /* of the last note */
   uint64_t idle_ns;   /* when the last bytes were dealt with */
   uint64_t waited_ns; /* for bytes, since the last note */
@@ -36,9 +36,8 @@ struct stream {
 static void note_bytes(struct stream *s) {
   struct file *file = s->file;
   s->now_ns = clock_monotonic_ns();
-  if (!file->m->content) s->fetch->outcome.bytes += (uint64_t)s->unnoted;
-  if (s->unnoted > 0) s->slot->heard_ns = s->now_ns;
-  s->unnoted = 0;
+  if (s->heard) s->slot->heard_ns = s->now_ns;
+  s->heard = false;
   size_t part = s->slot->run.part;
   bool is_open = file->phase == FILE_OPEN && part < file->part_count;
   int64_t news = is_open ? file_saw(file, part, s->at + (int64_t)s->buffered) : 0;
@@ -224,7 +223,7 @@ static enum hoist_status take_bytes(struct stream *s, const char *data, size_t s
     memcpy(s->slot->block->data + s->buffered, data, n);
     s->buffered += n;
     s->request.from += (int64_t)n;
-    s->unnoted += (int64_t)n;
+    s->heard = true;
     data += n;
     size -= n;
     bool is_last = s->request.from == s->end && s->file->part_count > 1;
@@ -313,6 +312,7 @@ enum hoist_status stream_run(struct fetch *f, struct slot *slot, enum source_tro
                      .now_ns = clock_monotonic_ns(),
                      .end = SOURCE_TO_END};
   s.call.span = &s.file->span;
+  s.call.received = &s.file->came;
   s.call.stop = &slot->stop;
   s.call.paused = &slot->paused;
   pthread_mutex_lock(&f->lock);

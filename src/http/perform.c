@@ -75,6 +75,7 @@ static enum hoist_status hop(struct exchange *x, const struct target *target,
   else if (status != HOIST_OK)
     reason = t.failure.reason ? t.failure.reason : hoist_status_name(status);
   request_span_end(&span, easy, x->request, &x->response, t.body_bytes, reason, err);
+  call_note_received(x->call, t.body_bytes);
   http_return_handle(x->http, handle);
   x->retry = status == HOIST_OK ? retry_status(x->response.status) : t.failure.retry;
   x->stale = x->retry && t.stale;

@@ -225,6 +225,7 @@ static enum hoist_status copy_bytes(const struct call *call, int fd, struct sour
     if (n < 0) return hoist_fail_errno(err, errno, "reading %s", r->file->locator);
     if (n == 0) return changed(r, err);
     at += n;
+    call_note_received(call, (uint64_t)n);
     status = r->sink.write(r->sink.user, chunk, (size_t)n, err);
     if (status != HOIST_OK) return status;
   }

@@ -208,6 +208,7 @@ static enum hoist_status call_api(enum wanted wanted, const struct call *call, s
   hoist_span_start(call->span, "roboflow_api.call", HOIST_SPAN_INTERNAL, &span);
   hoist_span_set_string(&span, "roboflow_api.function", function);
   struct call inner = *call;
+  inner.received = NULL; /* an answer of the API is no contents */
   inner.span = &span;
   struct hoist_error failure = {.status = HOIST_OK};
   uint64_t started_ns = clock_monotonic_ns();

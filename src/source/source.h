@@ -87,7 +87,8 @@ struct source_ops {
                                 const struct model_id *id, struct manifest *ret_manifest,
                                 struct hoist_error *err);
   /** Streams bytes of one file of a manifest that describe made. May replace file->locator (a fresh
-   *  URL for an expired one). Called from several threads at once, also for parts of one file.
+   *  URL for an expired one). Every byte that comes is noted in the call (call_note_received), also
+   *  those that are refused. Called from several threads at once, also for parts of one file.
    *  Errors: as describe, UNAVAILABLE with SOURCE_CHANGED, CORRUPT with SOURCE_BAD_RANGE, and
    *          whatever the sink returned */
   enum hoist_status (*fetch)(const struct call *call, struct source *source,

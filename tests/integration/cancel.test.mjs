@@ -34,6 +34,15 @@ after(() => nobodyAnswers.close());
 const farAway = ['-n', 'sh', '-c', `ip link add near type veth peer name far && ip addr add 10.9.9.1/24 dev near && ip link set near up &&
   ip link set far up && ip neigh add 10.9.9.9 lladdr 02:00:00:00:00:01 dev near && exec "$@"`, 'sh'];
 
+/** Leaves most of a download to go on with. */
+async function beginEarlier(t, env) {
+  world.origin.script([slowly]);
+  const earlier = start(['pull', id, '-q'], { env });
+  await until(() => sentBytes() > 0.9 * data.length);
+  earlier.child.kill('SIGINT');
+  await earlier.done;
+}
+
 /**
  * What is going on: {script, env, prepare (before), ready (resolves when it is), how (words before the command)}.
  */
@@ -54,16 +63,15 @@ const moments = {
     ready: () => sleep(200),
   },
   'reading back what an earlier download left': {
-    async prepare(t, env) {
-      world.origin.script([slowly]);
-      const earlier = start(['pull', id, '-q'], { env });
-      await until(() => sentBytes() > 0.9 * data.length);
-      earlier.child.kill('SIGINT');
-      await earlier.done;
-    },
+    prepare: beginEarlier,
     script: [{ ...weights, stall: true, at: 0, times: 0 }],
     env: meddle({ read_ms: 20 }),
     ready: () => sleep(300),
+  },
+  'hashing what is there when the last byte has come': {
+    prepare: beginEarlier,
+    env: meddle({ read_ms: 10 }),
+    ready: async () => { await until(() => asked().length > 0 && asked().every((request) => request.complete)); await sleep(100); },
   },
   'verifying what is in the cache': { prepare: (t, env) => hoistOk(['pull', id, '-q'], { env }), env: { ...meddle({ read_ms: 10 }), HOIST_VERIFICATION: 'sha256' }, ready: () => sleep(500) },
 };

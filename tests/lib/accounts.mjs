@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { named } from './harness.mjs';
 
+const CLOCK_MS = 5; // two readings of one clock, in two units
 const bodyBytes = (span) => Number(span.attributes['http.response.body.size'] ?? 0);
 const sum = (numbers) => numbers.reduce((total, n) => total + n, 0);
 /** It has no answer, or not all of it: it failed below HTTP, or hoist ended it because it had become needless. */
@@ -49,7 +50,8 @@ export function assertAccounted(spans, entries) {
     whole &&= allCame;
     if (allCame) assert.equal(bodyBytes(span), entry.sent, what);
     else assert.ok(bodyBytes(span) <= entry.sent, `${what}: ${bodyBytes(span)} bytes on the span`);
-    if (allCame) assert.ok(entry.tookMs <= Number(span.endNs - span.startNs) / 1e6 + 50, `${what} took ${entry.tookMs} ms`);
+    assert.ok(Number(span.startNs / 1000000n) <= entry.at + CLOCK_MS, `${what} arrived before its span began`);
+    if (allCame && entry.sent > 0) assert.ok(entry.lastAt <= Number(span.endNs / 1000000n) + CLOCK_MS, `${what} was still being sent when its span ended`);
   }
   for (const span of requests.filter((one) => !answered.has(one.spanId)))
     assert.ok(span.attributes['http.response.status_code'] === undefined && leftOff(span), `the span ${span.name} ${span.attributes['url.full']} is no request`);
@@ -61,9 +63,9 @@ export function assertAccounted(spans, entries) {
   const sent = sum(entries.filter((entry) => files.some((file) => file.spanId === parentOf(entry))).map((entry) => entry.sent));
   for (const download of named(spans, 'model.artifacts.download')) {
     const own = files.filter((file) => file.parentSpanId === download.spanId);
-    const came = sum(own.flatMap(below).filter(isSuccess).map(bodyBytes));
-    const said = Number(download.attributes['model.artifacts.bytes']);
-    assert.ok(said <= came, `the download from ${download.attributes['model.artifacts.source']} says ${said} bytes, its requests ${came}`);
+    for (const file of own) assert.equal(Number(file.attributes['artifact.bytes']), sum(below(file).map(bodyBytes)), `${file.attributes['artifact.filename']}: it and its requests`);
+    const came = sum(own.map((file) => Number(file.attributes['artifact.bytes'])));
+    assert.equal(Number(download.attributes['model.artifacts.bytes']), came, `the download from ${download.attributes['model.artifacts.source']} and its files`);
     for (const file of own.filter((one) => one.status.code !== 'Error')) {
       const useful = Number(file.attributes['file.size']) - Number(file.attributes['artifact.resumed_bytes'] ?? 0);
       const made = below(file).length === 0; // the source described its contents

@@ -103,7 +103,7 @@ export async function send(res, answer, rule = {}, entry = {}) {
   end ??= body.size;
   const length = end - start;
   entry.sent = 0;
-  const put = (chunk) => { entry.sent += chunk.length; return write(res, chunk); };
+  const put = (chunk) => { entry.sent += chunk.length; entry.lastAt = Date.now(); return write(res, chunk); };
 
   headers = { ...headers, 'content-length': Math.max(0, length + (rule.lengthDelta ?? 0)), ...rule.headers };
   if (rule.chunked) delete headers['content-length'];

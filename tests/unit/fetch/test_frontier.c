@@ -53,7 +53,8 @@ static int tear_down(void **state) {
 }
 
 static enum hoist_status finish(struct world *w, struct hoist_error *err) {
-  return frontier_finish(HOIST_TAKE(w->frontier), err);
+  static const struct call nobody = {0};
+  return frontier_finish(&nobody, HOIST_TAKE(w->frontier), err);
 }
 
 static void write_to_file(const struct world *w, size_t at, size_t size) {
@@ -128,6 +129,16 @@ static void test_bytes_that_are_not_there_are_an_error(void **state) {
   assert_non_null(strstr(err.message, "w.onnx"));
 }
 
+static void test_it_is_not_waited_for_when_the_caller_leaves(void **state) {
+  struct world *w = *state;
+  const int64_t seconds_of_work = INT64_C(4) << 30;
+  const atomic_int cancel = 1;
+  const struct call call = {.cancel = &cancel};
+  assert_int_equal(ftruncate(w->fd, seconds_of_work), 0);
+  frontier_advance(w->frontier, seconds_of_work);
+  assert_int_equal(frontier_finish(&call, HOIST_TAKE(w->frontier), NULL), HOIST_CANCELLED);
+}
+
 static void test_one_that_is_abandoned_leaves_nothing_behind(void **state) {
   struct world *w = *state;
   assert_int_equal(fs_write_all(w->fd, w->data, SIZE, "w.onnx", NULL), HOIST_OK);
@@ -142,6 +153,7 @@ int main(void) {
       T(test_only_what_follows_is_handed_over),
       T(test_an_empty_file_is_hashed_too),
       T(test_bytes_that_are_not_there_are_an_error),
+      T(test_it_is_not_waited_for_when_the_caller_leaves),
       T(test_one_that_is_abandoned_leaves_nothing_behind),
   };
   return cmocka_run_group_tests_name("frontier", tests, NULL, NULL);
