@@ -84,7 +84,7 @@ static enum hoist_status trickles(const struct call *call, struct fake_file *f, 
   while (status == HOIST_OK && request->from < STUCK_AT + FILE_PART_BYTES) {
     status = call_check(call, "trickling", err);
     if (status != HOIST_OK) return status;
-    f->sent += SLOW_BYTES;
+    fake_note_sent(f, SLOW_BYTES);
     status = request->sink.write(request->sink.user, f->data + request->from, SLOW_BYTES, err);
     pause_ms(5);
   }

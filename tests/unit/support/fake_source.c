@@ -49,7 +49,7 @@ static enum hoist_status begin(const struct fake_file *f, const struct source_si
 
 static _Thread_local const struct call *answered; /* whom the thread sends to */
 
-static void count(struct fake_file *f, size_t size) {
+void fake_note_sent(struct fake_file *f, size_t size) {
   f->sent += (long long)size;
   call_note_received(answered, size);
 }
@@ -57,7 +57,7 @@ static void count(struct fake_file *f, size_t size) {
 static enum hoist_status send(const struct call *call, struct fake_file *f,
                               const struct source_sink *sink, struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
-  count(f, (size_t)f->attempts * (f->size / 2) + f->size / 2);
+  fake_note_sent(f, (size_t)f->attempts * (f->size / 2) + f->size / 2);
   for (int i = 0; i < f->attempts && status == HOIST_OK; i++) {
     status = begin(f, sink, err);
     if (status == HOIST_OK)
@@ -68,7 +68,7 @@ static enum hoist_status send(const struct call *call, struct fake_file *f,
   if (status != HOIST_OK) return status;
   if (f->fail != HOIST_OK) return hoist_fail(err, f->fail, "%s: failed half-way", f->name);
   if (f->waits_for_stop) return wait_for_stop(call, err);
-  count(f, f->size - f->size / 2);
+  fake_note_sent(f, f->size - f->size / 2);
   return sink->write(sink->user, f->data + f->size / 2, f->size - f->size / 2, err);
 }
 
@@ -76,7 +76,7 @@ static enum hoist_status send_bytes(struct fake_file *f, struct source_request *
                                     int64_t end, struct hoist_error *err) {
   while (at < end) {
     int64_t n = end - at < FAKE_CHUNK_BYTES ? end - at : FAKE_CHUNK_BYTES;
-    count(f, (size_t)n);
+    fake_note_sent(f, (size_t)n);
     enum hoist_status status =
         request->sink.write(request->sink.user, f->data + at, (size_t)n, err);
     if (status != HOIST_OK) return status;

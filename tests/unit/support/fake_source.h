@@ -47,6 +47,8 @@ struct fake_source {
 struct fake_source *fake_source_new(const char *name);
 struct fake_file *fake_source_add(struct fake_source *s, const char *name, const char *data);
 
+/** For an answer that sends by itself: bytes that it is about to send. */
+void fake_note_sent(struct fake_file *f, size_t size);
 /** As a server that knows ranges: exactly what was asked for, as of version `validator`. */
 enum hoist_status fake_send(struct fake_file *f, struct source_request *request,
                             const char *validator, struct hoist_error *err);
