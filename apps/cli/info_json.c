@@ -36,29 +36,44 @@ static void put_preprocessing(struct json *j, const struct hoist_preprocessing *
   if (!p->present) return;
   json_open(j, "preprocessing", '{');
   json_bool(j, "auto_orient", p->auto_orient != 0);
-  json_bool(j, "grayscale", p->grayscale != 0);
-  json_text(j, "contrast", p->contrast);
   if (p->static_crop) {
     put_point(j, "crop_min", p->crop_min);
     put_point(j, "crop_max", p->crop_max);
   }
+  json_text(j, "contrast", p->contrast_type);
+  json_bool(j, "grayscale", p->grayscale != 0);
   json_text(j, "resize_format", p->resize_format);
   json_uint(j, "width", p->width);
   json_uint(j, "height", p->height);
   json_close(j, '}');
 }
 
+static void put_class_keypoints(struct json *j, const struct hoist_keypoints *k) {
+  json_int(j, "class_id", k->class_id);
+  json_open(j, "names", '[');
+  for (size_t i = 0; i < k->name_count; i++)
+    json_text(j, NULL, k->names[i]);
+  json_close(j, ']');
+  json_open(j, "ids", '[');
+  for (size_t i = 0; i < k->name_count; i++)
+    json_int(j, NULL, k->ids[i]);
+  json_close(j, ']');
+  json_open(j, "edges", '[');
+  for (size_t i = 0; i < k->edge_count; i++) {
+    json_open(j, NULL, '[');
+    json_int(j, NULL, k->edges[i].from);
+    json_int(j, NULL, k->edges[i].to);
+    json_close(j, ']');
+  }
+  json_close(j, ']');
+}
+
 static void put_keypoints(struct json *j, const struct hoist_info *info) {
   if (info->keypoints_count == 0) return;
   json_open(j, "keypoints", '[');
   for (size_t i = 0; i < info->keypoints_count; i++) {
-    const struct hoist_keypoints *k = &info->keypoints[i];
     json_open(j, NULL, '{');
-    json_int(j, "class_id", k->class_id);
-    json_open(j, "names", '[');
-    for (size_t n = 0; n < k->name_count; n++)
-      json_text(j, NULL, k->names[n]);
-    json_close(j, ']');
+    put_class_keypoints(j, &info->keypoints[i]);
     json_close(j, '}');
   }
   json_close(j, ']');

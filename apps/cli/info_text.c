@@ -58,6 +58,19 @@ static void print_classes(struct cli *cli, const struct hoist_info *info) {
   print_names(cli, names, info->class_count);
 }
 
+static void print_size(struct cli *cli, const struct hoist_preprocessing *p) {
+  if (p->width == 0 || p->height == 0) return;
+  label(cli, "input size");
+  fprintf(cli->out, "%u %s %u pixels\n", p->width, cli->out_term.unicode ? "×" : "x", p->height);
+}
+
+static void print_images(struct cli *cli, const struct hoist_preprocessing *p) {
+  if (!p->present) return;
+  label(cli, "images");
+  info_put_images(cli, p);
+  fputc('\n', cli->out);
+}
+
 static void print_keypoints(struct cli *cli, const struct hoist_info *info) {
   for (size_t i = 0; i < info->keypoints_count; i++) {
     const struct hoist_keypoints *k = &info->keypoints[i];
@@ -67,62 +80,13 @@ static void print_keypoints(struct cli *cli, const struct hoist_info *info) {
       fputs(" for ", cli->out);
       cli_put(cli->out, info->classes[k->class_id].name);
     }
+    if (k->edge_count > 0)
+      fprintf(cli->out, ", %zu line%s between them", k->edge_count, k->edge_count == 1 ? "" : "s");
     print_names(cli, k->names, k->name_count);
   }
 }
 
-/* ---- how an image is prepared, in words
- * ------------------------------------------------------------ */
-
-static void print_resize(struct cli *cli, const struct hoist_preprocessing *p) {
-  static const struct {
-    const char *format, *words;
-  } known[] = {{"Stretch to", "stretched to"},
-               {"Fit within", "fitted into"},
-               {"Fit (black edges) in", "fitted with black edges into"},
-               {"Fit (white edges) in", "fitted with white edges into"},
-               {"Fit (grey edges) in", "fitted with grey edges into"},
-               {"Fit (reflect edges) in", "fitted with reflected edges into"},
-               {"Fill (with center crop) in", "filled, cropped at the centre, into"}};
-  const char *words = p->resize_format ? p->resize_format : "resized to";
-  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-    if (strcmp(words, known[i].format) == 0) words = known[i].words;
-  cli_put(cli->out, words);
-  fprintf(cli->out, " %u %s %u", p->width, cli->out_term.unicode ? "×" : "x", p->height);
-}
-
-static void print_preprocessing(struct cli *cli, const struct hoist_preprocessing *p) {
-  const char *comma = "";
-  if (!p->present) return;
-  label(cli, "images");
-  if (p->auto_orient) {
-    fputs("turned upright", cli->out);
-    comma = ", ";
-  }
-  if (p->static_crop) {
-    fprintf(cli->out, "%scropped to %g-%g %% by %g-%g %%", comma, p->crop_min[0], p->crop_max[0],
-            p->crop_min[1], p->crop_max[1]);
-    comma = ", ";
-  }
-  if (p->width > 0 && p->height > 0) {
-    fputs(comma, cli->out);
-    print_resize(cli, p);
-    comma = ", ";
-  }
-  if (p->grayscale) {
-    fprintf(cli->out, "%sin grey", comma);
-    comma = ", ";
-  }
-  if (p->contrast) {
-    fprintf(cli->out, "%scontrast by ", comma);
-    cli_put(cli->out, p->contrast);
-    comma = ", ";
-  }
-  fputs(*comma ? "\n" : "as they are\n", cli->out);
-}
-
-/* ---- files, tensors, origin
- * ---------------------------------------------------------------------- */
+/* ---- files, tensors, origin ------------------------------------------------------------------ */
 
 static void print_files(struct cli *cli, const struct hoist_info *info) {
   char bytes[HUMAN_SIZE];
@@ -207,7 +171,8 @@ void info_print(struct cli *cli, const struct hoist_info *info, uint64_t now_uni
   print_type(cli, info);
   print_classes(cli, info);
   print_keypoints(cli, info);
-  print_preprocessing(cli, &info->preprocessing);
+  print_size(cli, &info->preprocessing);
+  print_images(cli, &info->preprocessing);
   print_tensors(cli, "inputs", info->inputs, info->input_count);
   print_tensors(cli, "outputs", info->outputs, info->output_count);
   print_session(cli, info);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include <hoist/error.h>
+#include <hoist/model_info.h>
 #include <hoist/telemetry.h>
 
 #ifdef __cplusplus
@@ -202,90 +203,6 @@ struct hoist_call_options {
   const struct hoist_baggage *baggage;
 };
 
-/* ---- what is known about a model ---------------------------------------------------------------- */
-
-#define HOIST_MAX_DIMS 16
-
-struct hoist_tensor {
-  const char *name;
-  const char *type; /**< "float32", "int64", "uint8", "string", …; "other" for what is no tensor */
-  size_t dim_count;
-  int64_t dims[HOIST_MAX_DIMS];        /**< -1: dynamic */
-  const char *symbols[HOIST_MAX_DIMS]; /**< name of a dynamic dimension; NULL: none */
-};
-
-struct hoist_file {
-  const char *name;
-  uint64_t size_bytes;
-  char sha256[65]; /**< lower-case hex */
-};
-
-struct hoist_class {
-  const char *name;
-  const char *color; /**< "#rrggbb"; NULL: none given */
-};
-
-/** Keypoints of one object class (keypoints_metadata.json). */
-struct hoist_keypoints {
-  int64_t class_id;
-  const char *const *names; /**< in the order of their ids */
-  size_t name_count;
-};
-
-/** How an image is prepared for the model (PREPROCESSING of environment.json). */
-struct hoist_preprocessing {
-  int present;                     /**< 0: the model says nothing; the rest is defaults */
-  int auto_orient;                 /**< default 0 */
-  int grayscale;                   /**< default 0 */
-  const char *contrast;            /**< "Adaptive Equalization", …; NULL: none */
-  int static_crop;                 /**< 1: crop to the percentages below before resizing */
-  double crop_min[2], crop_max[2]; /**< x, y in percent, 0..100 */
-  const char *resize_format;       /**< "Stretch to", "Fit (black edges) in", …; NULL: none */
-  uint32_t width, height;          /**< pixels; 0: none */
-};
-
-/** A model in the cache, described. Borrowed strings live as long as the struct. */
-struct hoist_info {
-  const char *model_id;
-  const char *directory; /**< absolute path of the artifacts */
-  const char *source;    /**< where they came from: "s3", "roboflow_api", "dir" */
-  uint64_t created_unix_s;
-  uint64_t total_bytes;
-  const struct hoist_file *files;
-  size_t file_count;
-  const char *weights; /**< name of the weights file */
-
-  const char *task_type;     /**< "object-detection", …; NULL: not known */
-  const char *model_type;    /**< "yolov8n", …; NULL: not known */
-  const char *model_variant; /**< NULL: none */
-  const struct hoist_class *classes;
-  size_t class_count;
-  int multiclass; /**< 1: several classes may apply to one image */
-  struct hoist_preprocessing preprocessing;
-  const struct hoist_keypoints *keypoints;
-  size_t keypoints_count;
-
-  /* Known once a session was opened (hoist_load, or hoist_inspect where ONNX Runtime is installed) */
-  const char *onnxruntime_version; /**< NULL: no session */
-  const char *execution_provider;  /**< the first one taken */
-  const char *refused_providers;   /**< wished for and not taken, with the reasons; NULL: none */
-  /** What the session runs on: "hit" a saved graph, "miss" the model as it came, "refused" a saved graph did
-   *  not do, "off" none was looked for; NULL: no session */
-  const char *graph_cache;
-  const char *graph_detail; /**< more about it, for people: why, what it saves; NULL: nothing */
-  uint64_t graph_bytes;     /**< what all saved graphs of the model take */
-  const struct hoist_tensor *inputs;
-  size_t input_count;
-  const struct hoist_tensor *outputs;
-  size_t output_count;
-
-  /* About the call that made this */
-  int cache_hit;
-  uint64_t downloaded_bytes;
-  double load_time_s; /**< wall time of the whole call */
-};
-HOIST_API void hoist_info_free(struct hoist_info *info); /**< NULL is fine */
-
 /* ---- models ------------------------------------------------------------------------------------- */
 
 struct hoist_model; /**< a loaded model, reference-counted; thread-safe */
@@ -350,9 +267,17 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_pull(struct hoist *hoist, con
 
 /* ---- the cache ---------------------------------------------------------------------------------- */
 
-/** Describes a cached model after verifying it; touches no network. Opens a session, where a runtime is
- *  installed, to learn inputs and outputs; without one those stay empty.
+/** Describes a cached model out of the files beside its weights, after verifying it; opens no session and
+ *  touches no network.
+ *  @param ret_info  on OK: release with hoist_info_free
  *  Errors:  INVALID · NOT_FOUND not in the cache · CORRUPT it is, but damaged: which file and how */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_describe(
+    struct hoist *hoist, const char *model_id, const struct hoist_call_options *options,
+    struct hoist_info **ret_info, struct hoist_error *err);
+
+/** As hoist_describe, but opens a session, where a runtime is installed, to learn inputs and outputs;
+ *  without one those stay empty.
+ *  Errors:  as hoist_describe · CORRUPT, UNSUPPORTED ONNX Runtime cannot open it */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_inspect(struct hoist *hoist,
                                                            const char *model_id,
                                                            const struct hoist_call_options *options,

@@ -10,6 +10,7 @@
 #include "gc.h"
 #include "metrics.h"
 #include "plan.h"
+#include "task.h"
 
 /* One source being tried. */
 struct attempt {
@@ -51,11 +52,14 @@ static enum hoist_status read_staged(void *user, const char *name, struct buf *r
 }
 
 /* A package that nobody can read is as useless as a damaged one, and another source may have a better:
- * so its metadata is parsed before it is published, not only when it is loaded. */
-static enum hoist_status check_metadata(struct cache_txn *txn, struct hoist_error *err) {
+ * so its metadata is parsed before it is published, not only when it is loaded. What the task is may only be
+ * known then (model_type.json in a bucket), and with it which files there must be. */
+static enum hoist_status check_metadata(const struct attempt *a, struct cache_txn *txn,
+                                        struct hoist_error *err) {
   HOIST_AUTO(artifacts) struct artifacts artifacts = {0};
   const struct artifacts_reader reader = {.user = txn, .read = read_staged};
-  return artifacts_parse(&reader, &artifacts, err);
+  enum hoist_status status = artifacts_parse(&reader, &artifacts, err);
+  return status == HOIST_OK ? task_check_files(artifacts.task_type, &a->manifest, err) : status;
 }
 
 static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lock,
@@ -71,7 +75,7 @@ static enum hoist_status transfer_once(struct attempt *a, struct cache_lock **lo
                        a->op->hoist->connections, &a->fetched, err);
   a->local = a->fetched.disk_failed;
   if (a->fetched.keep) cache_txn_keep(HOIST_TAKE(txn));
-  if (status == HOIST_OK) status = check_metadata(txn, err);
+  if (status == HOIST_OK) status = check_metadata(a, txn, err);
   if (status != HOIST_OK) return status;
   operation_report(a->op, (struct hoist_progress){
                               .kind = HOIST_PROGRESS_COMMIT,

@@ -7,6 +7,7 @@
 
 #include "artifacts.h"
 #include "plan.h"
+#include "task.h"
 
 struct block {
   struct block *next;
@@ -112,12 +113,17 @@ static enum hoist_status add_keypoints(struct box *box, struct hoist_error *err)
   const struct artifacts *a = &box->artifacts;
   struct hoist_keypoints *keypoints = box_alloc(box, a->keypoints_count, sizeof *keypoints, err);
   if (!keypoints) return HOIST_NO_MEMORY;
-  for (size_t i = 0; i < a->keypoints_count; i++)
+  for (size_t i = 0; i < a->keypoints_count; i++) {
+    const struct artifacts_keypoints *from = &a->keypoints[i];
     keypoints[i] = (struct hoist_keypoints){
-        .class_id = a->keypoints[i].class_id,
-        .names = (const char *const *)a->keypoints[i].names,
-        .name_count = a->keypoints[i].name_count,
+        .class_id = from->class_id,
+        .names = (const char *const *)from->names.names,
+        .ids = from->names.numbers,
+        .name_count = from->names.count,
+        .edges = from->edges,
+        .edge_count = from->edge_count,
     };
+  }
   box->info.keypoints = keypoints;
   box->info.keypoints_count = a->keypoints_count;
   return HOIST_OK;
@@ -129,12 +135,14 @@ static void add_preprocessing(struct box *box) {
   box->info.preprocessing = (struct hoist_preprocessing){
       .present = a->has_preprocessing,
       .auto_orient = p->auto_orient,
-      .grayscale = p->grayscale,
-      .contrast = p->contrast,
       .static_crop = p->has_static_crop,
       .crop_min = {p->static_crop.x_min, p->static_crop.y_min},
       .crop_max = {p->static_crop.x_max, p->static_crop.y_max},
-      .resize_format = p->resize,
+      .contrast = p->contrast,
+      .contrast_type = p->contrast_type,
+      .grayscale = p->grayscale,
+      .resize = p->resize,
+      .resize_format = p->resize_format,
       .width = (uint32_t)a->input_width,
       .height = (uint32_t)a->input_height,
   };
@@ -150,11 +158,15 @@ static enum hoist_status add_artifacts(struct box *box, const struct cache_entry
   const struct artifacts_reader reader = {.user = (void *)(uintptr_t)entry,
                                           .read = read_from_entry};
   enum hoist_status status = artifacts_parse(&reader, &box->artifacts, err);
+  if (status == HOIST_OK)
+    status = task_check_files(box->artifacts.task_type, cache_entry_manifest(entry), err);
   if (status != HOIST_OK) return status;
   box->info.task_type = box->artifacts.task_type;
   box->info.model_type = box->artifacts.model_type;
   box->info.model_variant = box->artifacts.model_variant;
   box->info.multiclass = box->artifacts.multiclass;
+  box->info.environment_json = box->artifacts.environment_json;
+  box->info.keypoints_json = box->artifacts.keypoints_json;
   add_preprocessing(box);
   status = add_classes(box, err);
   return status == HOIST_OK ? add_keypoints(box, err) : status;

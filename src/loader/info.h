@@ -11,7 +11,8 @@
 #include "session.h"
 
 /** Reads and parses the entry's metadata files. On OK: release with hoist_info_free.
- *  Errors: CORRUPT a metadata file is malformed, or there is no one weights file · NO_MEMORY */
+ *  Errors: CORRUPT a metadata file is malformed, or missing although the task needs it, or there is no
+ *          one weights file · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status info_new(const struct cache_entry *entry,
                                             struct hoist_info **ret_info, struct hoist_error *err);
 

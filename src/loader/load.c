@@ -141,6 +141,23 @@ enum hoist_status hoist_inspect(struct hoist *hoist, const char *model_id,
   return status;
 }
 
+enum hoist_status hoist_describe(struct hoist *hoist, const char *model_id,
+                                 const struct hoist_call_options *options,
+                                 struct hoist_info **ret_info, struct hoist_error *err) {
+  struct operation op;
+  HOIST_AUTO(hoist_info) struct hoist_info *info = NULL;
+  HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
+  enum hoist_status status = operation_begin(&op, hoist, "model.describe", model_id, options);
+  if (status == HOIST_OK) status = acquire_from_cache(&op, &entry, &info);
+  if (status == HOIST_OK) {
+    info->cache_hit = 1;
+    info->load_time_s = operation_seconds(&op);
+  }
+  status = operation_end(&op, status, err);
+  if (status == HOIST_OK) *ret_info = HOIST_TAKE(info);
+  return status;
+}
+
 /* No operation: what is waited for has spans of its own, and most of the time there is nothing. */
 enum hoist_status hoist_settle(struct hoist *hoist, const struct hoist_call_options *options,
                                void (*report)(void *user, const struct hoist_graph_report *report),

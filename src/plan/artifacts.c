@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "environment.h"
+#include "json_read.h"
+#include "keypoints.h"
 #include "text.h"
 
 #define ENVIRONMENT "environment.json"
@@ -28,16 +30,24 @@ void artifacts_done(struct artifacts *a) {
     free(a->colors[i].color);
   }
   for (size_t i = 0; i < a->keypoints_count; i++)
-    free_names(a->keypoints[i].names, a->keypoints[i].name_count);
+    keypoints_done(&a->keypoints[i]);
   free_names(a->classes, a->class_count);
   free(a->colors);
   free(a->keypoints);
-  free(a->preprocessing.contrast);
-  free(a->preprocessing.resize);
+  free(a->preprocessing.contrast_type);
+  free(a->preprocessing.resize_format);
   free(a->task_type);
   free(a->model_type);
   free(a->model_variant);
+  free(a->environment_json);
+  free(a->keypoints_json);
   *a = (struct artifacts){0};
+}
+
+void artifacts_take_classes(struct artifacts *a, char **names, size_t count) {
+  free_names(a->classes, a->class_count);
+  a->classes = names;
+  a->class_count = count;
 }
 
 const char *artifacts_class_color(const struct artifacts *a, const char *class_name) {
@@ -57,14 +67,19 @@ static enum hoist_status read_file(const struct artifacts_reader *reader, const 
   return status;
 }
 
-/* The same for JSON: an absent file leaves *ret_value NULL. */
+/* The same for JSON: an absent file leaves *ret_value and *ret_text NULL. The text has no NUL in it.
+ * @param ret_text  NULL: it is not wanted */
 static enum hoist_status read_json(const struct artifacts_reader *reader, const char *name,
-                                   json_t **ret_value, struct hoist_error *err) {
+                                   json_t **ret_value, char **ret_text, struct hoist_error *err) {
   HOIST_AUTO(buf) struct buf data = buf_make(ARTIFACTS_MAX_FILE_BYTES);
   bool there = false;
   enum hoist_status status = read_file(reader, name, &data, &there, err);
   if (status != HOIST_OK || !there) return status;
-  return json_read_parse(buf_str(&data), data.size, ARTIFACTS_MAX_FILE_BYTES, name, ret_value, err);
+  status =
+      json_read_parse(buf_str(&data), data.size, ARTIFACTS_MAX_FILE_BYTES, name, ret_value, err);
+  if (status != HOIST_OK || !ret_text) return status;
+  *ret_text = buf_take(&data);
+  return *ret_text ? HOIST_OK : hoist_fail_memory(err, name);
 }
 
 /* ---- class_names.txt ------------------------------------------------------------------------- */
@@ -140,56 +155,23 @@ static enum hoist_status read_class_names(const struct artifacts_reader *reader,
 static enum hoist_status read_environment(const struct artifacts_reader *reader,
                                           struct artifacts *a, struct hoist_error *err) {
   HOIST_AUTO(json) json_t *value = NULL;
-  enum hoist_status status = read_json(reader, ENVIRONMENT, &value, err);
+  enum hoist_status status = read_json(reader, ENVIRONMENT, &value, &a->environment_json, err);
   if (status != HOIST_OK || !value) return status;
   return environment_read(value, a, err);
-}
-
-static int compare_keypoints(const void *a, const void *b) {
-  int64_t left = ((const struct artifacts_keypoints *)a)->class_id;
-  int64_t right = ((const struct artifacts_keypoints *)b)->class_id;
-  return (left > right) - (left < right);
-}
-
-static enum hoist_status read_class_keypoints(const struct json_place *item,
-                                              struct artifacts_keypoints *ret,
-                                              struct hoist_error *err) {
-  enum hoist_status status = json_read_object(item, err);
-  if (status != HOIST_OK) return status;
-  struct json_place id = json_read_member(item, "object_class_id");
-  status = json_read_int(&id, 0, ARTIFACTS_MAX_CLASSES - 1, &ret->class_id, err);
-  if (status != HOIST_OK) return status;
-  struct json_place points = json_read_member(item, "keypoints");
-  return environment_read_numbered(&points, false, &ret->names, &ret->name_count, err);
 }
 
 static enum hoist_status read_keypoints(const struct artifacts_reader *reader, struct artifacts *a,
                                         struct hoist_error *err) {
   HOIST_AUTO(json) json_t *value = NULL;
-  enum hoist_status status = read_json(reader, KEYPOINTS, &value, err);
+  enum hoist_status status = read_json(reader, KEYPOINTS, &value, &a->keypoints_json, err);
   if (status != HOIST_OK || !value) return status;
-  struct json_place root = json_read_root(value, KEYPOINTS);
-  status = json_read_array(&root, err);
-  if (status != HOIST_OK) return status;
-  a->keypoints = calloc(json_array_size(value) + 1, sizeof *a->keypoints);
-  if (!a->keypoints) return hoist_fail_memory(err, KEYPOINTS);
-  for (size_t i = 0; i < json_array_size(value); i++) {
-    struct json_place item = json_read_item(&root, i);
-    status = read_class_keypoints(&item, &a->keypoints[a->keypoints_count++], err);
-    if (status != HOIST_OK) return status;
-  }
-  qsort(a->keypoints, a->keypoints_count, sizeof *a->keypoints, compare_keypoints);
-  for (size_t i = 1; i < a->keypoints_count; i++)
-    if (a->keypoints[i].class_id == a->keypoints[i - 1].class_id)
-      return json_read_fail(&root, err, "two entries are for class %d",
-                            (int)a->keypoints[i].class_id);
-  return HOIST_OK;
+  return keypoints_read(value, a, err);
 }
 
 static enum hoist_status read_model_type(const struct artifacts_reader *reader, struct artifacts *a,
                                          struct hoist_error *err) {
   HOIST_AUTO(json) json_t *value = NULL;
-  enum hoist_status status = read_json(reader, MODEL_TYPE, &value, err);
+  enum hoist_status status = read_json(reader, MODEL_TYPE, &value, NULL, err);
   if (status != HOIST_OK || !value) return status;
   struct json_place root = json_read_root(value, MODEL_TYPE);
   status = json_read_object(&root, err);

@@ -5,14 +5,18 @@
 #ifndef HOIST_PLAN_ARTIFACTS_H
 #define HOIST_PLAN_ARTIFACTS_H
 
+#include <hoist/model_info.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "buf.h"
+#include "numbered.h"
 
 #define ARTIFACTS_MAX_FILE_BYTES (4u << 20)
 #define ARTIFACTS_MAX_CLASSES 65536
-#define ARTIFACTS_MAX_PIXELS 65536 /* width or height of an input */
+#define ARTIFACTS_MAX_KEYPOINTS 4096 /* of one class */
+#define ARTIFACTS_MAX_EDGES 16384    /* likewise */
+#define ARTIFACTS_MAX_PIXELS 65536   /* width or height of an input */
 
 /** Part of the image to keep, in percent of its width and height. */
 struct artifacts_crop {
@@ -25,9 +29,11 @@ struct artifacts_preprocessing {
   int auto_orient; /* turn the image as its EXIF orientation says */
   int has_static_crop;
   struct artifacts_crop static_crop;
-  char *contrast; /* "Contrast Stretching", "Histogram Equalization", "Adaptive Equalization" */
+  enum hoist_contrast contrast;
+  char *contrast_type; /* as the model writes it */
   int grayscale;
-  char *resize; /* "Stretch to", "Fit (black edges) in", "Fit (white edges) in", … */
+  enum hoist_resize resize;
+  char *resize_format; /* as the model writes it */
 };
 
 struct artifacts_color {
@@ -38,8 +44,9 @@ struct artifacts_color {
 /** The keypoints of one class, in the order of their ids. */
 struct artifacts_keypoints {
   int64_t class_id;
-  char **names;
-  size_t name_count;
+  struct numbered names;
+  struct hoist_keypoint_edge *edges;
+  size_t edge_count;
 };
 
 struct artifacts {
@@ -57,6 +64,8 @@ struct artifacts {
   struct artifacts_preprocessing preprocessing;
   int64_t input_width; /* pixels that the images are resized to; 0: not said */
   int64_t input_height;
+  char *environment_json; /* the files as they came; NULL: there is none */
+  char *keypoints_json;
 };
 
 /** Where the files are read from. */
@@ -69,7 +78,7 @@ struct artifacts_reader {
 };
 
 /** Reads and parses all four files. Class names come from class_names.txt or, where it has none,
- *  from environment.json's CLASS_MAP.
+ *  from environment.json's CLASS_MAP; those of a classification from there in any case, if it has one.
  *  @param ret_artifacts  release with artifacts_done
  *  Errors: CORRUPT a file is over a cap or not of its shape: names the file and the place ·
  *          NO_MEMORY · what the reader returned, save NOT_FOUND */
@@ -80,6 +89,9 @@ void artifacts_done(struct artifacts *a); /* a zeroed or half-filled one is fine
 static inline void artifacts_cleanup(struct artifacts *a) {
   artifacts_done(a);
 }
+
+/** Replaces the classes; takes the names. */
+void artifacts_take_classes(struct artifacts *a, char **names, size_t count);
 
 /** The colour of a class, or NULL. */
 const char *artifacts_class_color(const struct artifacts *a, const char *class_name);

@@ -1,85 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* environment.json and objects with numbered keys. Pure; any thread. */
+/* environment.json. Pure; any thread. */
 #include "environment.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "numbered.h"
+#include "task.h"
 #include "text.h"
 
 #define ENVIRONMENT "environment.json"
+#define RESIZE_DEFAULT "Stretch to"
 
-/* ---- objects whose keys are numbers: {"0": "cat", "1": "dog"} -------------------------------- */
-
-struct numbered {
-  uint64_t number;
-  const char *name;
-};
-
-static int compare_numbered(const void *a, const void *b) {
-  uint64_t left = ((const struct numbered *)a)->number,
-           right = ((const struct numbered *)b)->number;
-  return (left > right) - (left < right);
-}
-
-static enum hoist_status collect_numbered(const struct json_place *map, struct numbered *entries,
-                                          struct hoist_error *err) {
-  const char *key;
-  json_t *value;
-  size_t used = 0;
-  json_object_foreach(map->value, key, value) {
-    struct json_place place = json_read_member(map, key);
-    struct numbered *entry = &entries[used++];
-    if (!parse_u64(key, &entry->number)) return json_read_fail(&place, err, "the key is no number");
-    enum hoist_status status = json_read_string(&place, &entry->name, err);
-    if (status != HOIST_OK) return status;
-  }
-  qsort(entries, used, sizeof *entries, compare_numbered);
-  return HOIST_OK;
-}
-
-static enum hoist_status copy_names(const struct numbered *entries, size_t count, char ***ret_names,
-                                    struct hoist_error *err) {
-  char **names = calloc(count + 1, sizeof *names);
-  if (!names) return hoist_fail_memory(err, "a list of names");
-  for (size_t i = 0; i < count; i++) {
-    names[i] = strdup(entries[i].name);
-    if (names[i]) continue;
-    while (i-- > 0)
-      free(names[i]);
-    free(names);
-    return hoist_fail_memory(err, "a list of names");
-  }
-  *ret_names = names;
-  return HOIST_OK;
-}
-
-/* The names in the order of their numbers. With `dense` the numbers must be 0, 1, 2, … */
-enum hoist_status environment_read_numbered(const struct json_place *map, bool dense,
-                                            char ***ret_names, size_t *ret_count,
-                                            struct hoist_error *err) {
-  enum hoist_status status = json_read_object(map, err);
-  if (status != HOIST_OK) return status;
-  size_t count = json_object_size(map->value);
-  if (count > ARTIFACTS_MAX_CLASSES)
-    return json_read_fail(map, err, "more than %d entries", ARTIFACTS_MAX_CLASSES);
-  HOIST_AUTO(mem) struct numbered *entries = calloc(count + 1, sizeof *entries);
-  if (!entries) return hoist_fail_memory(err, "a list of names");
-  status = collect_numbered(map, entries, err);
-  if (status != HOIST_OK) return status;
-  for (size_t i = 0; i < count; i++) {
-    if (i > 0 && entries[i].number == entries[i - 1].number)
-      return json_read_fail(map, err, "a number occurs twice");
-    if (dense && entries[i].number != i) return json_read_fail(map, err, "there is no \"%zu\"", i);
-  }
-  status = copy_names(entries, count, ret_names, err);
-  if (status == HOIST_OK) *ret_count = count;
-  return status;
-}
-
-/* ---- steps of the preprocessing
- * -----------------------------------------------------------------------
- */
+/* ---- steps of the preprocessing --------------------------------------------------------------- */
 
 /* The server writes some objects as a string that holds their JSON. Where that is so, `ret_holder`
  * owns the parsed value that `ret_object` refers to. */
@@ -144,6 +77,18 @@ static enum hoist_status read_crop(const struct json_place *steps,
   return HOIST_OK;
 }
 
+static enum hoist_contrast contrast_kind(const char *type) {
+  static const struct {
+    const char *type;
+    enum hoist_contrast kind;
+  } known[] = {{"Contrast Stretching", HOIST_CONTRAST_STRETCHING},
+               {"Histogram Equalization", HOIST_CONTRAST_HISTOGRAM},
+               {"Adaptive Equalization", HOIST_CONTRAST_ADAPTIVE}};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcmp(type, known[i].type) == 0) return known[i].kind;
+  return HOIST_CONTRAST_OTHER;
+}
+
 static enum hoist_status read_contrast(const struct json_place *steps,
                                        struct artifacts_preprocessing *ret,
                                        struct hoist_error *err) {
@@ -152,7 +97,9 @@ static enum hoist_status read_contrast(const struct json_place *steps,
   enum hoist_status status = read_step(&step, &on, err);
   if (status != HOIST_OK || !on) return status;
   struct json_place type = json_read_member(&step, "type");
-  return json_read_copy(&type, true, &ret->contrast, err);
+  status = json_read_copy(&type, true, &ret->contrast_type, err);
+  if (status == HOIST_OK) ret->contrast = contrast_kind(ret->contrast_type);
+  return status;
 }
 
 static enum hoist_status read_pixels(const struct json_place *step, const char *key, bool required,
@@ -160,6 +107,33 @@ static enum hoist_status read_pixels(const struct json_place *step, const char *
   struct json_place place = json_read_member(step, key);
   if (!place.value && !required) return HOIST_OK;
   return json_read_int(&place, 1, ARTIFACTS_MAX_PIXELS, ret_pixels, err);
+}
+
+static enum hoist_resize resize_kind(const char *format) {
+  static const struct {
+    const char *format;
+    enum hoist_resize kind;
+  } known[] = {{RESIZE_DEFAULT, HOIST_RESIZE_STRETCH},
+               {"Fit (black edges) in", HOIST_RESIZE_FIT_BLACK},
+               {"Fit (white edges) in", HOIST_RESIZE_FIT_WHITE},
+               {"Fit (grey edges) in", HOIST_RESIZE_FIT_GREY},
+               {"Fit (reflect edges) in", HOIST_RESIZE_FIT_REFLECT},
+               {"Fit within", HOIST_RESIZE_FIT_WITHIN},
+               {"Fill (with center crop) in", HOIST_RESIZE_FILL_CROP}};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcmp(format, known[i].format) == 0) return known[i].kind;
+  return HOIST_RESIZE_OTHER;
+}
+
+static enum hoist_status read_format(const struct json_place *step,
+                                     struct artifacts_preprocessing *ret, struct hoist_error *err) {
+  struct json_place format = json_read_member(step, "format");
+  enum hoist_status status = json_read_copy(&format, false, &ret->resize_format, err);
+  if (status != HOIST_OK) return status;
+  if (!ret->resize_format && !(ret->resize_format = strdup(RESIZE_DEFAULT)))
+    return hoist_fail_memory(err, ENVIRONMENT);
+  ret->resize = resize_kind(ret->resize_format);
+  return HOIST_OK;
 }
 
 /* The size is that of the model's input also where resizing is off. */
@@ -172,12 +146,7 @@ static enum hoist_status read_resize(const struct json_place *steps, struct arti
   status = read_pixels(&step, "width", on, &a->input_width, err);
   if (status != HOIST_OK) return status;
   status = read_pixels(&step, "height", on, &a->input_height, err);
-  if (status != HOIST_OK || !on) return status;
-  struct json_place format = json_read_member(&step, "format");
-  status = json_read_copy(&format, false, &a->preprocessing.resize, err);
-  if (status != HOIST_OK || a->preprocessing.resize) return status;
-  a->preprocessing.resize = strdup("Stretch to");
-  return a->preprocessing.resize ? HOIST_OK : hoist_fail_memory(err, ENVIRONMENT);
+  return status == HOIST_OK && on ? read_format(&step, &a->preprocessing, err) : status;
 }
 
 static enum hoist_status read_preprocessing(const struct json_place *environment,
@@ -235,6 +204,21 @@ static enum hoist_status read_multiclass(const struct json_place *environment, s
   return status;
 }
 
+/* The names of a class map replace those that `a` has. */
+static enum hoist_status read_class_map(const struct json_place *environment, struct artifacts *a,
+                                        struct hoist_error *err) {
+  struct json_place map = json_read_member(environment, "CLASS_MAP");
+  if (!map.value || (a->class_count > 0 && !task_takes_class_map(a->task_type))) return HOIST_OK;
+  HOIST_AUTO(numbered) struct numbered names = {0};
+  enum hoist_status status = numbered_read(&map, ARTIFACTS_MAX_CLASSES, &names, err);
+  if (status == HOIST_OK) status = numbered_check_dense(&map, &names, err);
+  if (status != HOIST_OK || names.count == 0) return status;
+  artifacts_take_classes(a, names.names, names.count);
+  names.names = NULL;
+  names.count = 0;
+  return HOIST_OK;
+}
+
 enum hoist_status environment_read(json_t *environment, struct artifacts *a,
                                    struct hoist_error *err) {
   struct json_place root = json_read_root(environment, ENVIRONMENT);
@@ -242,11 +226,8 @@ enum hoist_status environment_read(json_t *environment, struct artifacts *a,
   if (status != HOIST_OK) return status;
   status = read_preprocessing(&root, a, err);
   if (status != HOIST_OK) return status;
-  struct json_place map = json_read_member(&root, "CLASS_MAP");
-  if (a->class_count == 0 && map.value) {
-    status = environment_read_numbered(&map, true, &a->classes, &a->class_count, err);
-    if (status != HOIST_OK) return status;
-  }
+  status = read_class_map(&root, a, err);
+  if (status != HOIST_OK) return status;
   status = read_colors(&root, a, err);
   if (status != HOIST_OK) return status;
   return read_multiclass(&root, a, err);

@@ -8,6 +8,7 @@
 
 #include "json_read.h"
 #include "path_rule.h"
+#include "task.h"
 #include "text.h"
 
 #define MAX_NAME_SEGMENTS 8
@@ -108,6 +109,11 @@ enum hoist_status plan_weights(const struct manifest *m, const char **ret_name,
   if (all.count == 0)
     return hoist_fail(err, HOIST_CORRUPT,
                       "no weights file: none of the %zu files is a *.onnx or *.ort", m->file_count);
+  const char *expected = task_weights_name(m->task_type, m->model_type);
+  if (m->model_type && manifest_find(m, expected)) {
+    *ret_name = manifest_find(m, expected)->name;
+    return HOIST_OK;
+  }
   struct candidates known = find_candidates(m, is_well_known);
   if (all.count > 1 && known.count != 1) {
     const struct candidates *two = known.count > 1 ? &known : &all;
@@ -159,6 +165,8 @@ enum hoist_status plan_make(const struct model_id *id, struct manifest *m,
   if (status != HOIST_OK) return status;
   const char *weights = NULL;
   status = plan_weights(m, &weights, err);
+  if (status != HOIST_OK) return status;
+  status = task_check_files(m->task_type, m, err);
   if (status != HOIST_OK) return status;
   status = add_model_type(id, m, err);
   if (status != HOIST_OK) return status;

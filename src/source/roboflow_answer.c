@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "task.h"
 #include "text.h"
 
 #define ANSWER "the Roboflow API's answer"
@@ -32,23 +33,6 @@ static const char *default_model_type(const char *task_type) {
   for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
     if (strcmp(task_type, defaults[i].task_type) == 0) return defaults[i].model_type;
   return NULL;
-}
-
-const char *roboflow_weights_name(const char *task_type, const char *model_type) {
-  static const struct {
-    const char *task_type;
-    const char *model_type_prefix;
-    const char *name;
-  } names[] = {{"object-detection", "yolov5", "yolov5s_weights.onnx"},
-               {"instance-segmentation", "yolov5", "yolov5s_weights.onnx"},
-               {"classification", "vit", "best.onnx"},
-               {"classification", "resnet", "best.onnx"},
-               {"classification", "dinov3", "best.onnx"}};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (model_type && strcmp(task_type, names[i].task_type) == 0 &&
-        text_starts_with(model_type, names[i].model_type_prefix))
-      return names[i].name;
-  return "weights.onnx";
 }
 
 static enum hoist_status read_type(const struct json_place *root, const char *task_key,
@@ -182,7 +166,7 @@ static enum hoist_status read_common(const struct json_place *root, const char *
   struct manifest *m = &answer->manifest;
   enum hoist_status status = read_type(root, task_key, m, err);
   if (status != HOIST_OK) return status;
-  status = add_url(m, roboflow_weights_name(m->task_type, m->model_type), model, err);
+  status = add_url(m, task_weights_name(m->task_type, m->model_type), model, err);
   if (status != HOIST_OK) return status;
   status = add_classes(root, m, err);
   if (status != HOIST_OK) return status;

@@ -37,7 +37,4 @@ HOIST_MUST_CHECK enum hoist_status roboflow_add_environment(struct roboflow_answ
                                                             const char *json, size_t size,
                                                             struct hoist_error *err);
 
-/** The name under which the reference server looks for the weights of such a model. */
-const char *roboflow_weights_name(const char *task_type, const char *model_type);
-
 #endif

@@ -11,8 +11,8 @@
 #include "text.h"
 
 bool breakdown_is_operation(const struct trace_span *span) {
-  static const char *const names[] = {"model.load", "model.pull", "model.inspect", "model.verify",
-                                      "model.remove"};
+  static const char *const names[] = {"model.load",     "model.pull",   "model.inspect",
+                                      "model.describe", "model.verify", "model.remove"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (strcmp(span->name, names[i]) == 0) return true;
   return false;

@@ -63,7 +63,8 @@ static void test_a_complete_model_is_read_whole(void **state) {
        0},
       {"keypoints_metadata.json",
        "[{\"object_class_id\": 1, \"keypoints\": {\"10\": \"tail\", \"2\": \"ear\", \"0\": "
-       "\"nose\"}, \"edges\": []}, {\"object_class_id\": 0, \"keypoints\": {}}]",
+       "\"nose\"}, \"edges\": [{\"from\": 0, "
+       "\"to\": 10}, [2, 0]], \"shown\": 1}, {\"object_class_id\": 0, \"keypoints\": {}}]",
        0},
       {NULL, NULL, 0}};
   HOIST_AUTO(artifacts) struct artifacts a = {0};
@@ -84,17 +85,25 @@ static void test_a_complete_model_is_read_whole(void **state) {
   assert_int_equal(a.preprocessing.auto_orient, 1);
   assert_int_equal(a.preprocessing.has_static_crop, 1);
   assert_true(a.preprocessing.static_crop.x_max == 90.5);
-  assert_string_equal(a.preprocessing.contrast, "Contrast Stretching");
+  assert_string_equal(a.preprocessing.contrast_type, "Contrast Stretching");
+  assert_int_equal(a.preprocessing.contrast, HOIST_CONTRAST_STRETCHING);
   assert_int_equal(a.preprocessing.grayscale, 0);
-  assert_string_equal(a.preprocessing.resize, "Fit (black edges) in");
+  assert_string_equal(a.preprocessing.resize_format, "Fit (black edges) in");
+  assert_int_equal(a.preprocessing.resize, HOIST_RESIZE_FIT_BLACK);
   assert_int_equal(a.input_width, 640);
   assert_int_equal(a.input_height, 480);
   assert_int_equal(a.keypoints_count, 2);
   assert_int_equal(a.keypoints[0].class_id, 0);
-  assert_int_equal(a.keypoints[0].name_count, 0);
-  assert_int_equal(a.keypoints[1].name_count, 3);
-  assert_string_equal(a.keypoints[1].names[1], "ear");
-  assert_string_equal(a.keypoints[1].names[2], "tail");
+  assert_int_equal(a.keypoints[0].names.count, 0);
+  assert_int_equal(a.keypoints[1].names.count, 3);
+  assert_string_equal(a.keypoints[1].names.names[1], "ear");
+  assert_string_equal(a.keypoints[1].names.names[2], "tail");
+  assert_int_equal(a.keypoints[1].names.numbers[2], 10);
+  assert_int_equal(a.keypoints[1].edge_count, 2);
+  assert_int_equal(a.keypoints[1].edges[0].to, 10);
+  assert_int_equal(a.keypoints[1].edges[1].from, 2);
+  assert_string_equal(a.environment_json, files[2].text);
+  assert_string_equal(a.keypoints_json, files[3].text);
 }
 
 static void test_objects_may_come_as_strings_of_json(void **state) {
@@ -112,7 +121,8 @@ static void test_objects_may_come_as_strings_of_json(void **state) {
   assert_string_equal(a.classes[2], "c");
   assert_string_equal(a.classes[10], "k");
   assert_string_equal(artifacts_class_color(&a, "a"), "#010203");
-  assert_string_equal(a.preprocessing.resize, "Stretch to");
+  assert_string_equal(a.preprocessing.resize_format, "Stretch to");
+  assert_int_equal(a.preprocessing.resize, HOIST_RESIZE_STRETCH);
   assert_int_equal(a.input_width, 416);
   assert_int_equal(a.multiclass, 0);
 }
@@ -128,6 +138,53 @@ static void test_an_empty_list_of_class_names_leaves_the_word_to_the_class_map(v
   assert_string_equal(a.classes[0], "a");
 }
 
+static void test_a_classification_takes_its_names_from_the_class_map(void **state) {
+  struct fake_file files[] = {
+      {"model_type.json", "{\"project_task_type\": \"classification\"}", 0},
+      {"class_names.txt", "old\nnames\n", 0},
+      {"environment.json", "{\"PREPROCESSING\": {}, \"CLASS_MAP\": {\"0\": \"a\"}}", 0},
+      {NULL, NULL, 0}};
+  HOIST_AUTO(artifacts) struct artifacts a = {0};
+  assert_int_equal(parse(files, &a, NULL), HOIST_OK);
+  assert_int_equal(a.class_count, 1);
+  assert_string_equal(a.classes[0], "a");
+  files[2].text = "{\"PREPROCESSING\": {}}";
+  HOIST_AUTO(artifacts) struct artifacts without = {0};
+  assert_int_equal(parse(files, &without, NULL), HOIST_OK);
+  assert_string_equal(without.classes[1], "names");
+}
+
+static void test_steps_of_other_kinds_are_kept_as_they_are_written(void **state) {
+  struct fake_file files[] = {
+      {"environment.json",
+       "{\"PREPROCESSING\": {\"resize\": {\"width\": 1, \"height\": 2, \"format\": \"Twist "
+       "to\"}, \"contrast\": {\"type\": \"Solarise\"}, \"tile\": {\"rows\": 2}}}",
+       0},
+      {NULL, NULL, 0}};
+  HOIST_AUTO(artifacts) struct artifacts a = {0};
+  assert_int_equal(parse(files, &a, NULL), HOIST_OK);
+  assert_int_equal(a.preprocessing.resize, HOIST_RESIZE_OTHER);
+  assert_string_equal(a.preprocessing.resize_format, "Twist to");
+  assert_int_equal(a.preprocessing.contrast, HOIST_CONTRAST_OTHER);
+  assert_string_equal(a.preprocessing.contrast_type, "Solarise");
+  assert_non_null(strstr(a.environment_json, "\"tile\""));
+}
+
+static void test_edges_that_join_no_keypoints_are_left_out(void **state) {
+  struct fake_file files[] = {
+      {"keypoints_metadata.json",
+       "[{\"object_class_id\": 0, \"keypoints\": {\"0\": \"a\", \"1\": \"b\"}, \"edges\": "
+       "[[0, 2], [0], 7, {\"from\": 0}, {\"from\": \"0\", \"to\": 1}, {\"from\": 1, \"to\": "
+       "0}]}, {\"object_class_id\": 1, \"keypoints\": {}, \"edges\": \"none\"}]",
+       0},
+      {NULL, NULL, 0}};
+  HOIST_AUTO(artifacts) struct artifacts a = {0};
+  assert_int_equal(parse(files, &a, NULL), HOIST_OK);
+  assert_int_equal(a.keypoints[0].edge_count, 1);
+  assert_int_equal(a.keypoints[0].edges[0].from, 1);
+  assert_int_equal(a.keypoints[1].edge_count, 0);
+}
+
 static void test_a_step_that_is_off_leaves_only_the_input_size(void **state) {
   struct fake_file files[] = {
       {"environment.json",
@@ -138,8 +195,10 @@ static void test_a_step_that_is_off_leaves_only_the_input_size(void **state) {
       {NULL, NULL, 0}};
   HOIST_AUTO(artifacts) struct artifacts a = {0};
   assert_int_equal(parse(files, &a, NULL), HOIST_OK);
-  assert_null(a.preprocessing.resize);
-  assert_null(a.preprocessing.contrast);
+  assert_int_equal(a.preprocessing.resize, HOIST_RESIZE_NONE);
+  assert_null(a.preprocessing.resize_format);
+  assert_int_equal(a.preprocessing.contrast, HOIST_CONTRAST_NONE);
+  assert_null(a.preprocessing.contrast_type);
   assert_int_equal(a.preprocessing.has_static_crop, 0);
   assert_int_equal(a.preprocessing.auto_orient, 1);
   assert_int_equal(a.input_width, 224);
@@ -271,6 +330,9 @@ int main(void) {
       cmocka_unit_test(test_a_complete_model_is_read_whole),
       cmocka_unit_test(test_objects_may_come_as_strings_of_json),
       cmocka_unit_test(test_an_empty_list_of_class_names_leaves_the_word_to_the_class_map),
+      cmocka_unit_test(test_a_classification_takes_its_names_from_the_class_map),
+      cmocka_unit_test(test_steps_of_other_kinds_are_kept_as_they_are_written),
+      cmocka_unit_test(test_edges_that_join_no_keypoints_are_left_out),
       cmocka_unit_test(test_a_step_that_is_off_leaves_only_the_input_size),
       cmocka_unit_test(test_malformed_files_are_corrupt_and_say_where),
       cmocka_unit_test(test_a_class_name_with_a_nul_byte_is_corrupt),

@@ -119,6 +119,8 @@ static void test_model_type_json_is_made_where_the_source_knows_the_type(void **
   HOIST_AUTO(manifest) struct manifest m = {0};
   struct model_id id = coins();
   add(&m, "weights.onnx", 100);
+  add(&m, "environment.json", 10);
+  add(&m, "class_names.txt", 5);
   m.task_type = strdup("object-detection");
   m.model_type = strdup("yolov8n");
   assert_int_equal(plan_make(&id, &m, NULL), HOIST_OK);
@@ -128,6 +130,29 @@ static void test_model_type_json_is_made_where_the_source_knows_the_type(void **
                       "{\"project_task_type\": \"object-detection\", \"model_type\": "
                       "\"yolov8n\", \"model_id\": \"Coins/1\"}\n");
   assert_int_equal(file->size, strlen(file->content));
+}
+
+static void test_a_plan_without_a_file_that_the_task_needs_is_corrupt(void **state) {
+  HOIST_AUTO(manifest) struct manifest m = {0};
+  struct model_id id = coins();
+  struct hoist_error err = {0};
+  add(&m, "weights.onnx", 100);
+  add(&m, "environment.json", 10);
+  m.task_type = strdup("object-detection");
+  assert_int_equal(plan_make(&id, &m, &err), HOIST_CORRUPT);
+  assert_non_null(strstr(err.message, "class_names.txt is missing"));
+}
+
+static void test_the_type_decides_between_several_weights(void **state) {
+  HOIST_AUTO(manifest) struct manifest m = {0};
+  const char *name = NULL;
+  add(&m, "best.onnx", 1);
+  add(&m, "weights.onnx", 1);
+  assert_int_equal(plan_weights(&m, &name, NULL), HOIST_CORRUPT);
+  m.task_type = strdup("classification");
+  m.model_type = strdup("vit");
+  assert_int_equal(plan_weights(&m, &name, NULL), HOIST_OK);
+  assert_string_equal(name, "best.onnx");
 }
 
 static void test_a_model_type_json_of_the_source_stays(void **state) {
@@ -182,6 +207,8 @@ int main(void) {
       cmocka_unit_test(test_the_weights_are_the_only_candidate_or_the_well_known_one),
       cmocka_unit_test(test_a_plan_has_small_metadata_first),
       cmocka_unit_test(test_model_type_json_is_made_where_the_source_knows_the_type),
+      cmocka_unit_test(test_a_plan_without_a_file_that_the_task_needs_is_corrupt),
+      cmocka_unit_test(test_the_type_decides_between_several_weights),
       cmocka_unit_test(test_a_model_type_json_of_the_source_stays),
       cmocka_unit_test(test_bad_plans_are_corrupt),
       cmocka_unit_test(test_names_that_only_begin_alike_do_not_clash),

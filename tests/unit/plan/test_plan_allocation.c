@@ -76,14 +76,17 @@ static enum hoist_status read_fake(void *user, const char *name, struct buf *ret
                                    struct hoist_error *err) {
   if (strcmp(name, "class_names.txt") == 0) return buf_append_str(ret_data, "a\nb\n", err);
   if (strcmp(name, "model_type.json") == 0)
-    return buf_append_str(ret_data, "{\"model_type\": \"x\", \"project_task_type\": \"y\"}", err);
-  if (strcmp(name, "keypoints_metadata.json") == 0)
     return buf_append_str(
-        ret_data, "[{\"object_class_id\": 0, \"keypoints\": {\"0\": \"p\", \"1\": \"q\"}}]", err);
+        ret_data, "{\"model_type\": \"x\", \"project_task_type\": \"classification\"}", err);
+  if (strcmp(name, "keypoints_metadata.json") == 0)
+    return buf_append_str(ret_data,
+                          "[{\"object_class_id\": 0, \"keypoints\": {\"0\": \"p\", \"1\": \"q\"}, "
+                          "\"edges\": [[0, 1]]}]",
+                          err);
   return buf_append_str(ret_data,
                         "{\"PREPROCESSING\": \"{\\\"resize\\\": {\\\"width\\\": 1, "
                         "\\\"height\\\": 1}, \\\"contrast\\\": {\\\"type\\\": \\\"t\\\"}}\","
-                        " \"COLORS\": {\"a\": \"#000000\"}}",
+                        " \"COLORS\": {\"a\": \"#000000\"}, \"CLASS_MAP\": {\"0\": \"z\"}}",
                         err);
 }
 
