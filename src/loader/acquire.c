@@ -176,6 +176,9 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   *ret_again = status == HOIST_UNAVAILABLE && !lock; /* lost to a neighbour who did something */
   if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT) return status;
   if (op->hoist->offline) return refuse_offline(op, status);
+  /* Its bytes are right, so the entry took the lock, and what they say makes no sense. */
+  if (!lock) status = cache_lock(&op->call, op->hoist->cache, &op->id, &lock, &op->error);
+  if (!lock) return status;
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
   if (op->opens_session) runtime_open_ahead(op);
   status = download_model(op, &lock, &entry);
