@@ -55,6 +55,9 @@ struct hoist_config {
   const char *secret_key;    /**< secret */
   const char *session_token; /**< secret */
   const char *addressing;    /**< "auto" (default), "path" or "virtual" */
+  int s3_dualstack;          /**< default 0; 1: AWS's endpoints that answer over IPv6 too */
+  int s3_fips;               /**< default 0; 1: AWS's endpoints with validated cryptography */
+  int s3_requester_pays; /**< default 0; 1: agree to pay for requests, where the owner wants it */
 
   const char *api_url;            /**< default "https://api.roboflow.com" */
   const char *api_weights_suffix; /**< joined after api_url for the weights endpoints */

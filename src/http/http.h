@@ -6,6 +6,7 @@
 #ifndef HOIST_HTTP_HTTP_H
 #define HOIST_HTTP_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,9 @@ static inline void http_response_cleanup(struct http_response *r) {
  * Lower-case name. */
 const char *http_response_header(const struct http_response *r, const char *name, char *out,
                                  size_t out_size);
+
+/** When the server sent it, by its own clock; false: it does not say. */
+bool http_response_date(const struct http_response *r, uint64_t *ret_unix_s);
 
 struct http_header {
   const char *name;

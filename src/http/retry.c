@@ -26,14 +26,24 @@ static bool starts_with_letter(const char *value) {
   return (*value >= 'A' && *value <= 'Z') || (*value >= 'a' && *value <= 'z');
 }
 
+/* Every form of an HTTP date starts with the day's name; curl would take much else for a date. */
+static bool parse_date(const char *value, uint64_t *ret_unix_s) {
+  time_t date = starts_with_letter(value) ? curl_getdate(value, NULL) : -1;
+  if (date < 0) return false;
+  *ret_unix_s = (uint64_t)date;
+  return true;
+}
+
+bool http_response_date(const struct http_response *r, uint64_t *ret_unix_s) {
+  char value[64];
+  return http_response_header(r, "date", value, sizeof value) && parse_date(value, ret_unix_s);
+}
+
 bool retry_after_parse(const char *value, uint64_t now_unix_s, uint64_t *ret_seconds) {
-  uint64_t seconds = 0;
+  uint64_t seconds = 0, date = 0;
   if (!parse_u64(value, &seconds)) {
-    /* Every form of an HTTP date starts with the day's name; curl would take much else for a date.
-     */
-    time_t date = starts_with_letter(value) ? curl_getdate(value, NULL) : -1;
-    if (date < 0) return false;
-    seconds = (uint64_t)date > now_unix_s ? (uint64_t)date - now_unix_s : 0;
+    if (!parse_date(value, &date)) return false;
+    seconds = date > now_unix_s ? date - now_unix_s : 0;
   }
   *ret_seconds = seconds < RETRY_AFTER_CAP_S ? seconds : RETRY_AFTER_CAP_S;
   return true;

@@ -44,6 +44,9 @@ static enum hoist_status make_s3(struct chain *chain, const struct hoist_config 
       .region = config->region,
       .credentials = config->s3_anonymous ? NULL : aws_credentials_provider(chain->aws),
       .verify_md5 = config->verify_md5,
+      .dualstack = config->s3_dualstack,
+      .fips = config->s3_fips,
+      .requester_pays = config->s3_requester_pays,
   };
   status = parse_addressing(config->addressing, &options.virtual_host, err);
   if (status != HOIST_OK) return status;

@@ -1,98 +1,135 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* S3's error codes, each with what the user can do about it. Pure; any thread. */
+#include <stdio.h>
 #include <string.h>
 
-#include "s3_client.h"
-#include "s3_xml.h"
+#include "s3_request.h"
+#include "text.h"
 
+#define MAX_WORDS 160 /* of the server's own, in an error */
+
+/* The first that fits counts. */
 static const struct rule {
   const char *code;
+  const char *says; /* what the server's words must have in them; NULL: anything */
   enum hoist_status status;
   const char *text;
 } rules[] = {
-    {"InvalidAccessKeyId", HOIST_DENIED,
+    {"InvalidAccessKeyId", NULL, HOIST_DENIED,
      "the server does not know this access key; check AWS_ACCESS_KEY_ID"},
-    {"SignatureDoesNotMatch", HOIST_DENIED,
+    {"SignatureDoesNotMatch", NULL, HOIST_DENIED,
      "the secret key does not match the access key; check AWS_SECRET_ACCESS_KEY"},
-    {"AccessDenied", HOIST_DENIED,
+    {"AccessDenied", "kms:", HOIST_DENIED,
+     "these credentials may not use the key it is encrypted with; allow them kms:Decrypt"},
+    {"AccessDenied", NULL, HOIST_DENIED,
      "these credentials may not read it; allow them s3:GetObject and s3:ListBucket"},
-    {"ExpiredToken", HOIST_DENIED, "the session token has expired; get new credentials"},
-    {"InvalidToken", HOIST_DENIED, "the session token is not valid; check AWS_SESSION_TOKEN"},
-    {"RequestTimeTooSkewed", HOIST_DENIED,
+    {"ExpiredToken", NULL, HOIST_DENIED, "the session token has expired; get new credentials"},
+    {"TokenRefreshRequired", NULL, HOIST_DENIED,
+     "the session token has expired; get new credentials"},
+    {"InvalidToken", NULL, HOIST_DENIED, "the session token is not valid; check AWS_SESSION_TOKEN"},
+    {"RequestTimeTooSkewed", NULL, HOIST_DENIED,
      "this machine's clock is too far from the server's; set the clock"},
-    {"InvalidObjectState", HOIST_DENIED, "the object is archived; restore it first"},
-    {"NoSuchBucket", HOIST_NOT_FOUND, "there is no such bucket; check INFER_BUCKET"},
-    {"NoSuchKey", HOIST_NOT_FOUND, "there is no such object"},
-    {"PreconditionFailed", HOIST_UNAVAILABLE, "the object changed while it was read; try again"},
-    {"SlowDown", HOIST_UNAVAILABLE, "the server asks for fewer requests; try again later"},
-    {"InvalidBucketName", HOIST_INVALID, "this is not a bucket name; check INFER_BUCKET"},
+    {"InvalidObjectState", NULL, HOIST_DENIED, "the object is archived; restore it first"},
+    {"InvalidRequest", "Server Side Encryption", HOIST_UNSUPPORTED,
+     "it is encrypted with a key that only its owner has (SSE-C), which hoist does not take; store "
+     "it with SSE-S3 or SSE-KMS"},
+    {"NoSuchBucket", NULL, HOIST_NOT_FOUND, "there is no such bucket; check INFER_BUCKET"},
+    {"NoSuchKey", NULL, HOIST_NOT_FOUND, "there is no such object"},
+    {"NoSuchVersion", NULL, HOIST_NOT_FOUND, "there is no such version of the object"},
+    {"PreconditionFailed", NULL, HOIST_UNAVAILABLE,
+     "the object changed while it was read; try again"},
+    {"SlowDown", NULL, HOIST_UNAVAILABLE, "the server asks for fewer requests; try again later"},
+    {"InvalidBucketName", NULL, HOIST_INVALID, "this is not a bucket name; check INFER_BUCKET"},
 };
 
-static const char *const wrong_region_codes[] = {"PermanentRedirect", "TemporaryRedirect",
-                                                 "AuthorizationHeaderMalformed",
-                                                 "IllegalLocationConstraintException"};
-
-static bool is_wrong_region(const char *code, int http_status) {
-  for (size_t i = 0; i < sizeof wrong_region_codes / sizeof *wrong_region_codes; i++)
-    if (strcmp(code, wrong_region_codes[i]) == 0) return true;
-  return http_status == 301 || http_status == 307;
+static const struct rule *find_rule(const struct s3_error *error) {
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    if (strcmp(error->code, rules[i].code) == 0 &&
+        (!rules[i].says || strstr(error->message, rules[i].says)))
+      return &rules[i];
+  return NULL;
 }
 
-static enum hoist_status fail_region(const char *what, const struct s3_client *client,
-                                     const struct http_response *response,
-                                     const struct s3_error *error, struct hoist_error *err) {
-  char region[sizeof error->region];
-  if (!http_response_header(response, "x-amz-bucket-region", region, sizeof region))
-    memcpy(region, error->region, sizeof region);
-  const char *code = error->code[0] ? error->code : "a redirect";
-  if (!region[0])
+/* What is being answered, for the functions below. */
+struct refusal {
+  const char *what;
+  const char *region;
+  const struct aws_credentials *credentials;
+  const struct http_response *response;
+  struct s3_error error;
+};
+
+/* The server's own words, unless they repeat what must not be shown. */
+static const char *words_of(const struct refusal *r) {
+  return aws_credentials_in(r->credentials, r->error.message) ? "" : r->error.message;
+}
+
+static enum hoist_status fail_elsewhere(const struct refusal *r, struct hoist_error *err) {
+  char region[S3_REGION_SIZE];
+  const char *code = r->error.code[0] ? r->error.code : "a redirect";
+  if (!s3_region_of(r->response, &r->error, region))
     return hoist_fail(err, HOIST_INVALID,
                       "%s: the bucket is not in region %s or not at this endpoint (%s); set "
                       "AWS_REGION and AWS_ENDPOINT_URL_S3",
-                      what, client->region, code);
+                      r->what, r->region, code);
+  if (strcmp(region, r->region) == 0)
+    return hoist_fail(err, HOIST_INVALID,
+                      "%s: the bucket is in region %s, but not at this endpoint (%s); check "
+                      "AWS_ENDPOINT_URL_S3",
+                      r->what, region, code);
   return hoist_fail(err, HOIST_INVALID,
-                    "%s: the bucket is in region %s, not %s (%s); set AWS_REGION=%s", what, region,
-                    client->region, code, region);
+                    "%s: the bucket is in region %s, not %s (%s); set AWS_REGION=%s", r->what,
+                    region, r->region, code, region);
 }
 
-/* The server's own words are the best hint for a code we know nothing about, unless they repeat
- * what must not be shown. */
-static enum hoist_status fail_unknown(const char *what, const struct aws_credentials *credentials,
-                                      const struct http_response *response,
-                                      const struct s3_error *error, struct hoist_error *err) {
-  const char *words = aws_credentials_in(credentials, error->message) ? "" : error->message;
-  enum hoist_status status = http_check(response, what, err);
-  if (error->code[0])
-    hoist_error_prepend(err, "S3 error %s%s%s%s", error->code, *words ? " (" : "", words,
+static enum hoist_status fail_unknown(const struct refusal *r, struct hoist_error *err) {
+  const char *words = words_of(r);
+  enum hoist_status status = http_check(r->response, r->what, err);
+  if (r->error.code[0])
+    hoist_error_prepend(err, "S3 error %s%s%s%s", r->error.code, *words ? " (" : "", words,
                         *words ? ")" : "");
   return status;
 }
 
-static enum hoist_status fail(const struct s3_client *client,
-                              const struct aws_credentials *credentials, const char *what,
-                              const struct http_response *response, const struct s3_error *error,
-                              struct hoist_error *err) {
-  if (is_wrong_region(error->code, response->status))
-    return fail_region(what, client, response, error, err);
-  if (!credentials && strcmp(error->code, "AccessDenied") == 0)
+/* With what the store's operators ask for first. */
+static void append_ids(const struct refusal *r, struct hoist_error *err) {
+  char request[sizeof r->error.request_id], host[sizeof r->error.host_id];
+  if (!err) return;
+  if (!http_response_header(r->response, "x-amz-request-id", request, sizeof request))
+    memcpy(request, r->error.request_id, sizeof request);
+  if (!http_response_header(r->response, "x-amz-id-2", host, sizeof host))
+    memcpy(host, r->error.host_id, sizeof host);
+  size_t used = strlen(err->message);
+  if (*request)
+    snprintf(err->message + used, sizeof err->message - used, " [request %s%s%s]", request,
+             *host ? ", host " : "", host);
+}
+
+static enum hoist_status fail(const struct refusal *r, struct hoist_error *err) {
+  const struct rule *rule = find_rule(&r->error);
+  if (s3_is_elsewhere(r->response, &r->error)) return fail_elsewhere(r, err);
+  if (!r->credentials && strcmp(r->error.code, "AccessDenied") == 0)
     return hoist_fail(
         err, HOIST_DENIED,
         "%s: not readable without credentials (AccessDenied); unset HOIST_S3_ANONYMOUS "
         "and give some: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
-        what);
-  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-    if (strcmp(error->code, rules[i].code) == 0)
-      return hoist_fail(err, rules[i].status, "%s: %s (%s)", what, rules[i].text, rules[i].code);
-  return fail_unknown(what, credentials, response, error, err);
+        r->what);
+  if (!rule) return fail_unknown(r, err);
+  const char *words = words_of(r);
+  size_t size = utf8_prefix(words, strlen(words), MAX_WORDS);
+  return hoist_fail(err, rule->status, "%s: %s (%s)%s%.*s", r->what, rule->text, rule->code,
+                    size > 0 ? ": " : "", (int)size, words);
 }
 
-enum hoist_status s3_check(const struct s3_client *client,
-                           const struct aws_credentials *credentials, const char *what,
-                           const struct http_response *response, struct hoist_error *err) {
+enum hoist_status s3_check(const char *region, const struct aws_credentials *credentials,
+                           const char *what, const struct http_response *response,
+                           struct hoist_error *err) {
   if (response->status >= 200 && response->status < 300) return HOIST_OK;
-  struct s3_error error = {0};
-  (void)s3_error_parse(buf_str(&response->body), response->body.size, &error);
-  enum hoist_status status = fail(client, credentials, what, response, &error, err);
+  struct refusal r = {
+      .what = what, .region = region, .credentials = credentials, .response = response};
+  (void)s3_error_parse(buf_str(&response->body), response->body.size, &r.error);
+  enum hoist_status status = fail(&r, err);
+  append_ids(&r, err);
   if (err) err->http_status = response->status;
   return status;
 }

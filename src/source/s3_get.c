@@ -4,30 +4,13 @@
 #include <hoist/telemetry.h>
 #include <string.h>
 
-#include "clock.h"
-#include "http_range.h"
-#include "s3_client.h"
-#include "s3_xml.h"
+#include "s3_request.h"
 #include "text.h"
 
 #define MAX_AUTHORIZATION_BYTES 4096
-#define MAX_HEADERS 8
 
-struct request {
-  const struct s3_client *client;
-  const struct aws_credentials *credentials; /* NULL: it is not signed */
-  const struct s3_operation *op;
-  char *path; /* encoded */
-  struct buf query;
-  char *url;
-  char date[SIGV4_DATE_SIZE];
-  char range[RANGE_HEADER_SIZE];
-  struct buf authorization;
-  struct http_header headers[MAX_HEADERS];
-  size_t header_count;
-};
-
-static inline void request_cleanup(struct request *r) {
+static inline void s3_request_cleanup(struct s3_request *r) {
+  s3_place_unref(r->place);
   aws_credentials_unref(r->credentials);
   free(r->path);
   free(r->url);
@@ -35,42 +18,57 @@ static inline void request_cleanup(struct request *r) {
   buf_done(&r->authorization);
 }
 
-static enum hoist_status make_request(const struct s3_client *client, const struct s3_operation *op,
-                                      struct request *r, struct hoist_error *err) {
-  *r = (struct request){.client = client,
-                        .op = op,
-                        .query = buf_make(HTTP_MAX_URL_BYTES),
-                        .authorization = buf_make(MAX_AUTHORIZATION_BYTES)};
+enum hoist_status s3_request_address(struct s3_request *r, struct hoist_error *err) {
+  const char *base = r->place->path, *key = r->op->key;
+  HOIST_AUTO(mem) char *raw = text_format("%s%s%s", base, key || !*base ? "/" : "", key ? key : "");
+  HOIST_AUTO(mem) char *path = raw ? url_encode(raw, true) : NULL;
   HOIST_AUTO(mem)
-  char *raw = text_format("%s%s%s", client->path, op->key || !*client->path ? "/" : "",
-                          op->key ? op->key : "");
-  r->path = raw ? url_encode(raw, true) : NULL;
-  if (!r->path) return hoist_fail_memory(err, op->what);
-  enum hoist_status status = sigv4_query(op->query, op->query_count, &r->query, err);
-  if (status != HOIST_OK) return status;
-  r->url = text_format("%s%s%s%s", client->origin, r->path, r->query.size ? "?" : "",
-                       buf_str(&r->query));
-  if (!r->url) return hoist_fail_memory(err, op->what);
+  char *url = path ? text_format("%s%s%s%s", r->place->origin, path, r->query.size ? "?" : "",
+                                 buf_str(&r->query))
+                   : NULL;
+  if (!url) return hoist_fail_memory(err, r->op->what);
+  free(r->path);
+  free(r->url);
+  r->path = HOIST_TAKE(path);
+  r->url = HOIST_TAKE(url);
   return HOIST_OK;
 }
 
-static void add_header(struct request *r, const char *name, const char *value) {
+static enum hoist_status make_request(const struct call *call, const struct s3_client *client,
+                                      const struct s3_operation *op, struct s3_request *r,
+                                      struct hoist_error *err) {
+  *r = (struct s3_request){.client = client,
+                           .op = op,
+                           .place = s3_client_place(client),
+                           .query = buf_make(HTTP_MAX_URL_BYTES),
+                           .authorization = buf_make(MAX_AUTHORIZATION_BYTES)};
+  enum hoist_status status = sigv4_query(op->query, op->query_count, &r->query, err);
+  if (status == HOIST_OK) status = s3_request_address(r, err);
+  if (status == HOIST_OK && client->provider)
+    status = aws_provider_get(call, client->provider, &r->credentials, err);
+  if (status != HOIST_OK) hoist_error_prepend(err, "%s", op->what);
+  return status;
+}
+
+/* ---- headers ----------------------------------------------------------------------------------- */
+
+static void add_header(struct s3_request *r, const char *name, const char *value) {
   if (value) r->headers[r->header_count++] = (struct http_header){name, value};
 }
 
 /* Signs host and x-amz-*, which is what must be signed, and nothing a proxy might touch. */
-static enum hoist_status add_authorization(struct request *r, struct hoist_error *err) {
+static enum hoist_status add_authorization(struct s3_request *r, struct hoist_error *err) {
   const struct aws_credentials *c = r->credentials;
-  sigv4_date(clock_realtime_ns() / NS_PER_S, r->date);
+  sigv4_date(s3_client_now_s(r->client), r->date);
   add_header(r, "x-amz-content-sha256", SIGV4_EMPTY_PAYLOAD);
   add_header(r, "x-amz-date", r->date);
   add_header(r, "x-amz-security-token", c->session_token);
-  struct sigv4_pair pairs[MAX_HEADERS];
+  struct sigv4_pair pairs[S3_MAX_HEADERS];
   for (size_t i = 0; i < r->header_count; i++)
     pairs[i] = (struct sigv4_pair){r->headers[i].name, r->headers[i].value};
-  const struct sigv4_credentials credentials = {c->access_key, c->secret_key, r->client->region,
+  const struct sigv4_credentials credentials = {c->access_key, c->secret_key, r->place->region,
                                                 "s3"};
-  const struct sigv4_request canonical = {.method = "GET",
+  const struct sigv4_request canonical = {.method = r->op->method ? r->op->method : "GET",
                                           .path = r->path,
                                           .query = buf_str(&r->query),
                                           .headers = pairs,
@@ -84,22 +82,24 @@ static enum hoist_status add_authorization(struct request *r, struct hoist_error
 }
 
 /* Not signed: a proxy may split ranges. */
-static void add_part(struct request *r) {
+static void add_part(struct s3_request *r) {
   const struct source_request *part = r->op->part;
-  if (!part) return;
-  add_header(r, "range", range_header(part, r->range));
-  if (part->validator)
-    add_header(r, range_is_etag(part->validator) ? "if-match" : "if-unmodified-since",
-               part->validator);
+  const char *validator = part ? part->validator : r->op->if_match;
+  if (part) add_header(r, "range", range_header(part, r->range));
+  if (validator)
+    add_header(r, range_is_etag(validator) ? "if-match" : "if-unmodified-since", validator);
 }
 
 static enum hoist_status sign(void *user, const struct http_header **ret_headers, size_t *ret_count,
                               struct hoist_error *err) {
-  struct request *r = user;
+  struct s3_request *r = user;
   enum hoist_status status = HOIST_OK;
   r->header_count = 0;
-  add_header(r, "host", r->client->host);
+  add_header(r, "host", r->place->host);
   add_header(r, "x-amz-checksum-mode", r->op->want_checksum ? "ENABLED" : NULL);
+  add_header(r, "x-amz-request-payer", r->client->requester_pays ? "requester" : NULL);
+  for (size_t i = 0; i < r->op->header_count; i++)
+    add_header(r, r->op->headers[i].name, r->op->headers[i].value);
   if (r->credentials) status = add_authorization(r, err);
   if (status != HOIST_OK) return status;
   add_part(r);
@@ -108,34 +108,55 @@ static enum hoist_status sign(void *user, const struct http_header **ret_headers
   return HOIST_OK;
 }
 
-static void annotate(void *user, struct hoist_span *span, const struct http_response *response) {
-  const struct request *r = user;
-  struct s3_error error = {0};
+/* ---- spans ------------------------------------------------------------------------------------- */
+
+static void set_id(struct hoist_span *span, const char *attribute,
+                   const struct http_response *response, const char *header, const char *in_body) {
   char id[256];
+  if (http_response_header(response, header, id, sizeof id))
+    hoist_span_set_string(span, attribute, id);
+  else if (*in_body)
+    hoist_span_set_string(span, attribute, in_body);
+}
+
+static void annotate_error(const struct s3_request *r, struct hoist_span *span,
+                           const struct s3_error *error) {
+  if (!error->code[0]) return;
+  hoist_span_set_string(span, "aws.error.code", error->code);
+  if (error->message[0] && !aws_credentials_in(r->credentials, error->message))
+    hoist_span_set_string(span, "aws.error.message", error->message);
+}
+
+static void annotate(void *user, struct hoist_span *span, const struct http_response *response) {
+  const struct s3_request *r = user;
+  char text[256];
+  struct s3_error error = {0};
   if (response->status >= 300)
     (void)s3_error_parse(buf_str(&response->body), response->body.size, &error);
   hoist_span_set_string(span, "rpc.system", "aws-api");
   hoist_span_set_string(span, "rpc.service", "S3");
   hoist_span_set_string(span, "rpc.method", strchr(r->op->span_name, '.') + 1);
-  hoist_span_set_string(span, "cloud.region", r->client->region);
+  hoist_span_set_string(span, "cloud.region", r->place->region);
   hoist_span_set_string(span, "aws.s3.bucket", r->client->bucket);
   hoist_span_set_string(span, "aws.s3.key", r->op->key);
-  if (http_response_header(response, "x-amz-request-id", id, sizeof id))
-    hoist_span_set_string(span, "aws.request_id", id);
-  else if (error.request_id[0])
-    hoist_span_set_string(span, "aws.request_id", error.request_id);
-  if (http_response_header(response, "x-amz-id-2", id, sizeof id))
-    hoist_span_set_string(span, "aws.extended_request_id", id);
-  else if (error.host_id[0])
-    hoist_span_set_string(span, "aws.extended_request_id", error.host_id);
+  if (http_response_header(response, "x-amz-version-id", text, sizeof text))
+    hoist_span_set_string(span, "hoist.s3.version_id", text);
+  if (r->op->note && *r->op->note) hoist_span_set_string(span, "hoist.s3.promise", r->op->note);
+  set_id(span, "aws.request_id", response, "x-amz-request-id", error.request_id);
+  set_id(span, "aws.extended_request_id", response, "x-amz-id-2", error.host_id);
+  annotate_error(r, span, &error);
 }
 
-static enum hoist_status perform(const struct call *call, struct request *r,
+/* ---- running ----------------------------------------------------------------------------------- */
+
+static enum hoist_status perform(const struct call *call, struct s3_request *r,
                                  struct http_response *response, struct hoist_error *err) {
   const struct s3_operation *op = r->op;
-  const struct http_request request = {.method = "GET",
+  const struct http_request request = {.method = op->method ? op->method : "GET",
                                        .url = r->url,
                                        .span_name = op->span_name,
+                                       .max_body = op->max_body,
+                                       .max_attempts = op->max_attempts,
                                        .sign = sign,
                                        .sign_user = r,
                                        .annotate = annotate,
@@ -143,51 +164,36 @@ static enum hoist_status perform(const struct call *call, struct request *r,
                                        .begin = op->begin,
                                        .write = op->write,
                                        .sink_user = op->sink_user};
+  http_response_done(response);
+  *response = (struct http_response){0};
   enum hoist_status status = http_perform(call, r->client->http, &request, response, err);
   if (status != HOIST_OK) hoist_error_prepend(err, "%s", op->what);
   return status;
 }
 
-static bool is_expired(const struct request *r, const struct http_response *response) {
-  struct s3_error error = {0};
-  return r->credentials && response->status >= 400 &&
-         s3_error_parse(buf_str(&response->body), response->body.size, &error) &&
-         strcmp(error.code, "ExpiredToken") == 0;
-}
-
-/* Once more with other credentials; where there are none, the answer stays what it is. */
-static enum hoist_status perform_again(const struct call *call, struct request *r,
-                                       struct http_response *response, struct hoist_error *err) {
-  const struct aws_credentials *renewed = NULL;
-  enum hoist_status status =
-      aws_provider_renew(call, r->client->provider, r->credentials, &renewed, err);
-  if (status != HOIST_OK) {
-    hoist_error_prepend(err, "%s", r->op->what);
-    return status;
+enum hoist_status s3_ask(const struct call *call, const struct s3_client *client,
+                         const struct s3_operation *op, struct http_response *ret_response,
+                         struct hoist_error *err) {
+  HOIST_AUTO(s3_request) struct s3_request r = {0};
+  HOIST_AUTO(http_response) struct http_response response = {0};
+  enum hoist_status status = make_request(call, client, op, &r, err);
+  for (bool again = true; again && status == HOIST_OK;) {
+    status = perform(call, &r, &response, err);
+    if (status != HOIST_OK) return status;
+    status = s3_correct(call, &r, &response, &again, err);
+    if (status != HOIST_OK) hoist_error_prepend(err, "%s", op->what);
   }
-  if (!renewed) return HOIST_OK;
-  aws_credentials_unref(r->credentials);
-  r->credentials = renewed;
-  http_response_done(response);
-  *response = (struct http_response){0};
-  return perform(call, r, response, err);
+  if (status != HOIST_OK) return status;
+  if (op->part) op->part->trouble = range_trouble(&response);
+  status = s3_check(r.place->region, r.credentials, op->what, &response, err);
+  if (status != HOIST_OK) return status;
+  *ret_response = response;
+  response = (struct http_response){0};
+  return HOIST_OK;
 }
 
 enum hoist_status s3_get(const struct call *call, const struct s3_client *client,
                          const struct s3_operation *op, struct hoist_error *err) {
-  HOIST_AUTO(request) struct request r = {0};
   HOIST_AUTO(http_response) struct http_response response = {0};
-  enum hoist_status status = make_request(client, op, &r, err);
-  if (status != HOIST_OK) return status;
-  if (client->provider) status = aws_provider_get(call, client->provider, &r.credentials, err);
-  if (status != HOIST_OK) {
-    hoist_error_prepend(err, "%s", op->what);
-    return status;
-  }
-  status = perform(call, &r, &response, err);
-  if (status == HOIST_OK && is_expired(&r, &response))
-    status = perform_again(call, &r, &response, err);
-  if (status != HOIST_OK) return status;
-  if (op->part) op->part->trouble = range_trouble(&response);
-  return s3_check(client, r.credentials, op->what, &response, err);
+  return s3_ask(call, client, op, &response, err);
 }

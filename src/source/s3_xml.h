@@ -54,11 +54,13 @@ HOIST_MUST_CHECK enum hoist_status s3_page_feed(struct s3_page *page, const void
  *  Errors: CORRUPT cut short, a bad escape, truncated without a token · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status s3_page_finish(struct s3_page *page, struct hoist_error *err);
 
+#define S3_REGION_SIZE 64
+
 /** An error document; "" for what it does not say. Texts are cut to their size. */
 struct s3_error {
   char code[64];
   char message[256];
-  char region[64];
+  char region[S3_REGION_SIZE];
   char request_id[128];
   char host_id[256];
 };

@@ -130,6 +130,9 @@ struct s3_options {
   const char *endpoint;             /* "http://127.0.0.1:7480"; NULL: AWS for the region */
   const char *region;               /* NULL: "us-east-1" */
   struct aws_provider *credentials; /* borrowed for the source's life; NULL: anonymous */
+  bool dualstack;                   /* AWS's endpoints that answer over IPv6 too */
+  bool fips;                        /* AWS's endpoints with validated cryptography */
+  bool requester_pays;              /* whoever asks agrees to pay for it */
   int verify_md5;                   /* 1: a simple ETag is a promise of the MD5 */
   int virtual_host; /* -1: decide (path style with an endpoint or a dotted bucket), 0, 1 */
 };

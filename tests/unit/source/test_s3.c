@@ -534,9 +534,9 @@ static void test_errors_say_what_to_do(void **state) {
       {"301 Moved Permanently", "PermanentRedirect", "", HOIST_INVALID, 301,
        "set AWS_REGION and AWS_ENDPOINT_URL_S3"},
       {"301 Moved Permanently\r\nx-amz-bucket-region: eu-west-1", "PermanentRedirect", "",
-       HOIST_INVALID, 301, "set AWS_REGION=eu-west-1"},
+       HOIST_INVALID, 301, "is in region eu-west-1, but not at this endpoint"},
       {"400 Bad Request", "AuthorizationHeaderMalformed", "<Region>eu-north-1</Region>",
-       HOIST_INVALID, 400, "set AWS_REGION=eu-north-1"},
+       HOIST_INVALID, 400, "is in region eu-north-1, but not at this endpoint"},
       {"503 Slow Down", "SlowDown", "", HOIST_UNAVAILABLE, 503, "try again later"},
       {"403 Forbidden", "NewCode", "<Message>in their words</Message>", HOIST_DENIED, 403,
        "S3 error NewCode (in their words)"},
@@ -738,6 +738,7 @@ static void test_spans_carry_the_conventions_of_aws(void **state) {
   assert_string_equal(fake_attr(list, "aws.request_id"), "R2");
   assert_string_equal(fake_attr(list, "aws.extended_request_id"), "H2");
   assert_string_equal(fake_attr(list, "error.type"), "404");
+  assert_string_equal(fake_attr(list, "aws.error.code"), "NoSuchKey");
   assert_null(fake_attr(list, "aws.s3.key"));
   fake_tracer_check(tracer, ACCESS);
   fake_tracer_check(tracer, SECRET);
