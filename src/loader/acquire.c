@@ -146,13 +146,19 @@ static void warn_of_locks(struct operation *op) {
 }
 
 static enum hoist_status refuse_offline(struct operation *op, enum hoist_status found) {
+  const char *id = op->id.text;
   if (found == HOIST_CORRUPT) {
-    hoist_error_prepend(&op->error, "offline, so this damaged model cannot be fetched again");
+    hoist_error_prepend(&op->error,
+                        "%.100s is damaged, and offline mode is on: run 'hoist pull %.100s' where "
+                        "there is a network",
+                        id, id);
     return found;
   }
   return hoist_fail(&op->error, HOIST_NOT_FOUND,
-                    "%s is not in the cache %s and offline mode is on: pull it while online",
-                    op->id.text, cache_root(op->hoist->cache));
+                    "%.100s is not in the cache, and offline mode is on: there is no "
+                    "%.150s/%.100s/.hoist-manifest.json; run 'hoist pull %.100s' where there is a "
+                    "network, into this cache or one that is copied here",
+                    id, cache_root(op->hoist->cache), op->id.path, id);
 }
 
 /* One round. UNAVAILABLE with *ret_again set: somebody else changed the model meanwhile. */

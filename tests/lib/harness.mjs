@@ -247,10 +247,21 @@ export const named = (spans, name) => spans.filter((span) => span.name === name)
 
 // ---- secrets ---------------------------------------------------------------------------------
 
-/** The forms in which a secret may leak: as it is, percent-encoded, as JSON, in base64. */
+/** The base64 of a text that stands anywhere in what was encoded: three forms, without what its neighbours decide. */
+function base64Forms(bytes) {
+  return [0, 1, 2].flatMap((offset) => {
+    const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
+    const own = encoded.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6));
+    return [own, own.replaceAll('+', '-').replaceAll('/', '_')];
+  });
+}
+
+/** The forms in which a secret may leak: as it is, percent-encoded, as JSON, in hex, in base64. */
 function formsOf(secret) {
-  const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '');
-  return [...new Set([secret, encodeURIComponent(secret), encodeURIComponent(secret).toLowerCase(), JSON.stringify(secret).slice(1, -1), base64])];
+  const bytes = Buffer.from(secret);
+  const encoded = [encodeURIComponent(secret), encodeURIComponent(encodeURIComponent(secret)), encodeURIComponent(secret).replaceAll('%20', '+')];
+  return [...new Set([secret, ...encoded, ...encoded.map((text) => text.toLowerCase()), JSON.stringify(secret).slice(1, -1),
+    bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64Forms(bytes)])];
 }
 
 /**

@@ -83,7 +83,9 @@ test('finds a secret in every form and place', (t) => {
   writeFileSync(`${dir}/sub/file`, 'clean');
   const secret = 'S3cr/t+"x"';
   assertNoSecrets([secret], 'clean', { stdout: '', stderr: '' }, { dir }, { a: 1n });
-  for (const leak of [secret, encodeURIComponent(secret), JSON.stringify(secret), Buffer.from(secret).toString('base64')]) {
+  const header = (text) => Buffer.from(`${text}${secret}:x`).toString('base64');
+  for (const leak of [secret, encodeURIComponent(secret), encodeURIComponent(encodeURIComponent(secret)), encodeURIComponent(secret).toLowerCase(), JSON.stringify(secret),
+    Buffer.from(secret).toString('base64'), Buffer.from(secret).toString('base64url'), Buffer.from(secret).toString('hex'), ...['', 'u', 'us', 'use'].map(header)]) {
     assert.throws(() => assertNoSecrets([secret], `before ${leak} after`), /holds the secret/);
     assert.throws(() => assertNoSecrets([secret], { stdout: '', stderr: leak }), /stderr holds/);
   }

@@ -218,9 +218,9 @@ async function bodyOf(req) {
  * Starts a receiver. httpPort and grpcPort 0 = any; tls {cert, key} serves both over TLS,
  * with {ca, requestCert: true} to clients with a certificate of that authority only;
  * onRequest sees every record as it arrives. With countOnly spans are counted and their ids checked,
- * but not decoded: for a million of them.
+ * but not decoded: for a million of them. With keepBytes a record has the decompressed body as it came in `data`.
  */
-export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.0.1', tls, script: initial = [], onRequest = () => {}, countOnly = false } = {}) {
+export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.0.1', tls, script: initial = [], onRequest = () => {}, countOnly = false, keepBytes = false } = {}) {
   const records = [];
   const spanIds = new Set();
   let counted = 0;
@@ -255,6 +255,7 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
       const { raw, body } = await bodyOf(req);
       record.bytes = body.length;
       record.wireBytes = raw.length;
+      if (keepBytes) record.data = body;
       if (!signal) status = 404;
       else if (req.method !== 'POST') status = 405;
       else if (!isJson && req.headers['content-type'] !== 'application/x-protobuf') status = 415;
@@ -296,7 +297,7 @@ export async function startReceiver({ httpPort = 0, grpcPort = 0, host = '127.0.
     rpc.addService({ Export: definition }, {
       async Export(call, callback) {
         const action = nextAction();
-        const record = { via: 'grpc', method: 'POST', url: method, headers: call.metadata.getMap(), signal, bytes: call.request.length };
+        const record = { via: 'grpc', method: 'POST', url: method, headers: call.metadata.getMap(), signal, bytes: call.request.length, ...(keepBytes ? { data: call.request } : {}) };
         begin();
         let isOver = false;
         const over = () => { if (!isOver) inFlight--; isOver = true; };
