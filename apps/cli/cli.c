@@ -14,7 +14,7 @@
 #include "signals.h"
 #include "suggest.h"
 
-#define MAX_COMMANDS 16
+#define MAX_COMMANDS 24
 #define PUT_MAX_BYTES 4096
 
 int cli_exit_code(enum hoist_status status) {
@@ -79,11 +79,15 @@ void cli_json_error(struct cli *cli, const struct hoist_error *error) {
   json_close(&cli->json, '}');
 }
 
-void cli_report(struct cli *cli, const char *event, const char *model_id,
-                const struct hoist_error *error) {
+void cli_say(struct cli *cli, const struct hoist_error *error) {
   term_print(cli->err, &cli->err_term, TERM_RED, "hoist: ");
   cli_put(cli->err, error->message);
   fputc('\n', cli->err);
+}
+
+void cli_report(struct cli *cli, const char *event, const char *model_id,
+                const struct hoist_error *error) {
+  cli_say(cli, error);
   if (!cli->options.json) return;
   json_open(&cli->json, NULL, '{');
   if (event) json_text(&cli->json, "event", event);
@@ -145,6 +149,10 @@ static enum hoist_status check_args(const struct cli *cli, struct hoist_error *e
   if (cli->options.for_gc && !c->collects)
     return hoist_fail(err, HOIST_INVALID, "%s: %s is an option of 'hoist gc' only", c->name,
                       cli->options.for_gc);
+  if (cli->options.for_copies && !c->copies)
+    return hoist_fail(err, HOIST_INVALID,
+                      "%s: %s is an option of 'hoist pull PLACE DIRECTORY' only", c->name,
+                      cli->options.for_copies);
   return HOIST_OK;
 }
 

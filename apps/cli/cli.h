@@ -40,6 +40,7 @@ struct command {
   bool plots;     /* whether --svg applies */
   bool traces;    /* whether --name and the like apply */
   bool collects;  /* whether --max-size and the like apply */
+  bool copies;    /* whether --include and --exclude apply */
   enum hoist_status (*run)(struct cli *cli);
 };
 
@@ -52,6 +53,7 @@ enum hoist_status cmd_load(struct cli *cli);
 enum hoist_status cmd_pull(struct cli *cli);
 enum hoist_status cmd_bench(struct cli *cli);
 enum hoist_status cmd_ls(struct cli *cli);
+enum hoist_status cmd_models(struct cli *cli);
 enum hoist_status cmd_info(struct cli *cli);
 enum hoist_status cmd_verify(struct cli *cli);
 enum hoist_status cmd_rm(struct cli *cli);
@@ -71,7 +73,9 @@ int cli_run(int argc, char **argv, FILE *out, FILE *err, settings_get_env get_en
 
 /* ---- for the commands ------------------------------------------------------------------------ */
 
-/** Says what went wrong: one line on standard error, and with --json an object on standard output:
+/** Says what went wrong: one line on standard error. */
+void cli_say(struct cli *cli, const struct hoist_error *error);
+/** cli_say, and with --json an object on standard output:
  *  {"event":…,"model_id":…,"status":…,"error":{…}}, whose `event` and `model_id` may be NULL: left
  * out. */
 void cli_report(struct cli *cli, const char *event, const char *model_id,

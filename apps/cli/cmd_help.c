@@ -18,6 +18,8 @@ static bool applies(const struct option_help *option, const struct command *comm
     return command && command->traces;
   case FOR_GC:
     return command && command->collects;
+  case FOR_COPIES:
+    return command && command->copies;
   case FOR_ALL:
     return true;
   }

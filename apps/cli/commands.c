@@ -18,14 +18,24 @@ static const struct command commands[] = {
      .repeats = true,
      .run = cmd_load},
     {.name = "pull",
-     .args = "ID...",
-     .summary = "bring models into the cache and open no session",
+     .args = "ID... | PLACE DIRECTORY",
+     .summary = "bring models into the cache, or files of a place into a directory",
      .text =
          "Fetches the models that are not in the cache yet and verifies the others. Needs no\n"
-         "ONNX Runtime: for image builds, init containers and machines without a network later.\n",
+         "ONNX Runtime: for image builds, init containers and machines without a network later.\n\n"
+         "A PLACE is s3://BUCKET/PREFIX, s3://BUCKET/KEY or dir:PATH: all files there are copied,\n"
+         "several at once, whole and verified, but those that are there unchanged: the same size, "
+         "the\n"
+         "same time of modification. An interrupted copy is gone on with. The cache is not used.\n"
+         "--include and --exclude choose as those of the AWS CLI: of the ones whose pattern "
+         "matches a\n"
+         "file's name the last one given decides, and what none matches is copied. In patterns * "
+         "is\n"
+         "any text, / too, ? a character, [a-z] one of a set, [!a-z] one not of it.\n",
      .min_args = 1,
      .max_args = COMMAND_ANY_ARGS,
      .waterfall = true,
+     .copies = true,
      .run = cmd_pull},
     {.name = "bench",
      .args = "ID",
@@ -45,6 +55,14 @@ static const struct command commands[] = {
      .summary = "list the models in the cache",
      .text = "Lists what is in the cache without reading the files; 'hoist verify' reads them.\n",
      .run = cmd_ls},
+    {.name = "models",
+     .args = "[SOURCE]",
+     .summary = "list the models that the sources offer",
+     .text =
+         "Asks each source in its order, or the one named: s3, s3://BUCKET/PREFIX, dir:PATH. The\n"
+         "Roboflow API has no list. Says which models are in the cache already.\n",
+     .max_args = 1,
+     .run = cmd_models},
     {.name = "info",
      .args = "ID",
      .summary = "describe a model in the cache: task, classes, files, inputs and outputs",

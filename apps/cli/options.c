@@ -31,6 +31,8 @@ enum {
   OPT_MAX_SIZE,
   OPT_MAX_AGE,
   OPT_DRY_RUN,
+  OPT_INCLUDE,
+  OPT_EXCLUDE,
   OPT_SETTING /* and up: OPT_SETTING + position in the table */
 };
 
@@ -55,6 +57,8 @@ static const struct option own[] = {
     {"max-size", required_argument, NULL, OPT_MAX_SIZE},
     {"max-age", required_argument, NULL, OPT_MAX_AGE},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"include", required_argument, NULL, OPT_INCLUDE},
+    {"exclude", required_argument, NULL, OPT_EXCLUDE},
 };
 #define OWN_COUNT (sizeof own / sizeof own[0])
 
@@ -76,6 +80,10 @@ static const struct option_help help[] = {
      "remove the least recently used models until the rest takes no more: 10G, 500M", FOR_GC},
     {"--max-age AGE", "remove models that were not used for so long: 30d, 12h, 2w", FOR_GC},
     {"--dry-run", "remove nothing, only show what would be", FOR_GC},
+    {"--include PATTERN", "of a place, copy what matches after all; may be given again",
+     FOR_COPIES},
+    {"--exclude PATTERN", "copy all but what matches; the last one that matches decides",
+     FOR_COPIES},
     {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines", FOR_ALL},
     {"--metrics-file FILE", "put the metrics into FILE as Prometheus text", FOR_ALL},
     {"--no-color", "no colours, even on a terminal", FOR_ALL},
@@ -247,6 +255,15 @@ static enum hoist_status take_for_gc(struct options *o, int value, struct hoist_
   }
 }
 
+static enum hoist_status take_rule(struct options *o, int include, struct hoist_error *err) {
+  o->for_copies = include ? "--include" : "--exclude";
+  if (o->rule_count == OPTIONS_MAX_RULES)
+    return hoist_fail(err, HOIST_INVALID, "%s: more than %d patterns", o->for_copies,
+                      OPTIONS_MAX_RULES);
+  o->rules[o->rule_count++] = (struct hoist_copy_rule){.include = include, .pattern = optarg};
+  return HOIST_OK;
+}
+
 #define MAX_REPEAT 1000
 
 static enum hoist_status take_repeat(struct options *o, struct hoist_error *err) {
@@ -304,6 +321,9 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
   case OPT_MAX_AGE:
   case OPT_DRY_RUN:
     return take_for_gc(o, value, err);
+  case OPT_INCLUDE:
+  case OPT_EXCLUDE:
+    return take_rule(o, value == OPT_INCLUDE, err);
   default:
     o->setting_texts[value - OPT_SETTING] = optarg ? optarg : "true";
     return HOIST_OK;

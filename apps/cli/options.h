@@ -10,7 +10,8 @@
 #include "filter.h"
 #include "settings.h"
 
-#define OPTIONS_MAX_SETTINGS 64
+#define OPTIONS_MAX_SETTINGS 96
+#define OPTIONS_MAX_RULES 256 /* of --include and --exclude */
 
 enum choice { CHOICE_DEFAULT, CHOICE_YES, CHOICE_NO };
 
@@ -24,8 +25,11 @@ struct options {
   const char *html_page;               /* "-": standard output; NULL: none */
   bool limit_size, limit_age, dry_run; /* of `hoist gc` */
   uint64_t max_bytes, max_age_s;
-  uint32_t repeat;        /* of `hoist load` and `hoist bench`; 0: not given */
-  const char *svg_file;   /* of `hoist bench`; NULL: none */
+  uint32_t repeat;      /* of `hoist load` and `hoist bench`; 0: not given */
+  const char *svg_file; /* of `hoist bench`; NULL: none */
+  struct hoist_copy_rule rules[OPTIONS_MAX_RULES]; /* of `hoist pull PLACE`, in their order */
+  size_t rule_count;
+  const char *for_copies; /* as for_traces, for `hoist pull PLACE` */
   const char *for_gc;     /* as for_traces, for `hoist gc` */
   const char *for_traces; /* the last option given that is for `hoist trace` only; NULL: none */
   const char *setting_texts[OPTIONS_MAX_SETTINGS]; /* by position in the table; NULL: not given */
@@ -51,7 +55,7 @@ HOIST_MUST_CHECK enum hoist_status options_configure(const struct options *optio
 void options_name(const struct setting *setting, char out[OPTION_NAME_SIZE]);
 
 /** Which commands an option makes sense for. */
-enum option_scope { FOR_ALL, FOR_LOADS, FOR_REPEATS, FOR_BENCH, FOR_TRACES, FOR_GC };
+enum option_scope { FOR_ALL, FOR_LOADS, FOR_REPEATS, FOR_BENCH, FOR_TRACES, FOR_GC, FOR_COPIES };
 
 /** One option that is no setting. */
 struct option_help {

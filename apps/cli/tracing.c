@@ -204,8 +204,8 @@ static uint32_t patience_ms(struct tracing *t, uint32_t usual_ms) {
 static const struct trace_span *find_operation(const struct tracing *t, const char *model_id) {
   for (size_t i = 0; i < t->captured.count; i++) {
     const struct trace_span *span = &t->captured.spans[i];
-    const char *id = trace_attr_string(span, "model.id");
-    if (breakdown_is_operation(span) && id && strcmp(id, model_id) == 0) return span;
+    const char *subject = breakdown_subject(span);
+    if (subject && strcmp(subject, model_id) == 0) return span;
   }
   return NULL;
 }

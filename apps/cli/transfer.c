@@ -51,12 +51,6 @@ static bool draws_waterfall(const struct cli *cli, const struct transfer_ops *op
                                                   : cli->options.waterfall == CHOICE_YES;
 }
 
-static enum progress_mode progress_mode(const struct cli *cli) {
-  if (cli->options.quiet) return PROGRESS_SILENT;
-  if (cli->options.json) return PROGRESS_JSON;
-  return cli->err_term.tty ? PROGRESS_BARS : PROGRESS_PLAIN;
-}
-
 /* ---- results --------------------------------------------------------------------------------- */
 
 static void print_result_json(struct transfer *t, const struct hoist_info *info,
@@ -222,13 +216,8 @@ static enum hoist_status make_tasks(struct transfer *t) {
     return status;
   }
   for (size_t i = 0; i < cli->arg_count; i++)
-    t->tasks[i] = (struct task){.transfer = t,
-                                .model_id = cli->args[i],
-                                .progress = {.mode = progress_mode(cli),
-                                             .out = cli->err,
-                                             .term = cli->err_term,
-                                             .json = &cli->json,
-                                             .now_ns = clock_monotonic_ns}};
+    t->tasks[i] =
+        (struct task){.transfer = t, .model_id = cli->args[i], .progress = work_progress(cli)};
   return HOIST_OK;
 }
 

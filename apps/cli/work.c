@@ -2,18 +2,24 @@
 /* Opening and closing what nearly every command needs. Main thread. */
 #include "work.h"
 
+#include "clock.h"
 #include "human.h"
 #include "signals.h"
 
 enum hoist_status work_open(struct cli *cli, enum tracing_mode mode, struct work *ret_work) {
   struct hoist_config config;
-  struct hoist_error error;
   *ret_work = (struct work){.cli = cli};
   enum hoist_status status = cli_configure(cli, &config);
-  if (status != HOIST_OK) return status;
+  return status == HOIST_OK ? work_open_configured(cli, mode, &config, ret_work) : status;
+}
+
+enum hoist_status work_open_configured(struct cli *cli, enum tracing_mode mode,
+                                       struct hoist_config *config, struct work *ret_work) {
+  struct hoist_error error;
+  *ret_work = (struct work){.cli = cli};
   tracing_open(cli, mode, &ret_work->tracing);
-  config.telemetry = tracing_telemetry(ret_work->tracing);
-  status = hoist_open(&config, &ret_work->hoist, &error);
+  config->telemetry = tracing_telemetry(ret_work->tracing);
+  enum hoist_status status = hoist_open(config, &ret_work->hoist, &error);
   if (status != HOIST_OK) cli_report(cli, NULL, NULL, &error);
   return status;
 }
@@ -22,6 +28,20 @@ void work_close(struct work *work) {
   hoist_close(work->hoist);
   tracing_close(work->tracing);
   *work = (struct work){0};
+}
+
+static enum progress_mode progress_mode(const struct cli *cli) {
+  if (cli->options.quiet) return PROGRESS_SILENT;
+  if (cli->options.json) return PROGRESS_JSON;
+  return cli->err_term.tty ? PROGRESS_BARS : PROGRESS_PLAIN;
+}
+
+struct progress work_progress(struct cli *cli) {
+  return (struct progress){.mode = progress_mode(cli),
+                           .out = cli->err,
+                           .term = cli->err_term,
+                           .json = &cli->json,
+                           .now_ns = clock_monotonic_ns};
 }
 
 struct hoist_call_options work_call_options(const struct work *work) {

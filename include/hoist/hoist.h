@@ -268,6 +268,83 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_pull(struct hoist *hoist, con
                                                         struct hoist_info **ret_info,
                                                         struct hoist_error *err);
 
+/* ---- files of a place, without the cache -------------------------------------------------------- */
+
+/** Says of the files whose whole name the pattern matches whether they are copied. */
+struct hoist_copy_rule {
+  int include; /**< 1: they are; 0: they are not */
+  /** `*` any text, across directories, too; `?` one character; `[abc]`, `[a-z]`, `[!a]` one of a set, or not of
+   *  it; all else is itself. Matched against the name below the place: "1/model.onnx" */
+  const char *pattern;
+};
+
+/** Zero-initialise; NULL in place of the struct: everything is copied. */
+struct hoist_copy_options {
+  const struct hoist_copy_rule
+      *rules; /**< the last that matches decides; none: the file is copied */
+  size_t rule_count;
+};
+
+struct hoist_copy_result {
+  size_t files;   /**< that the place has and the rules choose */
+  uint64_t bytes; /**< of them, as far as sizes are known beforehand */
+  size_t copied_files;
+  uint64_t copied_bytes;  /**< that came from the source now */
+  uint64_t resumed_bytes; /**< that an interrupted copy had brought */
+  size_t
+      unchanged_files; /**< were there already: the same size, the same time of modification to the ns */
+  size_t excluded_files; /**< by the rules */
+  double seconds;
+};
+
+/** Copies all files below a place into a directory: several at once, large ones in parts, each verified against
+ *  whatever its source promises. A file gets its name only when it is whole and durable, and the time at which it was
+ *  modified at its source, by which a later copy knows that it need not be fetched again. An interrupted copy is gone
+ *  on with by the next one of the same. Nothing is removed: what else is in the directory stays. Until all is done
+ *  there is a directory ".hoist-copy" in it. The cache is left alone. Span: artifacts.copy.
+ *  @param place      "s3://BUCKET/KEY": that object; else, or with a '/' at its end, "s3://BUCKET/PREFIX": all
+ *                    objects below PREFIX/; "dir:PATH": a file, or all files below a directory
+ *  @param directory  made where there is none; names never lead out of it
+ *  @param ret_result  may be NULL
+ *  Errors:  INVALID no such kind of place; something else is in a file's place · NOT_FOUND nothing is there, or
+ *           the rules choose none of it · CORRUPT a name that cannot be below a directory; bytes that are not what
+ *           was promised · DENIED, UNAVAILABLE, TIMEOUT, CANCELLED, NO_SPACE … as hoist_pull. Files that were
+ *           complete by then are there */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_copy(struct hoist *hoist, const char *place,
+                                                        const char *directory,
+                                                        const struct hoist_copy_options *copy,
+                                                        const struct hoist_call_options *options,
+                                                        struct hoist_copy_result *ret_result,
+                                                        struct hoist_error *err);
+
+/* ---- what sources offer ------------------------------------------------------------------------- */
+
+/** A model that a source has, or, with `model_id` NULL, a source that could not tell; borrowed for the length of
+ *  the callback. */
+struct hoist_offer {
+  const char *model_id;
+  const char *source;   /**< "s3", "dir", "roboflow_api" */
+  const char *location; /**< "s3://bucket/prefix", "/models": for people */
+  uint64_t size_bytes;
+  size_t file_count;
+  uint64_t modified_unix_s; /**< of the file that was modified last; 0: not known */
+  int in_cache;             /**< 1: a model of that id is in the cache, from wherever */
+  /** Why the source could not tell, or why the model cannot be loaded by its id; NULL: fine */
+  const char *problem;
+};
+
+/** Asks the configured sources in their order what models they have: every directory, or prefix, with a weights
+ *  file (*.onnx, *.ort) or an environment.json. Memory does not grow with what a bucket holds. A model inside another
+ *  one's directory comes before it; otherwise S3's are ordered by their keys and a directory's by name.
+ *  @param source  one in place of the configured ones, as hoist_config.sources names it; NULL: those
+ *  @param visit   returns non-zero to stop, which is no failure
+ *  Errors:  INVALID no such source, or none is configured · what the first source that could not tell said, after
+ *           the others were asked (each has been told to `visit`) · UNSUPPORTED where none can: the Roboflow API
+ *           has no list · TIMEOUT, CANCELLED */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_offers(
+    struct hoist *hoist, const char *source, const struct hoist_call_options *options,
+    int (*visit)(void *user, const struct hoist_offer *offer), void *user, struct hoist_error *err);
+
 /* ---- the cache ---------------------------------------------------------------------------------- */
 
 /** Describes a cached model out of the files beside its weights, after verifying it; opens no session and

@@ -51,10 +51,10 @@ static enum hoist_status stage(struct fetch *f, struct slot *slot, int *disk_fai
   struct file *file = slot->file;
   if (file->fd >= 0) return HOIST_OK;
   hoist_span_start(f->call.span, "model.artifact.download", HOIST_SPAN_INTERNAL, &file->span);
-  hoist_span_set_string(&file->span, "model.id", f->id->text);
+  if (*f->id->text) hoist_span_set_string(&file->span, "model.id", f->id->text);
   hoist_span_set_string(&file->span, "artifact.filename", file->m->name);
   file->has_span = true;
-  enum hoist_status status = cache_txn_create(f->txn, file->m->name, &file->fd, err);
+  enum hoist_status status = f->target->create(f->target->user, file->m, &file->fd, err);
   *disk_failed = status != HOIST_OK && status != HOIST_CORRUPT; /* CORRUPT: names that clash */
   return status == HOIST_OK ? resume_file(f, slot, err) : status;
 }
@@ -199,17 +199,19 @@ static enum hoist_status finish(struct fetch *f, struct file *file, int *disk_fa
   uint64_t arrived_ns = clock_monotonic_ns();
   enum hoist_status status = file_finish(&f->call, file, err);
   uint64_t hashed_ns = clock_monotonic_ns();
-  if (status == HOIST_OK) status = cache_txn_sync(f->txn, file->m->name, file->fd, err);
+  size_t index = (size_t)(file - f->files);
+  if (status == HOIST_OK)
+    status = f->target->complete(f->target->user, file->m, index, file->fd, err);
   set_ms(&file->span, "hoist.artifact.hash_ms", hashed_ns - arrived_ns);
   set_ms(&file->span, "hoist.artifact.sync_ms", clock_monotonic_ns() - hashed_ns);
-  if (status == HOIST_OK && file->journaled)
-    status = journal_end(f->journal, (uint32_t)(file - f->files), err);
+  if (status == HOIST_OK && file->journaled) status = journal_end(f->journal, (uint32_t)index, err);
   *disk_failed = is_of_disk(status);
   if (status != HOIST_OK) return status;
   end_span(file, NULL);
   file_done(file);
   pthread_mutex_lock(&f->lock);
   file->phase = FILE_FINISHED;
+  f->outcome.files++;
   fetch_report(f, file, 0, true);
   pthread_cond_broadcast(&f->work);
   pthread_mutex_unlock(&f->lock);
@@ -303,6 +305,17 @@ static enum hoist_status init_files(struct fetch *f, struct hoist_error *err) {
   return status;
 }
 
+/* What is there already counts as fetched before anything is. */
+static void skip_files(struct fetch *f) {
+  for (size_t i = 0; f->target->is_there && i < f->m->file_count; i++) {
+    struct file *file = &f->files[i];
+    if (!f->target->is_there(f->target->user, i)) continue;
+    file->phase = FILE_FINISHED;
+    f->files_done++;
+    f->bytes_done += file->size > 0 ? file->size : 0;
+  }
+}
+
 /* Whether the next one who asks may have more luck, and may use what is here. */
 static bool may_heal(const struct fetch *f) {
   return !f->outcome.disk_failed && (f->status == HOIST_UNAVAILABLE || f->status == HOIST_TIMEOUT ||
@@ -325,6 +338,7 @@ static enum hoist_status run_fetch(struct fetch *f, struct fetch_outcome *ret_ou
   f->status = init_files(f, &f->error);
   if (f->status == HOIST_OK) f->status = resume_open(f, &f->error);
   f->outcome.disk_failed = f->status != HOIST_OK;
+  skip_files(f);
   if (f->status == HOIST_OK) run_workers(f);
   close_files(f);
   f->outcome.keep = f->journal && may_heal(f) && journal_keep(f->journal);
@@ -333,10 +347,10 @@ static enum hoist_status run_fetch(struct fetch *f, struct fetch_outcome *ret_ou
   return f->status;
 }
 
-enum hoist_status fetch_model(const struct call *call, struct source *source,
-                              const struct model_id *id, struct manifest *m, struct cache_txn *txn,
-                              unsigned connections, struct fetch_outcome *ret_outcome,
-                              struct hoist_error *err) {
+enum hoist_status fetch_files(const struct call *call, struct source *source,
+                              const struct model_id *id, struct manifest *m,
+                              const struct fetch_target *target, unsigned connections,
+                              struct fetch_outcome *ret_outcome, struct hoist_error *err) {
   int complete = 0;
   uint64_t total = manifest_total_size(m, &complete);
   HOIST_AUTO(mem) struct fetch *f = calloc(1, sizeof *f);
@@ -347,7 +361,7 @@ enum hoist_status fetch_model(const struct call *call, struct source *source,
   f->source = source;
   f->id = id;
   f->m = m;
-  f->txn = txn;
+  f->target = target;
   f->total_bytes = complete ? (int64_t)total : FILE_SIZE_UNKNOWN;
   f->connections = connections < FETCH_MAX_CONNECTIONS ? connections : FETCH_MAX_CONNECTIONS;
   f->files = files;

@@ -41,7 +41,7 @@ struct fetch {
   struct source *source;
   const struct model_id *id;
   struct manifest *m;
-  struct cache_txn *txn;
+  const struct fetch_target *target;
   int64_t total_bytes; /* FILE_SIZE_UNKNOWN: some size is not known */
   unsigned connections;
   bool adopted;      /* the staging has parts of an earlier download */

@@ -33,19 +33,19 @@ static enum hoist_status make_key(const struct fetch *f, struct digest *ret_key,
 
 static enum hoist_status open_journal(struct fetch *f, bool *ret_void, struct hoist_error *err) {
   int fd = -1;
-  enum hoist_status status = cache_txn_journal(f->txn, &fd, err);
+  enum hoist_status status = f->target->open_journal(f->target->user, &fd, err);
   return status == HOIST_OK ? journal_open(fd, &f->key, ret_void, &f->journal, err) : status;
 }
 
 enum hoist_status resume_open(struct fetch *f, struct hoist_error *err) {
   bool is_void = false;
   enum hoist_status status = make_key(f, &f->key, err);
-  if (status != HOIST_OK || !cache_txn_is_adopted(f->txn)) return status;
+  if (status != HOIST_OK || !f->target->is_adopted(f->target->user)) return status;
   status = open_journal(f, &is_void, err);
   f->adopted = status == HOIST_OK && !is_void;
   if (status != HOIST_OK || !is_void) return status;
   journal_close(HOIST_TAKE(f->journal));
-  return cache_txn_reset(f->txn, err);
+  return f->target->reset(f->target->user, err);
 }
 
 /* Anything wrong with a part means only that it is fetched again. A call that was called off finds

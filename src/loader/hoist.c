@@ -119,7 +119,8 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   hoist->onnxruntime = text_dup(config->onnxruntime);
   if (config->onnxruntime && !hoist->onnxruntime)
     return hoist_fail_memory(err, "the configuration");
-  enum hoist_status status = choose_policies(hoist, config, err);
+  enum hoist_status status = settings_copy(config, &hoist->config, err);
+  if (status == HOIST_OK) status = choose_policies(hoist, config, err);
   if (status == HOIST_OK) status = copy_session_options(hoist, config, err);
   if (status == HOIST_OK) status = open_cache(config, &hoist->cache, err);
   if (status == HOIST_OK) cache_set_patience(hoist->cache, config->lock_timeout_ms * NS_PER_MS);
@@ -150,6 +151,7 @@ void hoist_close(struct hoist *hoist) {
   if (!hoist) return;
   if (hoist->owner == getpid()) saver_free(hoist->saver); /* a forked child has no such thread */
   chain_done(&hoist->chain);
+  settings_copy_done(&hoist->config);
   http_free(hoist->http);
   cache_close(hoist->cache);
   if (hoist->registry) registry_close(hoist->registry);

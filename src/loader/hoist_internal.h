@@ -25,6 +25,7 @@ struct hoist {
       owner; /* the process that opened it: a forked child shares its connections and must not use it */
   struct cache *cache;
   struct http *http;
+  struct hoist_config config; /* a copy that owns its texts; without telemetry */
   struct chain chain;
   struct registry *registry;
   struct hoist_telemetry *telemetry; /* the caller's; may be NULL */

@@ -51,16 +51,20 @@ static enum hoist_status check_neighbours(const char *a, const char *b, struct h
   return HOIST_OK;
 }
 
+enum hoist_status plan_check_names(const char **names, size_t count, struct hoist_error *err) {
+  enum hoist_status status = HOIST_OK;
+  if (count > 0) qsort(names, count, sizeof *names, compare_name_pointers);
+  for (size_t i = 1; status == HOIST_OK && i < count; i++)
+    status = check_neighbours(names[i - 1], names[i], err);
+  return status;
+}
+
 enum hoist_status plan_check_unique(const struct manifest *m, struct hoist_error *err) {
   HOIST_AUTO(mem) const char **names = calloc(m->file_count + 1, sizeof *names);
   if (!names) return hoist_fail_memory(err, "a plan");
   for (size_t i = 0; i < m->file_count; i++)
     names[i] = m->files[i].name;
-  qsort(names, m->file_count, sizeof *names, compare_name_pointers);
-  enum hoist_status status = HOIST_OK;
-  for (size_t i = 1; status == HOIST_OK && i < m->file_count; i++)
-    status = check_neighbours(names[i - 1], names[i], err);
-  return status;
+  return plan_check_names(names, m->file_count, err);
 }
 
 static enum hoist_status check_files(const struct manifest *m, struct hoist_error *err) {

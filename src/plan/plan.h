@@ -13,6 +13,10 @@
  *  Errors: CORRUPT, naming the (printable, shortened) name and what is wrong with it. */
 HOIST_MUST_CHECK enum hoist_status plan_check_name(const char *name, struct hoist_error *err);
 
+/** As plan_check_unique. @param names  is sorted */
+HOIST_MUST_CHECK enum hoist_status plan_check_names(const char **names, size_t count,
+                                                    struct hoist_error *err);
+
 /** Errors: CORRUPT a name that occurs twice, or is both a file and a directory ("a", "a/b"). */
 HOIST_MUST_CHECK enum hoist_status plan_check_unique(const struct manifest *m,
                                                      struct hoist_error *err);

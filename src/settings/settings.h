@@ -56,6 +56,13 @@ HOIST_MUST_CHECK enum hoist_status settings_set(struct hoist_config *config,
  *  MiB, GiB, TiB; "10G", "10 GB" and "10000000000" are the same. False on anything else. */
 bool settings_parse_bytes(const char *text, uint64_t *ret_bytes);
 
+/** A copy that owns its texts; those of `config` are borrowed for the call only. Release with
+ *  settings_copy_done, which wipes the secrets. Errors: NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status settings_copy(const struct hoist_config *config,
+                                                 struct hoist_config *ret_copy,
+                                                 struct hoist_error *err);
+void settings_copy_done(struct hoist_config *copy);
+
 #define SETTING_TEXT_SIZE 4352
 /** The value for people: secrets only as "set", URLs without their secrets, durations as "30 s".
  * False and "" where it is not set. */

@@ -117,12 +117,16 @@ static enum hoist_status visit_all(const struct visiting *v, struct hoist_error 
 /* The key itself comes before all others that begin with it. */
 static enum hoist_status visit_one(const struct visiting *v, struct hoist_error *err) {
   HOIST_AUTO(s3_listing) struct s3_listing page = {.max = S3_MAX_PAGE_OBJECTS};
+  const char *slash = strrchr(v->prefix, '/'), *name = slash ? slash + 1 : v->prefix;
   enum hoist_status status = s3_list_page(v->call, v->client, v->prefix, "1", v->what, &page, err);
+  /* Who may read an object need not be allowed to list the bucket. */
+  const struct s3_object unlisted = {.key = (char *)(uintptr_t)v->prefix,
+                                     .size = FILE_SIZE_UNKNOWN};
+  if (status == HOIST_DENIED) return visit_object(v, &unlisted, name, err);
   if (status != HOIST_OK) return status;
   if (page.count == 0 || strcmp(page.objects[0].key, v->prefix) != 0)
     return hoist_fail(err, HOIST_NOT_FOUND, "%s: there is no such object", v->what);
-  const char *slash = strrchr(v->prefix, '/');
-  return visit_object(v, &page.objects[0], slash ? slash + 1 : v->prefix, err);
+  return visit_object(v, &page.objects[0], name, err);
 }
 
 enum hoist_status s3_visit(const struct call *call, const struct s3_client *client,

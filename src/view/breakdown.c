@@ -12,10 +12,17 @@
 
 bool breakdown_is_operation(const struct trace_span *span) {
   static const char *const names[] = {"model.load",     "model.pull",   "model.inspect",
-                                      "model.describe", "model.verify", "model.remove"};
+                                      "model.describe", "model.verify", "model.remove",
+                                      "artifacts.copy"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (strcmp(span->name, names[i]) == 0) return true;
   return false;
+}
+
+const char *breakdown_subject(const struct trace_span *span) {
+  if (!breakdown_is_operation(span)) return NULL;
+  const char *id = trace_attr_string(span, "model.id");
+  return id ? id : trace_attr_string(span, "copy.place");
 }
 
 static bool was_verified_on_download(const struct trace_span *span) {
@@ -155,7 +162,7 @@ static void write_phases(FILE *out, const struct term *term, const struct breakd
 }
 
 static void write_title(FILE *out, const struct term *term, const struct trace_span *span) {
-  const char *id = breakdown_is_operation(span) ? trace_attr_string(span, "model.id") : NULL;
+  const char *id = breakdown_subject(span);
   bool plain = strcmp(span->name, "model.load") == 0 || strcmp(span->name, "model.pull") == 0;
   char text[GLYPH_FIT_SIZE(80)];
   if (!id || !plain) {

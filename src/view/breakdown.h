@@ -50,5 +50,7 @@ void breakdown_write(FILE *out, const struct term *term, const struct breakdown 
 
 /** Whether the span is one of hoist's own operations on a model (model.load, model.pull, …). */
 bool breakdown_is_operation(const struct trace_span *span);
+/** What it is on: a model's id, or the place that files are copied from. NULL: no operation, or not known. */
+const char *breakdown_subject(const struct trace_span *span);
 
 #endif

@@ -44,9 +44,14 @@ export class S3 {
   }
 
   /** An object without a file. `etag` is its MD5 unless given. */
-  put(bucket, key, data, { etag } = {}) {
+  put(bucket, key, data, { etag, modified = new Date(0) } = {}) {
     if (!this.#added.has(bucket)) this.#added.set(bucket, new Map());
-    this.#added.get(bucket).set(key, { body: bufferBody(data), etag: etag ?? createHash('md5').update(data).digest('hex') });
+    this.#added.get(bucket).set(key, { body: bufferBody(data), etag: etag ?? createHash('md5').update(data).digest('hex'), modified });
+  }
+
+  /** Forgets a bucket that put made. */
+  drop(bucket) {
+    this.#added.delete(bucket);
   }
 
   /** `count` listed keys `{prefix}{0000000…}`, each of `size` bytes that depend on the key alone. */
@@ -63,7 +68,7 @@ export class S3 {
 
   async #find(bucket, key) {
     const added = this.#added.get(bucket)?.get(key);
-    if (added) return { ...added, modified: new Date(0) };
+    if (added) return added;
     const listed = this.#synthetic.get(bucket)?.find((object) => object.key === key);
     if (listed) {
       const body = patternBody(listed.size, key.length);
@@ -81,7 +86,7 @@ export class S3 {
 
   async #keys(bucket, prefix) {
     const found = [];
-    for (const [key, object] of this.#added.get(bucket) ?? []) found.push({ key, size: object.body.size, etag: object.etag, modified: new Date(0) });
+    for (const [key, object] of this.#added.get(bucket) ?? []) found.push({ key, size: object.body.size, etag: object.etag, modified: object.modified });
     const walk = async (relative) => {
       const entries = await readdir(join(this.#dir, bucket, relative), { withFileTypes: true }).catch(() => []);
       for (const entry of entries) {

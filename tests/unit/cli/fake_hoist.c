@@ -283,3 +283,52 @@ enum hoist_status hoist_settle(struct hoist *hoist, const struct hoist_call_opti
   if (fake_hoist.saves_graph) report(user, &saved);
   return HOIST_OK;
 }
+
+/* ---- copies and offers ------------------------------------------------------------------------ */
+
+static void note_copy(const char *text, const char *more) {
+  size_t size = strlen(fake_hoist.copied);
+  snprintf(fake_hoist.copied + size, sizeof fake_hoist.copied - size, "%s%s", text, more);
+}
+
+enum hoist_status hoist_copy(struct hoist *hoist, const char *place, const char *directory,
+                             const struct hoist_copy_options *copy,
+                             const struct hoist_call_options *options,
+                             struct hoist_copy_result *ret_result, struct hoist_error *err) {
+  note_options(options);
+  note_copy(place, " > ");
+  note_copy(directory, "");
+  for (size_t i = 0; copy && i < copy->rule_count; i++)
+    note_copy(copy->rules[i].include ? " +" : " -", copy->rules[i].pattern);
+  note_copy("\n", "");
+  enum hoist_status status = verdict(strrchr(place, '/') + 1, err);
+  if (status == HOIST_OK && ret_result) *ret_result = fake_hoist.copy_result;
+  return status;
+}
+
+enum hoist_status hoist_offers(struct hoist *hoist, const char *source,
+                               const struct hoist_call_options *options,
+                               int (*visit)(void *user, const struct hoist_offer *offer),
+                               void *user, struct hoist_error *err) {
+  char id[32];
+  note_options(options);
+  text_copy(fake_hoist.offers_source, sizeof fake_hoist.offers_source, source ? source : "");
+  for (int i = 0; i < fake_hoist.offer_count; i++) {
+    snprintf(id, sizeof id, "m%d/1", i);
+    const struct hoist_offer offer = {.model_id = id,
+                                      .source = "s3",
+                                      .location = "s3://bucket/",
+                                      .size_bytes = 1000000u * (unsigned)(i + 1),
+                                      .file_count = 3,
+                                      .modified_unix_s = i == 0 ? 0 : 1,
+                                      .in_cache = i == 1};
+    if (visit(user, &offer) != 0) return HOIST_OK;
+  }
+  if (fake_hoist.offers_problem) {
+    const struct hoist_offer offer = {
+        .source = "dir", .location = "/models", .problem = fake_hoist.offers_problem};
+    if (visit(user, &offer) != 0) return HOIST_OK;
+  }
+  if (fake_hoist.offers_status == HOIST_OK) return HOIST_OK;
+  return hoist_fail(err, fake_hoist.offers_status, "%s", fake_hoist.offers_problem);
+}

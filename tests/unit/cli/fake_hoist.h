@@ -30,6 +30,12 @@ struct fake_hoist {
   enum hoist_status gc_status;
   size_t gc_busy;
   struct hoist_gc_options gc; /* as handed over */
+  char copied[512];           /* "PLACE > DIRECTORY +INCLUDED -EXCLUDED\n", one line a copy */
+  struct hoist_copy_result copy_result;
+  char offers_source[256];    /* "": the configured ones */
+  int offer_count;            /* models: "m0/1", "m1/1", … */
+  const char *offers_problem; /* of a source behind them; NULL: there is none */
+  enum hoist_status offers_status;
 };
 extern struct fake_hoist fake_hoist;
 

@@ -13,84 +13,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "capture.h"
-#include "cli.h"
-#include "fake_hoist.h"
+#include "command_line.h"
 #include "fs.h"
 #include "text.h"
-
-#define MAX_WORDS 16
-
-static const char *const *environment;
-
-static const char *fake_env(const char *name) {
-  for (size_t i = 0; environment && environment[i]; i += 2)
-    if (strcmp(environment[i], name) == 0) return environment[i + 1];
-  return NULL;
-}
-
-/* One run of the command; freed at the end of the test. */
-struct run {
-  struct capture out, err;
-  int code;
-};
-
-static struct run run;
-
-static int reset(void **state) {
-  fake_hoist_reset();
-  environment = NULL;
-  run = (struct run){0};
-  return 0;
-}
-
-static int free_run(void **state) {
-  capture_free(&run.out);
-  capture_free(&run.err);
-  assert_int_equal(fake_hoist.opened, fake_hoist.closed);
-  assert_int_equal(fake_hoist.models_held, 0);
-  return 0;
-}
-
-/* Runs a command line, split at spaces. */
-static void run_line(const char *line) {
-  char text[512], *argv[MAX_WORDS], *rest = text;
-  int argc = 0;
-  assert_true(text_copy(text, sizeof text, line));
-  for (char *word; (word = strsep(&rest, " "));)
-    argv[argc++] = word;
-  argv[argc] = NULL;
-  capture_free(&run.out);
-  capture_free(&run.err);
-  capture_begin(&run.out);
-  capture_begin(&run.err);
-  run.code = cli_run(argc, argv, run.out.stream, run.err.stream, fake_env);
-  capture_end(&run.out);
-  capture_end(&run.err);
-}
-
-static void assert_says(const struct capture *c, const char *text) {
-  if (!strstr(c->text, text)) fail_msg("'%s' is not in: %s", text, c->text);
-}
-
-/* The JSON object on line `number` (from 0; negative: from the end) of standard output. */
-static json_t *json_line(int number) {
-  int lines = 0;
-  for (const char *p = run.out.text; *p; p++)
-    lines += *p == '\n';
-  const char *line = run.out.text;
-  for (int i = 0; i < (number < 0 ? lines + number : number); i++)
-    line = strchr(line, '\n') + 1;
-  json_error_t error;
-  json_t *json = json_loadb(line, strcspn(line, "\n"), 0, &error);
-  if (!json) fail_msg("%s: %s", error.text, line);
-  return json;
-}
-
-static const char *text_at(const json_t *json, const char *key) {
-  const char *text = json_string_value(json_object_get(json, key));
-  return text ? text : "(none)";
-}
 
 /* ---- exit codes, errors ---------------------------------------------------------------------- */
 
@@ -170,7 +95,12 @@ static void test_wrong_command_lines_are_refused(void **state) {
       {"hoist gc --max-age 1.5d", "--max-age is '1.5d'"},
       {"hoist gc --max-age 99999999999999999999w", "--max-age is '99999999999999999999w'"},
       {"hoist ls --connections many", "--connections is 'many'"},
-      {"hoist pull s3://bucket/prefix DIR", "s3://bucket/prefix is a place, not a model id"},
+      {"hoist pull s3://bucket/prefix", "usage is 'hoist pull PLACE DIRECTORY'"},
+      {"hoist pull a/1 s3://bucket/prefix", "usage is 'hoist pull PLACE DIRECTORY'"},
+      {"hoist pull dir:/a dir:/b", "usage is 'hoist pull PLACE DIRECTORY'"},
+      {"hoist pull --exclude x a/1", "pull: --exclude chooses among the files of a place"},
+      {"hoist ls --include x", "ls: --include is an option of 'hoist pull PLACE DIRECTORY' only"},
+      {"hoist models s3 dir:/a", "models: unexpected argument 'dir:/a'"},
       {"hoist help frobnicate", "there is no command 'frobnicate'"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -876,8 +806,6 @@ static void test_output_that_cannot_be_written_is_a_failure(void **state) {
   assert_says(&run.err, "hoist: standard output cannot be written: No space left");
   fclose(full);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, reset, free_run)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -345,8 +345,33 @@ static void test_the_documented_table_is_the_table(void **state) {
   assert_int_equal(documented, count);
 }
 
+static void test_a_copy_owns_all_its_texts(void **state) {
+  (void)state;
+  size_t count;
+  const struct setting *table = settings_table(&count);
+  struct hoist_config config, copy;
+  char text[] = "text";
+  hoist_config_init(&config);
+  for (size_t i = 0; i < count; i++)
+    if (table[i].type == SETTING_STRING || table[i].type == SETTING_PATH ||
+        table[i].type == SETTING_URL)
+      *(const char **)((char *)&config + table[i].offset) = text;
+  assert_int_equal(settings_copy(&config, &copy, NULL), HOIST_OK);
+  text[0] = 'n';
+  for (size_t i = 0; i < count; i++) {
+    const char *of_copy = *(const char **)((char *)&copy + table[i].offset);
+    if (table[i].type == SETTING_STRING || table[i].type == SETTING_PATH ||
+        table[i].type == SETTING_URL)
+      assert_string_equal(of_copy, "text");
+  }
+  assert_int_equal(copy.connections, config.connections);
+  settings_copy_done(&copy);
+  assert_null(copy.cache_dir);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_a_copy_owns_all_its_texts),
       cmocka_unit_test(test_the_defaults_are_those_the_public_header_promises),
       cmocka_unit_test(test_the_first_variable_that_is_set_wins),
       cmocka_unit_test(test_an_empty_variable_counts_as_unset),
