@@ -104,7 +104,7 @@ test('a hundred thousand keys take no more memory than a thousand', async (t) =>
     const run = await start(['-c', program, hoistBin, 'models', '--json', 's3://many'], { bin: 'python3', env: world.env(tempDir(t)) }).done;
     assert.equal(run.rc, 0, run.output);
     assert.deepEqual(JSON.parse(run.stdout), { models: [], total_bytes: 0 });
-    assert.equal(world.origin.requests({ path: /list-type/ }).length, count / 1000);
+    assert.equal(world.origin.requests({ query: /list-type/ }).length, count / 1000);
     return Number(/^peak (\d+)$/m.exec(run.stderr)[1]);
   };
   const [few, many] = [await peak(1000), await peak(100_000)];
