@@ -88,6 +88,12 @@ struct hoist_config {
    *  byte on every load, beside the creation of the session. docs/cache.md tells what each finds */
   const char *verification;
 
+  /** Default 0; 1: before a model is loaded or pulled, also out of the cache or memory, the Roboflow API is asked
+   *  whether `api_key` may use it. Who is denied gets nothing, and where the API cannot be asked nobody does;
+   *  offline nobody is asked. docs/cache.md */
+  int cache_auth;
+  uint32_t cache_auth_ttl_ms; /**< an answer counts for so long. Default 900000; 0: for one call */
+
   const char *onnxruntime;   /**< path of libonnxruntime; NULL: search (docs/onnxruntime.md) */
   uint32_t intra_op_threads; /**< default 0: ONNX Runtime decides */
   uint32_t inter_op_threads; /**< default 0: ONNX Runtime decides */

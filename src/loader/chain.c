@@ -103,6 +103,11 @@ static enum hoist_status make_roboflow(struct chain *chain, const struct hoist_c
   return source_roboflow_new(http, &options, ret_source, err);
 }
 
+enum hoist_status chain_make_api(const struct hoist_config *config, struct http *http,
+                                 struct source **ret_source, struct hoist_error *err) {
+  return make_roboflow(NULL, config, http, "", ret_source, err);
+}
+
 static const struct kind {
   const char *name;
   int takes_argument; /* the name is a prefix, the rest is the argument */

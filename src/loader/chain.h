@@ -23,6 +23,11 @@ HOIST_MUST_CHECK enum hoist_status chain_init(struct chain *ret_chain,
                                               struct hoist_error *err);
 void chain_done(struct chain *chain);
 
+/** The Roboflow API as a source by itself, whatever the chain is. Errors: as chain_init */
+HOIST_MUST_CHECK enum hoist_status chain_make_api(const struct hoist_config *config,
+                                                  struct http *http, struct source **ret_source,
+                                                  struct hoist_error *err);
+
 /** Whether a source's failure lets the next one be asked (docs/architecture.md, decision 4): it does
  *  not have the model, cannot be reached, or sent something broken. Everything else is final. */
 int chain_falls_through(enum hoist_status status);

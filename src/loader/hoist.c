@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "clock.h"
 #include "fetch.h"
 #include "hoist_internal.h"
@@ -126,6 +127,7 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   if (status == HOIST_OK) cache_set_patience(hoist->cache, config->lock_timeout_ms * NS_PER_MS);
   if (status == HOIST_OK) status = open_http(config, &hoist->http, err);
   if (status == HOIST_OK) status = chain_init(&hoist->chain, config, hoist->http, err);
+  if (status == HOIST_OK) status = access_new(config, hoist->http, &hoist->access, err);
   const struct registry_bounds bounds = {.max_models = config->max_loaded_models,
                                          .max_bytes = config->max_loaded_bytes};
   if (status == HOIST_OK) status = registry_new(&bounds, model_unload, &hoist->registry, err);
@@ -152,6 +154,7 @@ void hoist_close(struct hoist *hoist) {
   if (hoist->owner == getpid()) saver_free(hoist->saver); /* a forked child has no such thread */
   chain_done(&hoist->chain);
   settings_copy_done(&hoist->config);
+  access_free(hoist->access);
   http_free(hoist->http);
   cache_close(hoist->cache);
   if (hoist->registry) registry_close(hoist->registry);

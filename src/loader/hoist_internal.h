@@ -14,6 +14,7 @@
 #include "registry.h"
 #include "session.h"
 
+struct access;
 struct saver;
 
 /* When a model's optimised graph is saved. */
@@ -27,6 +28,7 @@ struct hoist {
   struct http *http;
   struct hoist_config config; /* a copy that owns its texts; without telemetry */
   struct chain chain;
+  struct access *access; /* NULL: models are served to whoever asks */
   struct registry *registry;
   struct hoist_telemetry *telemetry; /* the caller's; may be NULL */
   char *onnxruntime;                 /* path; NULL: search */

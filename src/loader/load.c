@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a load is, top to bottom: join whoever loads this model already, acquire verified artifacts,
  * create the session, publish the model. Runs on the caller's thread; any number of calls at once. */
+#include "access.h"
 #include "acquire.h"
 
 #include <stdio.h>
@@ -56,7 +57,9 @@ static enum hoist_status load_new(struct operation *op, struct hoist_model **ret
 
 static enum hoist_status load_shared(struct operation *op, struct hoist_model **ret_model) {
   struct registry *registry = op->hoist->registry;
-  enum hoist_status status = registry_join(&op->call, registry, op->id.text, ret_model, &op->error);
+  enum hoist_status status = access_check(op);
+  if (status != HOIST_OK) return status;
+  status = registry_join(&op->call, registry, op->id.text, ret_model, &op->error);
   if (status != HOIST_OK) return status;
   hoist_span_set_bool(&op->span, "model.shared", *ret_model != NULL);
   if (*ret_model) {
@@ -94,7 +97,8 @@ enum hoist_status hoist_load(struct hoist *hoist, const char *model_id,
 
 static enum hoist_status pull(struct operation *op, struct hoist_info **ret_info) {
   HOIST_AUTO(cache_entry) struct cache_entry *entry = NULL;
-  enum hoist_status status = acquire(op, &entry, ret_info);
+  enum hoist_status status = access_check(op);
+  if (status == HOIST_OK) status = acquire(op, &entry, ret_info);
   if (status != HOIST_OK) return status;
   (*ret_info)->cache_hit = op->cache_hit;
   (*ret_info)->downloaded_bytes = op->downloaded_bytes;

@@ -95,6 +95,14 @@ static const struct setting table[] = {
          "How a model in the cache is verified: by the identity of its files since their "
          "bytes were last compared, or byte by byte every time."},
 
+    {MEMBER(cache_auth), .env = {"MODELS_CACHE_AUTH_ENABLED"}, .type = SETTING_BOOL,
+     .initial = "false",
+     .description =
+         "Ask the Roboflow API whether the key may use a model before it is served, also "
+         "out of the cache; no answer, no model."},
+    {DURATION(cache_auth_ttl), .env = {"MODELS_CACHE_AUTH_CACHE_TTL"}, .type = SETTING_SECONDS,
+     .initial = "900", .description = "How long such an answer counts; 0: for one load."},
+
     {MEMBER(onnxruntime), .env = {"HOIST_ONNXRUNTIME"}, .type = SETTING_PATH,
      .fallback = "searched for", .description = "Path of the ONNX Runtime library."},
     {MEMBER(intra_op_threads), .env = {"HOIST_THREADS"}, .type = SETTING_COUNT, .min = 0,

@@ -229,6 +229,13 @@ static enum hoist_status roboflow_describe(const struct call *call, struct sourc
   return call_api(WANT_ALL, call, self(source), id, ret_manifest, err);
 }
 
+/* The description is what only those get who may have the model. */
+static enum hoist_status roboflow_check_access(const struct call *call, struct source *source,
+                                               const struct model_id *id, struct hoist_error *err) {
+  HOIST_AUTO(manifest) struct manifest unused = {0};
+  return call_api(WANT_URLS, call, self(source), id, &unused, err);
+}
+
 /* ---- fresh URLs ------------------------------------------------------------------------------ */
 
 /* The holder may be waiting for the API, so a waiter looks up now and then whether its own caller
@@ -404,8 +411,10 @@ static void roboflow_free(struct source *source) {
   free(r);
 }
 
-static const struct source_ops roboflow_ops = {
-    .describe = roboflow_describe, .fetch = roboflow_fetch, .free = roboflow_free};
+static const struct source_ops roboflow_ops = {.describe = roboflow_describe,
+                                               .fetch = roboflow_fetch,
+                                               .check_access = roboflow_check_access,
+                                               .free = roboflow_free};
 
 enum hoist_status source_roboflow_new(struct http *http, const struct roboflow_options *options,
                                       struct source **ret_source, struct hoist_error *err) {

@@ -100,6 +100,11 @@ struct source_ops {
    *          describe, and whatever the visitor returned */
   enum hoist_status (*list)(const struct call *call, struct source *source,
                             const struct source_visit *visit, struct hoist_error *err);
+  /** Whether this source lets its user have the model, without fetching it. NULL: it makes no difference
+   *  between users.
+   *  Errors: DENIED · NOT_FOUND · UNAVAILABLE nobody can tell just now · as describe */
+  enum hoist_status (*check_access)(const struct call *call, struct source *source,
+                                    const struct model_id *id, struct hoist_error *err);
   void (*free)(struct source *source);
 };
 
