@@ -9,6 +9,7 @@
 
 #include "glyph.h"
 #include "human.h"
+#include "paragraph.h"
 
 #define MAX_NAMES_SHOWN 8
 #define LABEL_COLUMNS 12
@@ -38,24 +39,29 @@ static void print_type(struct cli *cli, const struct hoist_info *info) {
   fputc('\n', cli->out);
 }
 
-/* Ends the line with the first few of `count` names. */
-static void print_names(struct cli *cli, const char *const *names, size_t count) {
+/* Goes on with the first few of `count` names. */
+static void put_names(struct cli *cli, const char *const *names, size_t count) {
   for (size_t i = 0; i < count && i < MAX_NAMES_SHOWN; i++) {
     fputs(i > 0 ? ", " : ": ", cli->out);
     cli_put(cli->out, names[i]);
   }
   if (count > MAX_NAMES_SHOWN) fputs(cli->out_term.unicode ? ", …" : ", ...", cli->out);
+}
+
+static void paragraph(struct cli *cli, const char *name,
+                      void (*put)(struct cli *cli, const void *what), const void *what) {
+  label(cli, name);
+  paragraph_print(cli, 2 + LABEL_COLUMNS, put, what);
   fputc('\n', cli->out);
 }
 
-static void print_classes(struct cli *cli, const struct hoist_info *info) {
+static void put_classes(struct cli *cli, const void *what) {
+  const struct hoist_info *info = what;
   const char *names[MAX_NAMES_SHOWN];
-  if (info->class_count == 0) return;
   for (size_t i = 0; i < info->class_count && i < MAX_NAMES_SHOWN; i++)
     names[i] = info->classes[i].name;
-  label(cli, "classes");
   fprintf(cli->out, "%zu%s", info->class_count, info->multiclass ? ", several may apply" : "");
-  print_names(cli, names, info->class_count);
+  put_names(cli, names, info->class_count);
 }
 
 static void print_size(struct cli *cli, const struct hoist_preprocessing *p) {
@@ -64,25 +70,32 @@ static void print_size(struct cli *cli, const struct hoist_preprocessing *p) {
   fprintf(cli->out, "%u %s %u pixels\n", p->width, cli->out_term.unicode ? "×" : "x", p->height);
 }
 
-static void print_images(struct cli *cli, const struct hoist_preprocessing *p) {
-  if (!p->present) return;
-  label(cli, "images");
-  info_put_images(cli, p);
-  fputc('\n', cli->out);
+static void put_images(struct cli *cli, const void *what) {
+  info_put_images(cli, what);
+}
+
+struct class_keypoints {
+  const struct hoist_info *info;
+  const struct hoist_keypoints *keypoints;
+};
+
+static void put_keypoints(struct cli *cli, const void *what) {
+  const struct class_keypoints *of = what;
+  const struct hoist_keypoints *k = of->keypoints;
+  fprintf(cli->out, "%zu", k->name_count);
+  if (k->class_id >= 0 && (uint64_t)k->class_id < of->info->class_count) {
+    fputs(" for ", cli->out);
+    cli_put(cli->out, of->info->classes[k->class_id].name);
+  }
+  if (k->edge_count > 0)
+    fprintf(cli->out, ", %zu line%s between them", k->edge_count, k->edge_count == 1 ? "" : "s");
+  put_names(cli, k->names, k->name_count);
 }
 
 static void print_keypoints(struct cli *cli, const struct hoist_info *info) {
   for (size_t i = 0; i < info->keypoints_count; i++) {
-    const struct hoist_keypoints *k = &info->keypoints[i];
-    label(cli, i == 0 ? "keypoints" : "");
-    fprintf(cli->out, "%zu", k->name_count);
-    if (k->class_id >= 0 && (uint64_t)k->class_id < info->class_count) {
-      fputs(" for ", cli->out);
-      cli_put(cli->out, info->classes[k->class_id].name);
-    }
-    if (k->edge_count > 0)
-      fprintf(cli->out, ", %zu line%s between them", k->edge_count, k->edge_count == 1 ? "" : "s");
-    print_names(cli, k->names, k->name_count);
+    const struct class_keypoints of = {info, &info->keypoints[i]};
+    paragraph(cli, i == 0 ? "keypoints" : "", put_keypoints, &of);
   }
 }
 
@@ -169,10 +182,10 @@ void info_print(struct cli *cli, const struct hoist_info *info, uint64_t now_uni
   fputc('\n', cli->out);
   line(cli, "task", info->task_type);
   print_type(cli, info);
-  print_classes(cli, info);
+  if (info->class_count > 0) paragraph(cli, "classes", put_classes, info);
   print_keypoints(cli, info);
   print_size(cli, &info->preprocessing);
-  print_images(cli, &info->preprocessing);
+  if (info->preprocessing.present) paragraph(cli, "images", put_images, &info->preprocessing);
   print_tensors(cli, "inputs", info->inputs, info->input_count);
   print_tensors(cli, "outputs", info->outputs, info->output_count);
   print_session(cli, info);

@@ -132,6 +132,29 @@ static void test_every_way_to_prepare_an_image_has_words(void **state) {
                   contrasts[i]);
 }
 
+static void test_on_a_terminal_long_values_break_between_words(void **state) {
+  struct capture c;
+  capture_begin(&c);
+  struct cli cli = {.out = c.stream, .out_term = {.tty = true, .unicode = true, .width = 40}};
+  struct hoist_info info = {.model_id = "m",
+                            .directory = "/d",
+                            .source = "s3",
+                            .classes = classes,
+                            .class_count = 2,
+                            .preprocessing = {.present = 1,
+                                              .auto_orient = 1,
+                                              .resize = HOIST_RESIZE_FIT_BLACK,
+                                              .width = 640,
+                                              .height = 480}};
+  info_print(&cli, &info, 0);
+  const char *page = capture_end(&c);
+  assert_non_null(strstr(page, "  classes     2: face, mask?[2J\n"));
+  assert_non_null(strstr(page, "  images      turned upright, fitted\n"
+                               "              with black edges into 640\n"
+                               "              × 480\n"));
+  capture_free(&c);
+}
+
 static void test_what_is_not_known_is_left_out(void **state) {
   struct capture c;
   capture_begin(&c);
@@ -197,6 +220,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_page_says_all_there_is_in_words),
       cmocka_unit_test(test_every_way_to_prepare_an_image_has_words),
+      cmocka_unit_test(test_on_a_terminal_long_values_break_between_words),
       cmocka_unit_test(test_what_is_not_known_is_left_out),
       cmocka_unit_test(test_many_classes_are_counted_and_begun),
       cmocka_unit_test(test_programs_get_the_same_as_json),
