@@ -7,6 +7,7 @@
 #include "http_range.h"
 #include "s3_client.h"
 #include "s3_pages.h"
+#include "s3_promise.h"
 #include "s3_select.h"
 #include "text.h"
 
@@ -70,50 +71,43 @@ static enum hoist_status list_all(const struct call *call, struct source *source
 
 /* ---- fetching -------------------------------------------------------------------------------- */
 
-/* The ETag of an object is its MD5 when it was put in one piece and is not encrypted with a key of
- * KMS or the customer. */
-static bool etag_md5(const struct http_response *response, struct digest *ret_digest) {
-  char text[64];
-  if (http_response_header(response, "x-amz-server-side-encryption-customer-algorithm", text,
-                           sizeof text))
-    return false;
-  if (http_response_header(response, "x-amz-server-side-encryption", text, sizeof text) &&
-      text_starts_with(text, "aws:kms"))
-    return false;
-  if (!http_response_header(response, "etag", text, sizeof text) || text[0] != '"' ||
-      !text_ends_with(text, "\""))
-    return false;
-  text[strlen(text) - 1] = '\0';
-  return digest_from_hex(DIGEST_MD5, text + 1, ret_digest);
-}
-
-/* A composite checksum ("…-3") is one over the parts' checksums and does not decode as a SHA-256. With
- * a part of the object comes the checksum of that part, if any. */
-static struct digest promised_digest(const struct source_s3 *s,
-                                     const struct http_response *response) {
-  struct digest digest = {.kind = DIGEST_NONE};
-  char text[64];
-  if (response->status != 206 &&
-      http_response_header(response, "x-amz-checksum-sha256", text, sizeof text) &&
-      digest_from_base64(DIGEST_SHA256, text, &digest))
-    return digest;
-  if (s->verify_md5) (void)etag_md5(response, &digest);
-  return digest;
-}
-
 struct file_sink {
+  const struct call *call;
   const struct source_s3 *source;
+  const char *what;
   struct source_request *request;
+  struct s3_finding finding;
 };
+
+/* What the server knows of the whole object is asked for while its first bytes are on their way. */
+static enum hoist_status find_promise(struct file_sink *f, const struct http_response *response,
+                                      const struct source_response *r, struct hoist_error *err) {
+  const struct source_request *request = f->request;
+  const struct s3_subject subject = {
+      .client = &f->source->client,
+      .key = request->file->locator,
+      .what = f->what,
+      .etag = r->validator && range_is_etag(r->validator) ? r->validator : NULL,
+      .size = r->size};
+  bool use_etag = f->source->verify_md5;
+  if (request->wants_promise)
+    return s3_promise_find(f->call, &subject, response, use_etag, &f->finding, err);
+  struct s3_promise p = s3_promise_read(response, use_etag);
+  if (p.parts > 0) p.digest = s3_etag_digest(response, use_etag);
+  f->finding = (struct s3_finding){.digest = p.digest};
+  return HOIST_OK;
+}
 
 static enum hoist_status begin_file(void *user, const struct http_response *response,
                                     struct hoist_error *err) {
-  const struct file_sink *f = user;
+  struct file_sink *f = user;
   struct source_response r;
   char validator[SOURCE_VALIDATOR_SIZE];
   enum hoist_status status = range_read_response(f->request, response, validator, &r, err);
+  if (status == HOIST_OK) status = find_promise(f, response, &r, err);
   if (status != HOIST_OK) return status;
-  r.promised = promised_digest(f->source, response);
+  r.promised = f->finding.digest;
+  r.promised_part_bytes = f->finding.part_bytes;
   return f->request->sink.begin(f->request->sink.user, &r, err);
 }
 
@@ -127,16 +121,18 @@ static enum hoist_status fetch(const struct call *call, struct source *source,
                                const struct model_id *id, struct source_request *request,
                                struct hoist_error *err) {
   struct source_s3 *s = (struct source_s3 *)source;
-  struct file_sink file_sink = {.source = s, .request = request};
+  struct file_sink file_sink = {.call = call, .source = s, .request = request};
   const char *key = request->file->locator;
   (void)id;
   HOIST_AUTO(mem) char *what = text_format("s3://%s/%s", s->client.bucket, key);
   if (!what) return hoist_fail_memory(err, "fetching a file");
+  file_sink.what = what;
   const struct s3_operation op = {.span_name = "S3.GetObject",
                                   .what = what,
                                   .key = key,
                                   .part = request,
                                   .want_checksum = 1,
+                                  .note = file_sink.finding.note,
                                   .begin = begin_file,
                                   .write = write_file,
                                   .sink_user = &file_sink};

@@ -24,6 +24,8 @@ struct s3_page {
   struct buf text;
   bool truncated;
   bool url_encoded;
+  bool is_error;   /* it is an error document, which some servers send with 200 */
+  struct buf head; /* how it begins */
   size_t bytes;
   struct s3_object object; /* the one being read */
   enum hoist_status status;
@@ -87,7 +89,9 @@ static void on_start(void *user, const char *name, const char **attributes) {
   if (p->status != HOIST_OK) return;
   p->depth++;
   p->field = NO_FIELD;
-  if (p->depth == 1 && !is_name(name, "ListBucketResult")) {
+  if (p->depth == 1 && is_name(name, "Error")) {
+    p->is_error = true;
+  } else if (p->depth == 1 && !is_name(name, "ListBucketResult")) {
     stop(p, hoist_fail(p->err, HOIST_CORRUPT, "not an S3 listing: it begins with <%.40s>", name));
   } else if (p->depth > S3_MAX_XML_DEPTH) {
     stop(p, hoist_fail(p->err, HOIST_CORRUPT, "not an S3 listing: elements nest over %d deep",
@@ -215,6 +219,7 @@ enum hoist_status s3_page_new(struct s3_listing *listing, struct s3_page **ret_p
   p->listing = listing;
   p->first = listing->count;
   p->text = buf_make(S3_MAX_TEXT_BYTES);
+  p->head = buf_make(S3_MAX_TEXT_BYTES);
   XML_SetUserData(p->parser, p);
   XML_SetElementHandler(p->parser, on_start, on_end);
   XML_SetCharacterDataHandler(p->parser, on_text);
@@ -229,6 +234,7 @@ void s3_page_free(struct s3_page *page) {
   if (!page) return;
   if (page->parser) XML_ParserFree(page->parser);
   buf_done(&page->text);
+  buf_done(&page->head);
   object_done(&page->object);
   free(page);
 }
@@ -253,6 +259,9 @@ enum hoist_status s3_page_feed(struct s3_page *page, const void *data, size_t si
     return hoist_fail(err, HOIST_CORRUPT, "a page of the listing is over %u bytes",
                       S3_MAX_PAGE_BYTES);
   page->bytes += size;
+  size_t room = page->head.max - page->head.size;
+  enum hoist_status status = buf_append(&page->head, data, size < room ? size : room, err);
+  if (status != HOIST_OK) return status;
   return parse(page, data, size, false, err);
 }
 
@@ -272,9 +281,20 @@ static bool decode_key(char *key) {
   return true;
 }
 
+/* Only the code is shown: the server's words may repeat what must not be. */
+static enum hoist_status fail_error(const struct s3_page *page, struct hoist_error *err) {
+  struct s3_error error = {0};
+  (void)s3_error_parse(buf_str(&page->head), page->head.size, &error);
+  return hoist_fail(err, HOIST_UNAVAILABLE,
+                    "an error in place of the listing: %s%s%s; try again later",
+                    error.code[0] ? error.code : "unknown", error.request_id[0] ? ", request " : "",
+                    error.request_id);
+}
+
 enum hoist_status s3_page_finish(struct s3_page *page, struct hoist_error *err) {
   enum hoist_status status = parse(page, "", 0, true, err);
   if (status != HOIST_OK) return status;
+  if (page->is_error) return fail_error(page, err);
   struct s3_listing *l = page->listing;
   for (size_t i = page->first; i < l->count; i++) {
     char *key = l->objects[i].key;

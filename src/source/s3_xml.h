@@ -67,4 +67,24 @@ struct s3_error {
 /** False when it is not an error document (with at least a code). */
 bool s3_error_parse(const void *xml, size_t size, struct s3_error *ret_error);
 
+#define S3_MAX_PARTS 10000u /* of a multipart upload: S3's own limit */
+#define S3_ETAG_SIZE 80     /* of one, with quotes and the number of parts */
+
+/** The lengths of an object's parts, added up one after another. */
+struct s3_parts {
+  uint32_t count;
+  int64_t first, last, total;
+  bool odd; /* they are not all alike but for a shorter last one */
+};
+void s3_parts_add(struct s3_parts *parts, int64_t size);
+
+/** A page of the answer to GetObjectAttributes. */
+struct s3_attributes {
+  struct s3_parts *parts; /* where the page's parts are added; borrowed */
+  char etag[S3_ETAG_SIZE];
+  uint32_t next; /* what the next page comes after; 0: this is the last one */
+};
+/** False: it is none. */
+bool s3_attributes_parse(const void *xml, size_t size, struct s3_attributes *attributes);
+
 #endif

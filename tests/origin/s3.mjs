@@ -43,10 +43,14 @@ export class S3 {
     this.#options = options;
   }
 
-  /** An object without a file. `etag` is its MD5 unless given. */
-  put(bucket, key, data, { etag, modified = new Date(0) } = {}) {
+  /**
+   * An object without a file. `etag` is its MD5 unless given; `checksum` {name: value} are the headers that a request
+   * with x-amz-checksum-mode is told, of the whole object only; `parts` are the lengths of those of a multipart upload,
+   * which HEAD with partNumber and, unless `hidesParts`, GetObjectAttributes tell.
+   */
+  put(bucket, key, data, { etag, checksum = {}, parts, hidesParts = false, headers = {}, modified = new Date(0) } = {}) {
     if (!this.#added.has(bucket)) this.#added.set(bucket, new Map());
-    this.#added.get(bucket).set(key, { body: bufferBody(data), etag: etag ?? createHash('md5').update(data).digest('hex'), modified });
+    this.#added.get(bucket).set(key, { body: bufferBody(data), etag: etag ?? createHash('md5').update(data).digest('hex'), checksum, parts, hidesParts, headers, modified });
   }
 
   /** Forgets a bucket that put made. */
@@ -121,14 +125,23 @@ export class S3 {
       const equals = pair.indexOf('=');
       return equals < 0 ? [uriDecode(pair).toString(), ''] : [uriDecode(pair.slice(0, equals)).toString(), uriDecode(pair.slice(equals + 1)).toString()];
     }));
-    return rawKey === '' ? this.#list(bucket, query) : this.#get(bucket, uriDecode(rawKey).toString(), request.headers, method === 'HEAD');
+    return rawKey === '' ? this.#list(bucket, query) : this.#get(bucket, uriDecode(rawKey).toString(), request.headers, query, method === 'HEAD');
   }
 
-  async #get(bucket, key, headers, headOnly) {
+  #attributes(object) {
+    if (!object.parts || object.hidesParts) throw new S3Error(403, 'AccessDenied', 'Access Denied');
+    const parts = object.parts.map((size, i) => `<Part>${element('PartNumber', i + 1)}${element('Size', size)}</Part>`).join('');
+    return { status: 200, headers: { 'content-type': 'application/xml' },
+      body: document('GetObjectAttributesResponse', `${element('ETag', object.etag)}<ObjectParts>${element('IsTruncated', false)}${parts}${element('PartsCount', object.parts.length)}</ObjectParts>`) };
+  }
+
+  async #get(bucket, key, headers, query, headOnly) {
     const object = await this.#find(bucket, key);
     if (!object) throw new S3Error(404, 'NoSuchKey', 'The specified key does not exist.', { Key: key });
+    if (query.has('attributes')) return this.#attributes(object);
     const etag = `"${object.etag}"`;
     const common = {
+      ...object.headers,
       etag,
       'accept-ranges': 'bytes',
       'last-modified': object.modified.toUTCString(),
@@ -141,8 +154,14 @@ export class S3 {
     if (ifNoneMatch && (ifNoneMatch === '*' || list(ifNoneMatch).includes(etag))) return { status: 304, headers: common };
 
     const size = object.body.size;
+    const number = Number(query.get('partNumber'));
+    if (number > 0 && object.parts?.[number - 1]) {
+      const start = object.parts.slice(0, number - 1).reduce((sum, part) => sum + part, 0);
+      return { status: 206, headers: { ...common, 'x-amz-mp-parts-count': object.parts.length }, body: object.body, start, end: start + object.parts[number - 1], headOnly };
+    }
     const range = /^bytes=(\d*)-(\d*)$/.exec(headers.range ?? '');
-    if (!range || (range[1] === '' && range[2] === '')) return { status: 200, headers: common, body: object.body, headOnly };
+    const told = headers['x-amz-checksum-mode'] === 'ENABLED' ? object.checksum : {};
+    if (!range || (range[1] === '' && range[2] === '')) return { status: 200, headers: { ...common, ...told }, body: object.body, headOnly };
     const first = range[1] === '' ? Math.max(0, size - Number(range[2])) : Number(range[1]);
     const last = range[1] === '' || range[2] === '' ? size - 1 : Math.min(size - 1, Number(range[2]));
     if (first >= size || (range[1] === '' && Number(range[2]) === 0)) {

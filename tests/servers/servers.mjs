@@ -55,8 +55,8 @@ export function rawRequest({ url, method = 'GET', headers = {}, body }) {
 
 /** A running S3 server: its address, its credentials, and the calls that tests need. */
 export class S3Server {
-  constructor({ name, url, accessKey, secret, region, stop }) {
-    Object.assign(this, { name, url, accessKey, secret, region, stop });
+  constructor({ name, url, tlsUrl, accessKey, secret, region, otherUser, stop }) {
+    Object.assign(this, { name, url, tlsUrl, accessKey, secret, region, otherUser, stop });
   }
 
   /** `target`: path and query as they go over the wire. `sign` changes what is signed. */
@@ -84,6 +84,32 @@ export class S3Server {
 
   upload(bucket, key, data) {
     return this.#must([200], `/${bucket}/${uriEncode(key, { keepSlash: true })}`, { method: 'PUT', body: Buffer.from(data) });
+  }
+
+  /** One object out of several parts. */
+  async uploadParts(bucket, key, parts) {
+    const target = `/${bucket}/${uriEncode(key, { keepSlash: true })}`;
+    const begun = await this.#must([200], `${target}?uploads=`, { method: 'POST', body: Buffer.alloc(0) });
+    const id = uriEncode(/<UploadId>([^<]*)<\/UploadId>/.exec(begun.body.toString())[1]);
+    const made = [];
+    for (const [i, body] of parts.entries()) {
+      const { headers } = await this.#must([200], `${target}?partNumber=${i + 1}&uploadId=${id}`, { method: 'PUT', body });
+      made.push(`<Part><PartNumber>${i + 1}</PartNumber><ETag>${headers.etag}</ETag></Part>`);
+    }
+    const body = Buffer.from(`<CompleteMultipartUpload>${made.join('')}</CompleteMultipartUpload>`);
+    return this.#must([200], `${target}?uploadId=${id}`, { method: 'POST', body });
+  }
+
+  enableVersions(bucket) {
+    const body = Buffer.from('<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>');
+    return this.#must([200], `/${bucket}?versioning=`, { method: 'PUT', body });
+  }
+
+  /** Nobody may read the bucket's objects; who has its keys may still list them. */
+  denyReads(bucket) {
+    const statement = { Effect: 'Deny', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/*` };
+    const body = Buffer.from(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
+    return this.#must([200, 204], `/${bucket}?policy=`, { method: 'PUT', body });
   }
 
   remove(bucket, key) {
@@ -125,14 +151,19 @@ async function start(script, { ports, env, ...about }) {
     await stop().catch(() => {});
     throw new Error(`${about.name} did not start: ${error.stderr || error.message}`);
   }
-  return new S3Server({ ...about, url: `http://127.0.0.1:${first}`, stop });
+  return new S3Server({ ...about, url: `http://127.0.0.1:${first}`, tlsUrl: `https://127.0.0.1:${first + 2}`, stop });
 }
 
-export function startCeph({ accessKey = 'testkey', secret = 'testsecretkey0123456789', alsoOn } = {}) {
-  const env = { ACCESS_KEY: accessKey, SECRET_KEY: secret, ...(alsoOn ? { ALSO_ON: alsoOn } : {}) };
-  return start('ceph.sh', { name: 'ceph', ports: 2, accessKey, secret, region: 'us-east-1', env });
+/** `tlsPem`: a file with certificate and key; then it answers on `tlsUrl` too. */
+export function startCeph({ accessKey = 'testkey', secret = 'testsecretkey0123456789', alsoOn, tlsPem } = {}) {
+  const env = {
+    ACCESS_KEY: accessKey, SECRET_KEY: secret,
+    ...(alsoOn ? { ALSO_ON: alsoOn } : {}), ...(tlsPem ? { TLS_PEM: tlsPem } : {}),
+  };
+  return start('ceph.sh', { name: 'ceph', ports: 3, accessKey, secret, region: 'us-east-1', env });
 }
 
 export function startSwift() {
-  return start('swift.sh', { name: 'swift', ports: 4, accessKey: 'test:tester', secret: 'testing', region: 'us-east-1', env: {} });
+  return start('swift.sh', { name: 'swift', ports: 4, accessKey: 'test:tester', secret: 'testing', region: 'us-east-1', env: {},
+    otherUser: { AWS_ACCESS_KEY_ID: 'test:stranger', AWS_SECRET_ACCESS_KEY: 'stranger-secret' } });
 }

@@ -8,7 +8,7 @@
 #                                            PORT+1 to PORT+3 are used for its back ends
 #   tests/servers/swift.sh stop DIR          stops it; DIR stays for its logs
 #
-# Credentials: access key test:tester, secret testing, region us-east-1.
+# Credentials: access key test:tester, secret testing, region us-east-1; test:stranger, stranger-secret may read nothing.
 
 set -euo pipefail
 # shellcheck source=tests/servers/common.sh
@@ -84,6 +84,7 @@ allow_account_management = true
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin .reseller_admin
+user_test_stranger = stranger-secret
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1

@@ -104,7 +104,7 @@ static void test_what_is_not_a_listing_is_corrupt(void **state) {
       {"", "XML"},
       {"hello", "XML"},
       {"<html><body>login</body></html>", "<html>"},
-      {"<Error><Code>AccessDenied</Code></Error>", "<Error>"},
+      {"<Errors><Code>AccessDenied</Code></Errors>", "<Errors>"},
       {HEAD, "XML"},
       {HEAD OBJECT("a"), "XML"},
       {HEAD "</Wrong>", "XML"},
@@ -147,6 +147,21 @@ static enum hoist_status read_key_of(size_t size, bool encoded, struct hoist_err
       buf_append_str(&xml, "</Key></Contents><EncodingType>url</EncodingType>" TAIL, NULL),
       HOIST_OK);
   return read_page(buf_str(&xml), 4096, &l, err);
+}
+
+static void test_an_error_in_place_of_a_listing_is_named(void **state) {
+  (void)state;
+  static const char xml[] =
+      "<?xml version=\"1.0\"?><Error><Code>InternalError</Code><Message>secret"
+      "</Message><RequestId>R1</RequestId></Error>";
+  for (size_t step = 1; step < sizeof xml; step += 11) {
+    HOIST_AUTO(s3_listing) struct s3_listing l = {.max = 10};
+    struct hoist_error err = {0};
+    assert_int_equal(read_page(xml, step, &l, &err), HOIST_UNAVAILABLE);
+    assert_non_null(strstr(err.message, "InternalError, request R1; try again"));
+    assert_null(strstr(err.message, "secret"));
+    assert_int_equal(l.count, 0);
+  }
 }
 
 static void test_long_keys_and_pages_are_corrupt(void **state) {
@@ -223,6 +238,7 @@ int main(void) {
       cmocka_unit_test(test_keys_are_decoded_where_the_server_says_so),
       cmocka_unit_test(test_pages_add_up_and_the_last_has_no_token),
       cmocka_unit_test(test_what_is_not_a_listing_is_corrupt),
+      cmocka_unit_test(test_an_error_in_place_of_a_listing_is_named),
       cmocka_unit_test(test_long_keys_and_pages_are_corrupt),
       cmocka_unit_test(test_an_error_document_is_read),
       cmocka_unit_test(test_a_long_error_text_is_cut),
