@@ -103,7 +103,7 @@ static enum hoist_status breaks(const struct call *call, struct fake_file *f, in
                                            .validator = "\"v1\""};
   if (to == SOURCE_TO_END || to > (int64_t)f->size) return fake_send(f, request, "\"v1\"", err);
   enum hoist_status status = request->sink.begin(request->sink.user, &response, err);
-  f->sent += half - request->from;
+  fake_note_sent(f, (size_t)(half - request->from));
   if (status == HOIST_OK)
     status = request->sink.write(request->sink.user, f->data + request->from,
                                  (size_t)(half - request->from), err);
