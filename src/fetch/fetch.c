@@ -340,8 +340,8 @@ static enum hoist_status run_fetch(struct fetch *f, struct fetch_outcome *ret_ou
   f->outcome.disk_failed = f->status != HOIST_OK;
   skip_files(f);
   if (f->status == HOIST_OK) run_workers(f);
+  f->outcome.keep = may_heal(f) && resume_keep(f);
   close_files(f);
-  f->outcome.keep = f->journal && may_heal(f) && journal_keep(f->journal);
   journal_close(f->journal);
   *ret_outcome = f->outcome;
   return f->status;

@@ -96,6 +96,12 @@ HOIST_MUST_CHECK enum hoist_status resume_file(struct fetch *f, struct slot *slo
                                                struct hoist_error *err);
 /** Notes in the journal that a file is being fetched in parts. Under the lock. */
 void resume_note(struct fetch *f, struct file *file);
+/** Notes how much of a part is there. Under the lock. Errors: as journal_add */
+HOIST_MUST_CHECK enum hoist_status resume_note_part(struct fetch *f, struct file *file,
+                                                    size_t index, struct hoist_error *err);
+/** Nobody is at the files any more, and they are not closed: notes what is there of them. False: there is nothing
+ *  that the next one might go on from. */
+bool resume_keep(struct fetch *f);
 
 /** One request for the slot's run, from its first byte to its last.
  *  @param ret_trouble      set on failure

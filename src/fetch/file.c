@@ -72,6 +72,7 @@ bool file_retake(struct file *file, struct run *ret_run) {
   size_t most = run_parts(file, file->parts_free), end = file->next_part;
   for (; end - file->next_part < most && end < file->part_count; end++) {
     if (file->parts[end].state != PART_FREE) break;
+    if (end > file->next_part && file->parts[end].at > file_part_begin(end)) break;
     file->parts[end].state = PART_TAKEN;
     file->parts_free--;
   }
@@ -209,9 +210,25 @@ int64_t file_ready(const struct file *file) {
 
 /* ---- going on, beginning again ---------------------------------------------------------------- */
 
+static void take_remnant(struct file *file, size_t index, struct remnant *left) {
+  struct part *part = &file->parts[index];
+  int64_t begin = file_part_begin(index), end = file_part_end(file, index);
+  part->at = begin + (int64_t)(left->blocks * BLOCK_BYTES);
+  if (part->at > end) part->at = end;
+  part->seen = part->at;
+  file->resumed += part->at - begin;
+  if (part->at == end) {
+    file->parts_free--;
+    file_part_done(file, index);
+  } else {
+    part->claimed = part->written = (UINT32_C(1) << left->blocks) - 1;
+    part->sums = HOIST_TAKE(left->sums);
+  }
+}
+
 /* The worker that is at it has taken the file's first request. */
 enum hoist_status file_resume(struct file *file, int64_t size, const struct promise *promise,
-                              const bool *have, uint64_t now_ns, struct hoist_error *err) {
+                              struct remnant *left, uint64_t now_ns, struct hoist_error *err) {
   enum hoist_status status = lay_out(file, file_count_parts(size), err);
   if (status == HOIST_OK) status = checksums_restart(&file->sums, promise, err);
   if (status == HOIST_OK)
@@ -219,13 +236,8 @@ enum hoist_status file_resume(struct file *file, int64_t size, const struct prom
   if (status != HOIST_OK) return status;
   file->size = size;
   file->phase = FILE_OPEN;
-  for (size_t i = 0; i < file->part_count; i++) {
-    if (!have[i]) continue;
-    file->parts[i].at = file->parts[i].seen = file_part_end(file, i);
-    file->resumed += file->parts[i].at - file_part_begin(i);
-    file->parts_free--;
-    file_part_done(file, i);
-  }
+  for (size_t i = 0; i < file->part_count; i++)
+    if (left[i].blocks > 0) take_remnant(file, i, &left[i]);
   frontier_advance(file->frontier, file_ready(file));
   ramp_start(&file->ramp, file->max, now_ns - file->asked_ns, now_ns);
   file->ramp.bytes = file->resumed;

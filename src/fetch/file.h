@@ -35,9 +35,16 @@ struct part {
   bool hedged;      /* it was asked for a second time */
   uint32_t claimed; /* a bit a block: somebody writes it */
   uint32_t written;
-  int64_t at;     /* bytes of the file from the part's beginning to here are written */
-  int64_t seen;   /* and received to here, at least by one; not less than `at` */
-  uint64_t *sums; /* of its blocks, while it is under way and worth noting; else NULL */
+  int64_t at;        /* bytes of the file from the part's beginning to here are written */
+  int64_t seen;      /* and received to here, at least by one; not less than `at` */
+  uint64_t *sums;    /* of its blocks, while it is under way and worth noting; else NULL */
+  uint64_t noted_ns; /* when it was last noted that some of it is there, or its first block came */
+};
+
+/* What an earlier download left of a part. */
+struct remnant {
+  size_t blocks;  /* from its first on */
+  uint64_t *sums; /* theirs; malloc'd; NULL where the part is whole, or nothing is left of it */
 };
 
 /* Parts [part, end) that one request asks for. */
@@ -119,10 +126,10 @@ HOIST_MUST_CHECK enum hoist_status file_accept(struct file *file, struct source_
                                                const struct source_response *response,
                                                uint64_t now_ns, bool *ret_rewind,
                                                struct hoist_error *err);
-/** Begins with parts that are there already, of the version that the file's `validator` names.
- *  @param have  for each part, whether it is */
+/** Begins with what is there already, of the version that the file's `validator` names.
+ *  @param left  of each part; its sums are taken over */
 HOIST_MUST_CHECK enum hoist_status file_resume(struct file *file, int64_t size,
-                                               const struct promise *promise, const bool *have,
+                                               const struct promise *promise, struct remnant *left,
                                                uint64_t now_ns, struct hoist_error *err);
 /** Gives the one request under way the next run; false: there is none. */
 bool file_retake(struct file *file, struct run *ret_run);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An append-only file of small records: the key, files as they are begun, parts as they are finished.
+/* An append-only file of small records: the key, files as they are begun, parts as they arrive.
  * Parts wait in memory until JOURNAL_BATCH_PARTS of them are there or JOURNAL_BATCH_NS have passed;
  * then the journal's thread syncs the data of a file, and only then their records are written, so a record
  * on disk speaks of bytes on disk. */
@@ -123,7 +123,7 @@ static void *run(void *user) {
   return NULL;
 }
 
-static void stop_thread(struct journal *j) {
+void journal_rest(struct journal *j) {
   pthread_mutex_lock(&j->lock);
   j->closing = true;
   pthread_cond_signal(&j->news);
@@ -134,7 +134,7 @@ static void stop_thread(struct journal *j) {
 
 void journal_close(struct journal *j) {
   if (!j) return;
-  stop_thread(j);
+  journal_rest(j);
   while (j->data)
     free_data(j, j->data);
   fd_cleanup(&j->fd);
@@ -205,7 +205,7 @@ static enum hoist_status verdict(const struct journal *j, struct hoist_error *er
 enum hoist_status journal_add(struct journal *j, const struct journal_part *part,
                               struct hoist_error *err) {
   pthread_mutex_lock(&j->lock);
-  if (!j->has_thread) j->has_thread = pthread_create(&j->thread, NULL, run, j) == 0;
+  if (!j->has_thread && !j->closing) j->has_thread = pthread_create(&j->thread, NULL, run, j) == 0;
   if (j->pending_count == 0) j->pending_since_ns = clock_monotonic_ns();
   if (j->pending_count < JOURNAL_MAX_PENDING) j->pending[j->pending_count++] = *part;
   if (j->pending_count == 1 || j->pending_count == JOURNAL_BATCH_PARTS)
@@ -227,7 +227,7 @@ enum hoist_status journal_end(struct journal *j, uint32_t file, struct hoist_err
 }
 
 bool journal_keep(struct journal *j) {
-  stop_thread(j);
+  journal_rest(j);
   append_parts(j, j->pending, j->pending_count);
   j->pending_count = 0;
   return j->has_parts && !j->broken && j->status == HOIST_OK;

@@ -11,7 +11,7 @@
 
 /* On disk: a head and its payload, again and again. Native byte order: a cache does not move between
  * machines half-way. */
-enum record_type { RECORD_KEY = 0x33534b48, RECORD_FILE = 0x33464b48, RECORD_PART = 0x33504b48 };
+enum record_type { RECORD_KEY = 0x34534b48, RECORD_FILE = 0x34464b48, RECORD_PART = 0x34504b48 };
 
 struct record_head {
   uint32_t type;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Going on where an earlier download of the same files was interrupted. Its journal says which parts
- * were finished; each is read back and compared with its checksum before it counts, and the version it
+/* Going on where an earlier download of the same files was interrupted. Its journal says what was there of
+ * which parts; each is read back and compared with its checksum before it counts, and the version it
  * is of is the one asked for from then on. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -18,8 +19,9 @@
 static enum hoist_status make_key(const struct fetch *f, struct digest *ret_key,
                                   struct hoist_error *err) {
   HOIST_AUTO(buf) struct buf text = buf_make(KEY_MAX_BYTES);
-  enum hoist_status status = buf_printf(&text, err, "parts of %" PRId64 "\n%s\n%s\n",
-                                        FILE_PART_BYTES, f->source->name, f->source->location);
+  enum hoist_status status =
+      buf_printf(&text, err, "parts of %" PRId64 ", blocks of %u\n%s\n%s\n", FILE_PART_BYTES,
+                 BLOCK_BYTES, f->source->name, f->source->location);
   for (size_t i = 0; i < f->m->file_count && status == HOIST_OK; i++) {
     const struct manifest_file *m = &f->m->files[i];
     char hex[DIGEST_HEX_SIZE];
@@ -49,12 +51,10 @@ enum hoist_status resume_open(struct fetch *f, struct hoist_error *err) {
 }
 
 /* Anything wrong with a part means only that it is fetched again. A call that was called off finds
- * nothing whole, at once even where the disk is slow. */
-static bool is_whole(const struct call *call, int fd, int64_t from, int64_t to, uint64_t sum,
-                     char *buffer) {
-  uint64_t sums[FILE_PART_BLOCKS];
-  size_t blocks = 0;
-  for (; from < to; blocks++) {
+ * nothing, at once even where the disk is slow. */
+static bool read_back(const struct call *call, int fd, int64_t from, int64_t to,
+                      uint64_t sums[FILE_PART_BLOCKS], char *buffer) {
+  for (; from < to; sums++) {
     size_t size = to - from < (int64_t)BLOCK_BYTES ? (size_t)(to - from) : (size_t)BLOCK_BYTES;
     if (call_check(call, "", NULL) != HOIST_OK) return false;
     for (size_t at = 0; at < size;) {
@@ -63,27 +63,50 @@ static bool is_whole(const struct call *call, int fd, int64_t from, int64_t to, 
       if (n <= 0) return false;
       at += (size_t)n;
     }
-    sums[blocks] = sum_of_block(buffer, size);
+    *sums = sum_of_block(buffer, size);
     from += (int64_t)size;
   }
-  return sum_of_part(sums, blocks) == sum;
+  return true;
 }
 
+static size_t count_blocks(int64_t size) {
+  return (size_t)((size + BLOCK_BYTES - 1) / BLOCK_BYTES);
+}
+
+/* What is there of a part that was noted, if it is what it was. */
+static void look(const struct call *call, int fd, int64_t file_size,
+                 const struct journal_part *noted, char *buffer, struct remnant *ret_left) {
+  uint64_t sums[FILE_PART_BLOCKS];
+  int64_t from = file_part_begin(noted->part), rest = file_size - from;
+  int64_t part_size = rest < FILE_PART_BYTES ? rest : FILE_PART_BYTES;
+  if (noted->blocks == 0 || noted->blocks > count_blocks(part_size)) return;
+  int64_t size = (int64_t)noted->blocks * BLOCK_BYTES;
+  if (size > part_size) size = part_size;
+  if (!read_back(call, fd, from, from + size, sums, buffer)) return;
+  if (sum_of_part(sums, noted->blocks) != noted->sum) return;
+  if (size < part_size) {
+    ret_left->sums = calloc(FILE_PART_BLOCKS, sizeof *sums);
+    if (!ret_left->sums) return;
+    memcpy(ret_left->sums, sums, noted->blocks * sizeof *sums);
+  }
+  ret_left->blocks = noted->blocks;
+}
+
+/* The last that was noted of a part is the most. */
 static enum hoist_status find_parts(struct fetch *f, const struct file *file,
-                                    const struct journal_file *about, char *buffer, bool *have,
-                                    struct hoist_error *err) {
+                                    const struct journal_file *about, char *buffer,
+                                    struct remnant *left, struct hoist_error *err) {
   size_t known = 0, count = file_count_parts(about->size);
   const struct journal_part *parts = journal_parts(f->journal, &known);
-  for (size_t i = 0; i < known; i++) {
-    if (parts[i].file != about->file || parts[i].part >= count) continue;
+  /* At least one request has to find out whether the file is still the same. */
+  size_t usable = file->m->etag ? count : count - 1;
+  for (size_t i = known; i-- > 0;) {
+    if (parts[i].file != about->file || parts[i].part >= usable) continue;
+    if (left[parts[i].part].blocks > 0) continue;
     enum hoist_status status = call_check(&f->call, file->m->name, err);
     if (status != HOIST_OK) return status;
-    int64_t from = (int64_t)parts[i].part * FILE_PART_BYTES, to = from + FILE_PART_BYTES;
-    if (to > about->size) to = about->size;
-    have[parts[i].part] = is_whole(&f->call, file->fd, from, to, parts[i].sum, buffer);
+    look(&f->call, file->fd, about->size, &parts[i], buffer, &left[parts[i].part]);
   }
-  /* At least one request has to find out whether the file is still the same. */
-  if (!file->m->etag) have[count - 1] = false;
   return call_check(&f->call, file->m->name, err);
 }
 
@@ -97,11 +120,11 @@ static bool fits(const struct file *file, const struct journal_file *about) {
 
 /* Under the lock. */
 static enum hoist_status adopt(struct fetch *f, struct slot *slot, const struct journal_file *about,
-                               const bool *have, struct hoist_error *err) {
+                               struct remnant *left, struct hoist_error *err) {
   struct file *file = slot->file;
   const struct promise promise = {about->promised, about->promised_part_bytes};
   enum hoist_status status =
-      file_resume(file, about->size, &promise, have, clock_monotonic_ns(), err);
+      file_resume(file, about->size, &promise, left, clock_monotonic_ns(), err);
   if (status == HOIST_OK) status = journal_go_on(f->journal, about->file, file->fd, err);
   if (status != HOIST_OK) return status;
   file->journaled = true;
@@ -111,6 +134,21 @@ static enum hoist_status adopt(struct fetch *f, struct slot *slot, const struct 
   return HOIST_OK;
 }
 
+static enum hoist_status go_on(struct fetch *f, struct slot *slot, const struct journal_file *about,
+                               struct remnant *left, struct hoist_error *err) {
+  struct file *file = slot->file;
+  enum hoist_status status = find_parts(f, file, about, slot->block->data, left, err);
+  char *validator = status == HOIST_OK ? text_dup(about->validator) : NULL;
+  if (status != HOIST_OK) return status;
+  if (!validator) return hoist_fail_memory(err, "a download");
+  pthread_mutex_lock(&f->lock);
+  free(file->validator);
+  file->validator = validator;
+  status = adopt(f, slot, about, left, err);
+  pthread_mutex_unlock(&f->lock);
+  return status;
+}
+
 enum hoist_status resume_file(struct fetch *f, struct slot *slot, struct hoist_error *err) {
   struct journal_file about;
   struct file *file = slot->file;
@@ -118,16 +156,12 @@ enum hoist_status resume_file(struct fetch *f, struct slot *slot, struct hoist_e
   if (!journal_find(f->journal, (size_t)(file - f->files), &about) || !fits(file, &about))
     return ftruncate(file->fd, 0) == 0 ? HOIST_OK
                                        : hoist_fail_errno(err, errno, "emptying %s", file->m->name);
-  HOIST_AUTO(mem) bool *have = calloc(file_count_parts(about.size), sizeof *have);
-  HOIST_AUTO(mem) char *validator = text_dup(about.validator);
-  if (!have || !validator) return hoist_fail_memory(err, "a download");
-  enum hoist_status status = find_parts(f, file, &about, slot->block->data, have, err);
-  if (status != HOIST_OK) return status;
-  pthread_mutex_lock(&f->lock);
-  free(file->validator);
-  file->validator = HOIST_TAKE(validator);
-  status = adopt(f, slot, &about, have, err);
-  pthread_mutex_unlock(&f->lock);
+  size_t count = file_count_parts(about.size);
+  HOIST_AUTO(mem) struct remnant *left = calloc(count, sizeof *left);
+  if (!left) return hoist_fail_memory(err, "a download");
+  enum hoist_status status = go_on(f, slot, &about, left, err);
+  for (size_t i = 0; i < count; i++)
+    free(left[i].sums); /* those that were not taken over */
   return status;
 }
 
@@ -144,4 +178,33 @@ void resume_note(struct fetch *f, struct file *file) {
                                .promised_part_bytes = promise->part_bytes};
   if (!text_copy(about.validator, sizeof about.validator, file->validator)) return;
   file->journaled = journal_begin(f->journal, &about, file->fd, NULL) == HOIST_OK;
+}
+
+/* ---- what is noted of parts ------------------------------------------------------------------ */
+
+static size_t blocks_there(const struct file *file, size_t index) {
+  const struct part *part = &file->parts[index];
+  return part->sums ? count_blocks(part->at - file_part_begin(index)) : 0;
+}
+
+enum hoist_status resume_note_part(struct fetch *f, struct file *file, size_t index,
+                                   struct hoist_error *err) {
+  size_t blocks = blocks_there(file, index);
+  if (!file->journaled || blocks == 0) return HOIST_OK;
+  const struct journal_part there = {.file = (uint32_t)(file - f->files),
+                                     .part = (uint32_t)index,
+                                     .blocks = blocks,
+                                     .sum = sum_of_part(file->parts[index].sums, blocks)};
+  return journal_add(f->journal, &there, err);
+}
+
+bool resume_keep(struct fetch *f) {
+  if (!f->journal) return false;
+  journal_rest(f->journal);
+  for (size_t i = 0; i < f->m->file_count; i++) {
+    struct file *file = &f->files[i];
+    for (size_t part = 0; part < file->part_count; part++)
+      if (resume_note_part(f, file, part, NULL) != HOIST_OK) return false;
+  }
+  return journal_keep(f->journal);
 }

@@ -13,6 +13,7 @@
 #include "sum.h"
 
 #define REPORT_INTERVAL_NS (100 * NS_PER_MS)
+#define NOTE_INTERVAL_NS (2 * NS_PER_S) /* of a part that is under way */
 
 struct stream {
   struct fetch *fetch;
@@ -59,17 +60,17 @@ static void note_sum(struct stream *s, struct part *part, uint64_t sum) {
 
 /* Which block of a part comes when, and from whom, makes no difference to the part's sum. */
 static enum hoist_status note_part(struct stream *s, size_t index, struct hoist_error *err) {
-  struct file *file = s->file;
-  const struct part *part = &file->parts[index];
-  if (!file->journaled || !part->sums) return HOIST_OK;
-  int64_t size = file_part_end(file, index) - file_part_begin(index);
-  size_t blocks = (size_t)((size + BLOCK_BYTES - 1) / BLOCK_BYTES);
-  const struct journal_part done = {.file = (uint32_t)(file - s->fetch->files),
-                                    .part = (uint32_t)index,
-                                    .sum = sum_of_part(part->sums, blocks)};
-  enum hoist_status status = journal_add(s->fetch->journal, &done, err);
+  s->file->parts[index].noted_ns = s->now_ns;
+  enum hoist_status status = resume_note_part(s->fetch, s->file, index, err);
   s->disk_failed |= status != HOIST_OK;
   return status;
+}
+
+/* Over a slow connection a part takes long, and what is there of it is worth noting. */
+static enum hoist_status note_slow_part(struct stream *s, size_t index, struct hoist_error *err) {
+  struct part *part = &s->file->parts[index];
+  if (part->noted_ns == 0) part->noted_ns = s->now_ns;
+  return s->now_ns - part->noted_ns < NOTE_INTERVAL_NS ? HOIST_OK : note_part(s, index, err);
 }
 
 static enum hoist_status finish_part(struct stream *s, struct hoist_error *err) {
@@ -137,7 +138,7 @@ static enum hoist_status settle_block(struct stream *s, bool is_ours, uint64_t s
   if (is_ours) {
     note_sum(s, &file->parts[index], sum);
     bool is_done = file_wrote(file, index, s->at, end);
-    if (is_done) status = finish_part(s, err);
+    status = is_done ? finish_part(s, err) : note_slow_part(s, index, err);
     pass_on(s);
   }
   s->at = end;

@@ -14,6 +14,7 @@ import { makeWorld, modelFiles, putModel, totalBytes } from './world.mjs';
 
 const MiB = 1024 * 1024;
 const PART = 8 * MiB;
+const BLOCK = MiB / 4;
 const KILLS = 20;
 const world = await makeWorld(after);
 const id = 'big/1';
@@ -49,9 +50,10 @@ async function pullWhole(cache) {
   assertSoundTrace(world.receiver.spans());
   const [download] = named(world.receiver.spans(), 'model.artifacts.download');
   const resumed = Number(download.attributes['model.artifacts.resumed_bytes']);
-  assert.equal(Number(download.attributes['model.artifacts.bytes']), size - resumed);
   const twice = sentBytes() - (data.length - resumed); // of a part that is asked for a second time because it is slow
   assert.ok(twice >= 0 && twice <= 4 * PART, `${twice} bytes were sent twice`);
+  const cameTwice = Number(download.attributes['model.artifacts.bytes']) - (size - resumed);
+  assert.ok(cameTwice >= 0 && cameTwice <= twice, `${cameTwice} bytes came twice, ${twice} were sent twice`);
   return resumed;
 }
 
@@ -100,10 +102,24 @@ async function interrupt(cache, point) {
 test('Ctrl-C keeps what is finished, and the next pull goes on', async (t) => {
   const cache = tempDir(t);
   const sent = await interrupt(cache, data.length / 2);
-  // Lost are the parts that were under way, and what had not left the sockets.
+  // Lost are the blocks that were under way, and what had not left the sockets.
   const resumed = await pullWhole(cache);
-  assert.ok(resumed >= sent - 4 * (PART + 6 * MiB), `${resumed} of ${sent} bytes`);
+  assert.ok(resumed >= sent - 4 * (BLOCK + 6 * MiB), `${resumed} of ${sent} bytes`);
 });
+
+// A machine that is restarted again and again, with a slow connection, comes to an end all the same.
+for (const [signal, point] of [['SIGINT', 12 * MiB], ['SIGKILL', 36 * MiB]])
+  test(`${signal} over slow connections, before a single part is whole: the next pull goes on`, async (t) => {
+    const cache = tempDir(t);
+    reset([{ path: '/weights\\.onnx', drip: { bytes: 64 * 1024, ms: 50 }, times: 0 }]);
+    const victim = start(['pull', id, '-q'], { env: env(cache, { HOIST_CONNECTIONS: '8' }) });
+    while (sentBytes() < point) await sleep(5);
+    victim.child.kill(signal);
+    await victim.done;
+    assert.ok(asked().every((request) => request.sent < PART));
+    const resumed = await pullWhole(cache);
+    assert.ok(resumed > 0 && resumed <= point + 8 * MiB, `${resumed} bytes`);
+  });
 
 test('an interruption may be interrupted', async (t) => {
   const cache = tempDir(t);

@@ -69,6 +69,17 @@ static enum hoist_status denies_part_4(const struct call *call, struct fake_file
   return ends_at_part_4(f, request, HOIST_DENIED, err);
 }
 
+static int64_t breaks_at;
+
+static enum hoist_status breaks(const struct call *call, struct fake_file *f, int n,
+                                struct source_request *request, struct hoist_error *err) {
+  (void)call, (void)n;
+  enum hoist_status status = fake_send_until(f, request, f->version, breaks_at, err);
+  return status == HOIST_OK && request->from == breaks_at
+             ? hoist_fail(err, HOIST_UNAVAILABLE, "the end")
+             : status;
+}
+
 static struct fake_file *add(struct world *w, fake_answer *answer) {
   struct fake_file *f = fake_source_add(w->source, "w.onnx", pattern);
   f->answer = answer;
@@ -179,6 +190,52 @@ static void test_a_part_that_is_damaged_on_disk_is_fetched_again(void **state) {
   assert_whole(w);
 }
 
+static void fetch_until(struct world *w, int64_t end) {
+  breaks_at = end;
+  add(w, breaks);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_UNAVAILABLE);
+  assert_int_equal(w->outcome.keep, 1);
+}
+
+static void assert_goes_on_from(struct world *w, int64_t from) {
+  struct fake_file *f = add(w, good);
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
+  assert_int_equal(w->outcome.resumed_bytes, from);
+  assert_int_equal(f->sent, (int64_t)SIZE - from);
+  assert_whole(w);
+}
+
+static void test_what_is_there_of_a_part_is_kept(void **state) {
+  struct world *w = *state;
+  fetch_until(w, 2 * FILE_PART_BYTES + 5 * BLOCK_BYTES + 77);
+  go_on(w);
+  assert_goes_on_from(w, 2 * FILE_PART_BYTES + 5 * BLOCK_BYTES);
+}
+
+static void test_little_by_little_a_part_becomes_whole(void **state) {
+  struct world *w = *state;
+  fetch_until(w, 3 * BLOCK_BYTES);
+  for (int64_t blocks = 10; blocks < 80; blocks += 7) {
+    go_on(w);
+    fetch_until(w, blocks * BLOCK_BYTES);
+    assert_int_equal(w->outcome.bytes, 7 * BLOCK_BYTES);
+  }
+  go_on(w);
+  assert_goes_on_from(w, 73 * BLOCK_BYTES);
+}
+
+/* What was noted before it was damaged is still right. */
+static void test_of_a_part_that_is_damaged_as_much_is_kept_as_is_known_to_be_right(void **state) {
+  struct world *w = *state;
+  fetch_until(w, 4 * BLOCK_BYTES);
+  go_on(w);
+  fetch_until(w, 9 * BLOCK_BYTES);
+  HOIST_AUTO(fd) int fd = open_staged(w, "w.onnx");
+  assert_int_equal(pwrite(fd, "x", 1, 6 * BLOCK_BYTES), 1);
+  go_on(w);
+  assert_goes_on_from(w, 4 * BLOCK_BYTES);
+}
+
 static void test_a_torn_record_ends_the_journal(void **state) {
   struct world *w = *state;
   interrupt_download(w);
@@ -248,6 +305,9 @@ int main(void) {
       T(test_what_was_finished_is_not_fetched_again),
       T(test_files_that_were_finished_first_do_not_void_the_parts),
       T(test_an_interruption_may_be_interrupted),
+      T(test_what_is_there_of_a_part_is_kept),
+      T(test_little_by_little_a_part_becomes_whole),
+      T(test_of_a_part_that_is_damaged_as_much_is_kept_as_is_known_to_be_right),
       T(test_a_part_that_is_damaged_on_disk_is_fetched_again),
       T(test_a_torn_record_ends_the_journal),
       T(test_garbage_for_a_journal_voids_everything),
