@@ -102,7 +102,8 @@ static void begin_source(struct progress *p, const struct hoist_progress *e) {
 }
 
 static void note(struct progress *p, const struct hoist_progress *e) {
-  if (e->kind != HOIST_PROGRESS_WARNING) p->waiting = p->waiting && e->kind == HOIST_PROGRESS_WAIT;
+  bool is_aside = e->kind == HOIST_PROGRESS_WARNING || e->kind == HOIST_PROGRESS_NOTICE;
+  if (!is_aside) p->waiting = p->waiting && e->kind == HOIST_PROGRESS_WAIT;
   if (e->model_id) clean(p->model_id, sizeof p->model_id, e->model_id);
   switch (e->kind) {
   case HOIST_PROGRESS_WAIT:
@@ -127,6 +128,7 @@ static void note(struct progress *p, const struct hoist_progress *e) {
     p->retries++;
     break;
   case HOIST_PROGRESS_WARNING:
+  case HOIST_PROGRESS_NOTICE:
     break;
   case HOIST_PROGRESS_COMMIT:
     p->in_flight = 0;
@@ -185,6 +187,13 @@ static void tell_warning(struct progress *p, const struct hoist_progress *e) {
   fflush(p->out);
 }
 
+static void tell_notice(struct progress *p, const struct hoist_progress *e) {
+  char message[640];
+  clean(message, sizeof message, e->message);
+  progress_erase_bars(p);
+  fprintf(p->out, "%s: %s\n", p->model_id, message);
+}
+
 static void tell_file_done(struct progress *p, const struct hoist_progress *e) {
   char name[PROGRESS_NAME_BYTES];
   clean(name, sizeof name, e->file);
@@ -199,6 +208,8 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
     tell_retry(p, e);
   else if (e->kind == HOIST_PROGRESS_WARNING)
     tell_warning(p, e);
+  else if (e->kind == HOIST_PROGRESS_NOTICE)
+    tell_notice(p, e);
   else if (e->kind == HOIST_PROGRESS_FILE && e->file_done)
     tell_file_done(p, e);
   else if (e->kind == HOIST_PROGRESS_WAIT)
@@ -215,6 +226,7 @@ static void show_bars(struct progress *p, const struct hoist_progress *e) {
   if (e->kind == HOIST_PROGRESS_FALLTHROUGH) tell_fallthrough(p, e);
   if (e->kind == HOIST_PROGRESS_RETRY) tell_retry(p, e);
   if (e->kind == HOIST_PROGRESS_WARNING) tell_warning(p, e);
+  if (e->kind == HOIST_PROGRESS_NOTICE) tell_notice(p, e);
   bool moved_on = e->kind != HOIST_PROGRESS_FILE && e->kind != HOIST_PROGRESS_WAIT;
   if (e->kind == HOIST_PROGRESS_DONE || (!moved_on && !is_due(p, REDRAW_NS))) return;
   signals_guard_cursor(fileno(p->out));

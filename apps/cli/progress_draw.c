@@ -233,6 +233,8 @@ static const char *kind_name(enum hoist_progress_kind kind) {
     return "done";
   case HOIST_PROGRESS_WARNING:
     return "warning";
+  case HOIST_PROGRESS_NOTICE:
+    return "notice";
   }
   return "other";
 }

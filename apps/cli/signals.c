@@ -4,10 +4,15 @@
 #include "signals.h"
 
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
+
+/* timeout(1) and terminals signal a process and its group: that is one wish, not two. */
+#define ONE_WISH_MS 200
 
 static struct hoist_cancel cancel;
 static volatile sig_atomic_t stops_asked;
+static struct timespec first; /* of them; handlers block each other */
 static volatile sig_atomic_t interrupted;
 static volatile sig_atomic_t cursor_fd = -1;
 
@@ -18,10 +23,17 @@ static void show_cursor(void) {
   (void)ignored;
 }
 
+static long ms_between(const struct timespec *a, const struct timespec *b) {
+  return (b->tv_sec - a->tv_sec) * 1000 + (b->tv_nsec - a->tv_nsec) / 1000000;
+}
+
 static void on_stop(int signal_number) {
   hoist_cancel(&cancel);
   interrupted |= signal_number == SIGINT;
-  if (stops_asked++ == 0) return;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (stops_asked++ == 0) first = now;
+  if (ms_between(&first, &now) < ONE_WISH_MS) return;
   show_cursor();
   signal(signal_number, SIG_DFL);
   raise(signal_number);
@@ -30,6 +42,9 @@ static void on_stop(int signal_number) {
 void signals_install(void) {
   struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGINT);
+  sigaddset(&action.sa_mask, SIGTERM);
+  sigaddset(&action.sa_mask, SIGHUP);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGHUP, &action, NULL); /* a closed session cleans up as Ctrl-C does */

@@ -171,6 +171,7 @@ enum hoist_progress_kind {
   HOIST_PROGRESS_RETRY = 9, /**< a request failed and is made again after `wait_ms`: `message` */
   HOIST_PROGRESS_WARNING =
       10, /**< something is not as it should be, but the call goes on: `message` */
+  HOIST_PROGRESS_NOTICE = 11, /**< something was done on the way: `message` */
 };
 
 /** One piece of news about a running call. Everything in it is borrowed for the length of the

@@ -20,7 +20,8 @@
 #define POLL_FIRST_NS (1 * NS_PER_MS)
 #define POLL_MAX_NS (50 * NS_PER_MS)
 #define TELL_INTERVAL_NS (NS_PER_S / 2)
-#define HOLDER_SIZE 128 /* bytes of a lock file that are read */
+#define REPORT_INTERVAL_NS (3 * NS_PER_S) /* where there is nothing new */
+#define HOLDER_SIZE 128                   /* bytes of a lock file that are read */
 #define WHAT_SIZE 160
 #define DOING_SIZE 320
 
@@ -81,7 +82,7 @@ struct wait {
   uint64_t patience_ns;
   struct cache_holder holder; /* pid 0: not known */
   uint64_t progressed_ns;     /* when it was last seen to do something */
-  int told;
+  uint64_t reported_ns;       /* 0: not yet */
 };
 
 static void describe(const struct wait *w, char doing[DOING_SIZE]) {
@@ -117,10 +118,13 @@ static enum hoist_status watch_holder(struct wait *w, char doing[DOING_SIZE],
   bool known = read_holder(w->fd, &now_holder);
   bool moved = known && !same_holder(&now_holder, &w->holder);
   w->holder = now_holder;
-  if (moved || !w->told) w->progressed_ns = now;
+  bool is_first = w->reported_ns == 0;
+  if (moved || is_first) w->progressed_ns = now;
   describe(w, doing);
-  if (w->model_id && (moved || !w->told)) report(w, doing);
-  w->told = 1;
+  if (moved || is_first || now - w->reported_ns >= REPORT_INTERVAL_NS) {
+    w->reported_ns = now;
+    if (w->model_id) report(w, doing);
+  }
   if (w->patience_ns == 0 || now - w->progressed_ns < w->patience_ns) return HOIST_OK;
   return hoist_fail(err, HOIST_UNAVAILABLE,
                     "%s, without progress for %" PRIu64

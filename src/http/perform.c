@@ -131,8 +131,10 @@ static void report_retry(const struct exchange *x, uint32_t attempt_number, uint
     text_copy(cause, sizeof cause, err->message);
   else
     snprintf(cause, sizeof cause, "%s answered %d", x->origin->authority, x->response.status);
-  snprintf(message, sizeof message, "%s; trying again in %.*f s (attempt %u of %u)", cause,
-           delay_ns < NS_PER_S, (double)delay_ns / (double)NS_PER_S, attempt_number, most);
+  bool is_short = delay_ns < NS_PER_S;
+  snprintf(message, sizeof message, "%s; trying again in %.0f %s (attempt %u of %u)", cause,
+           (double)delay_ns / (double)(is_short ? NS_PER_MS : NS_PER_S), is_short ? "ms" : "s",
+           attempt_number, most);
   const struct hoist_progress event = {.kind = HOIST_PROGRESS_RETRY,
                                        .message = message,
                                        .wait_ms = (uint32_t)(delay_ns / NS_PER_MS),

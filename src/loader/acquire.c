@@ -145,6 +145,14 @@ static void warn_of_locks(struct operation *op) {
   operation_warn(op, message);
 }
 
+/* Whose disk it is should know. */
+static void warn_of_damage(struct operation *op) {
+  char message[HOIST_ERROR_MESSAGE_SIZE];
+  snprintf(message, sizeof message, "the copy in the cache is damaged and is fetched again: %.400s",
+           op->error.message);
+  operation_warn(op, message);
+}
+
 static enum hoist_status refuse_offline(struct operation *op, enum hoist_status found) {
   const char *id = op->id.text;
   if (found == HOIST_CORRUPT) {
@@ -182,6 +190,7 @@ static enum hoist_status acquire_once(struct operation *op, struct cache_entry *
   *ret_again = status == HOIST_UNAVAILABLE && !lock; /* lost to a neighbour who did something */
   if (status != HOIST_NOT_FOUND && status != HOIST_CORRUPT) return status;
   if (op->hoist->offline) return refuse_offline(op, status);
+  if (status == HOIST_CORRUPT) warn_of_damage(op);
   /* Its bytes are right, so the entry took the lock, and what they say makes no sense. */
   if (!lock) status = cache_lock(&op->call, op->hoist->cache, &op->id, &lock, &op->error);
   if (!lock) return status;

@@ -12,15 +12,24 @@
 
 /* Whom to tell what was removed. */
 struct collector {
-  const struct operation *op;
+  struct operation *op;
   const struct hoist_span *span;
   const struct hoist_gc_options *gc; /* NULL: the caller did not ask for a clean-up */
 };
+
+/* Nobody asked for it, so nobody knows of it. */
+static void tell(struct operation *op, const struct cache_removal *r) {
+  char message[HOIST_ERROR_MESSAGE_SIZE], freed[TEXT_BYTES_SIZE];
+  snprintf(message, sizeof message, "removed %.300s (%s) from the cache to make room", r->model_id,
+           text_bytes(freed, r->size_bytes));
+  operation_note(op, message);
+}
 
 static void take_removal(void *user, const struct cache_removal *r) {
   const struct collector *c = user;
   int dry_run = c->gc && c->gc->dry_run;
   if (r->model_id && !dry_run) metrics_evicted(c->span, c->op->hoist->telemetry, r->reason);
+  if (r->model_id && !c->gc) tell(c->op, r);
   if (!c->gc || !c->gc->removed) return;
   const struct hoist_gc_item item = {.model_id = r->model_id,
                                      .path = r->path,

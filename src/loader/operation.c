@@ -138,6 +138,10 @@ void operation_warn(struct operation *op, const char *message) {
   operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_WARNING, .message = message});
 }
 
+void operation_note(struct operation *op, const char *message) {
+  operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_NOTICE, .message = message});
+}
+
 static enum hoist_status add_size(void *user, const struct cache_listing *l,
                                   struct hoist_error *err) {
   *(uint64_t *)user += l->size_bytes + l->graph_bytes;

@@ -57,6 +57,8 @@ void operation_report(struct operation *op, struct hoist_progress event);
 /** Says that something is not as it should be although the call goes on: to the progress callback, and
  *  as an event of the root span. */
 void operation_warn(struct operation *op, const char *message);
+/** Tells whoever watches of something that was done on the way. */
+void operation_note(struct operation *op, const char *message);
 /** Sets the metric of the cache's size, by a look at every manifest; without telemetry it does not look.
  *  To be called when the cache has changed. */
 void operation_measure_cache(const struct operation *op);

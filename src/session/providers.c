@@ -145,8 +145,9 @@ static struct OrtStatus *append_tensorrt(const struct ort_api *api,
 static struct OrtStatus *append_by_name(const struct ort_api *api,
                                         struct OrtSessionOptions *options, const char *provider,
                                         const struct pairs *p) {
-  static const char *const spellings[][2] = {
-      {"Xnnpack", "XNNPACK"}, {"Azure", "AZURE"}, {"Js", "JS"}, {"WebNN", "WEBNN"}, {"Dml", "DML"}};
+  static const char *const spellings[][2] = {{"Xnnpack", "XNNPACK"}, {"Azure", "AZURE"},
+                                             {"Js", "JS"},           {"WebNN", "WEBNN"},
+                                             {"Dml", "DML"},         {"WebGpu", "WebGPU"}};
   char name[PROVIDER_NAME_SIZE];
   text_copy(name, sizeof name, provider);
   if (text_ends_with(name, SUFFIX)) name[strlen(name) - strlen(SUFFIX)] = '\0';

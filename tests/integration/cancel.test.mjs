@@ -127,6 +127,18 @@ for (const [title, moment] of Object.entries(moments)) {
   test(`hoist_cancel stops within ${LIMIT_MS} ms: ${title}`, (t) => assertSoon(() => cancelledMs(t, moment)));
 }
 
+test('two signals at once are one wish: timeout(1) sends both the process and its group one', async (t) => {
+  const env = await prepared(t, moments['waiting for bytes']);
+  const { child, done } = start(['pull', id], { env });
+  await moments['waiting for bytes'].ready();
+  child.kill('SIGTERM');
+  await sleep(1);
+  child.kill('SIGTERM');
+  const { rc, stderr } = await done;
+  assert.equal(rc, 130, stderr);
+  assert.match(stderr, /cancelled/);
+});
+
 const collectors = {
   'that does not answer': { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${nobodyAnswers.address().port}` },
   'whose name cannot be looked up': { ...meddle({ resolver: 'hang' }), OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.test:9' },

@@ -59,6 +59,17 @@ test('patience is for a holder that gets no further', async (t) => {
   assert.match(result.stderr, /raise MODEL_LOCK_ACQUIRE_TIMEOUT/);
 });
 
+test('a holder that does nothing at all is told of every three seconds', async (t) => {
+  const { env, process } = await holder(t, { path: 'weights', stall: true, at: 0.5 });
+  process.child.kill('SIGSTOP');
+  const result = await hoist(['pull', modelId, '--json', '--timeout', '7'], { env });
+  process.child.kill('SIGKILL');
+  await process.done;
+  assert.equal(result.rc, 6, result.output);
+  const waits = jsonLines(result.stdout).filter((event) => event.kind === 'wait');
+  assert.ok(waits.length >= 3 && waits.length <= 4, `${waits.length} events`);
+});
+
 test('of two waiters, one takes over from a holder that was killed', async (t) => {
   const { cache, env, process } = await holder(t, { path: 'weights', stall: true, at: 0.5 });
   const waiters = [hoist(['load', modelId, '-q'], { env }), hoist(['load', modelId, '-q'], { env })];

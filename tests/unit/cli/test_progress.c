@@ -158,6 +158,16 @@ static void test_a_warning_is_a_line_of_its_own(void **state) {
   capture_free(&s.out);
 }
 
+static void test_what_was_done_on_the_way_is_a_line_of_its_own(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_PLAIN);
+  s.progress.term.tty = false;
+  tell(&s, (struct hoist_progress){.kind = HOIST_PROGRESS_NOTICE, .message = "removed old/1"});
+  progress_end(&s.progress);
+  assert_string_equal(capture_end(&s.out), "faces/1: removed old/1\n");
+  capture_free(&s.out);
+}
+
 static void test_silence_is_silent(void **state) {
   struct scene s;
   begin(&s, PROGRESS_SILENT);
@@ -368,6 +378,7 @@ int main(void) {
       cmocka_unit_test(test_a_bar_shows_the_progress_of_the_process_waited_for),
       cmocka_unit_test(test_programs_learn_whom_they_wait_for),
       cmocka_unit_test(test_a_warning_is_a_line_of_its_own),
+      cmocka_unit_test(test_what_was_done_on_the_way_is_a_line_of_its_own),
       cmocka_unit_test(test_bars_are_redrawn_ten_times_a_second_at_most),
       cmocka_unit_test(test_a_frame_shows_each_file_in_flight_and_the_total),
       cmocka_unit_test(test_the_bars_leave_nothing_behind),

@@ -25,6 +25,7 @@ struct world {
   struct hoist_config config;
   struct hoist_error err;
   char warning[512];
+  char notice[HOIST_ERROR_MESSAGE_SIZE];
 };
 
 static int set_up(void **state) {
@@ -55,6 +56,8 @@ static int tear_down(void **state) {
 
 static void keep_warning(void *user, const struct hoist_progress *event) {
   struct world *w = user;
+  if (event->kind == HOIST_PROGRESS_NOTICE)
+    snprintf(w->notice, sizeof w->notice, "%s", event->message);
   if (event->kind == HOIST_PROGRESS_WARNING)
     snprintf(w->warning, sizeof w->warning, "%s", event->message);
 }
@@ -95,6 +98,8 @@ static void test_a_download_makes_the_least_recently_used_model_go(void **state)
   assert_true(has(w, "b/1"));
   assert_true(has(w, "c/1"));
   assert_string_equal(w->warning, "");
+  assert_non_null(strstr(w->notice, "removed a/1 ("));
+  assert_non_null(strstr(w->notice, ") from the cache to make room"));
   assert_int_equal((int)fake_metric_sum(w->tracer, "hoist.cache.evictions", "reason=size"), 1);
   const struct fake_span *span = fake_span(w->tracer, "model.gc", 0);
   assert_string_equal(w->tracer->spans[span->parent].name, "model.pull");

@@ -334,15 +334,24 @@ static void damage(struct world *w) {
   assert_int_equal(pwrite(fd, "X", 1, 3), 1);
 }
 
+static void keep_warning(void *user, const struct hoist_progress *event) {
+  if (event->kind == HOIST_PROGRESS_WARNING)
+    snprintf(user, HOIST_ERROR_MESSAGE_SIZE, "%s", event->message);
+}
+
 static void test_a_damaged_entry_is_fetched_again_never_served(void **state) {
   struct world *w = *state;
+  char warning[HOIST_ERROR_MESSAGE_SIZE] = "";
+  const struct hoist_call_options options = {.progress = keep_warning, .progress_user = warning};
   struct hoist_info *info = NULL;
   give_model(w->first, "0123456789");
   assert_int_equal(pull(w, NULL), HOIST_OK);
   damage(w);
   assert_int_equal(hoist_verify(w->hoist, "faces/1", NULL, NULL, &w->err), HOIST_CORRUPT);
   assert_non_null(strstr(w->err.message, "weights.onnx"));
-  assert_int_equal(pull(w, &info), HOIST_OK);
+  assert_int_equal(hoist_pull(w->hoist, "faces/1", &options, &info, &w->err), HOIST_OK);
+  assert_non_null(strstr(warning, "the copy in the cache is damaged and is fetched again: "));
+  assert_non_null(strstr(warning, "weights.onnx"));
   assert_int_equal(info->cache_hit, 0);
   assert_int_equal(w->first->describes, 2);
   assert_int_equal(hoist_verify(w->hoist, "faces/1", NULL, NULL, &w->err), HOIST_OK);

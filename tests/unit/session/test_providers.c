@@ -210,10 +210,10 @@ static void test_the_cpu_may_be_asked_for_by_any_of_its_names(void **state) {
 static struct OrtStatus *fake_available(char ***ret_names, int *ret_count) {
   static char tensorrt[] = "TensorrtExecutionProvider", cuda[] = "CUDAExecutionProvider",
               xnnpack[] = "XnnpackExecutionProvider", openvino[] = "OpenVINOExecutionProvider",
-              cpu[] = "CPUExecutionProvider";
-  static char *names[] = {tensorrt, cuda, xnnpack, openvino, cpu};
+              webgpu[] = "WebGpuExecutionProvider", cpu[] = "CPUExecutionProvider";
+  static char *names[] = {tensorrt, cuda, xnnpack, openvino, webgpu, cpu};
   *ret_names = names;
-  *ret_count = 5;
+  *ret_count = 6;
   return NULL;
 }
 
@@ -304,7 +304,7 @@ static void test_the_providers_of_a_runtime_are_listed(void **state) {
   assert_null(strstr(list, "ExecutionProvider"));
   equip();
   ort_list_providers(ort, list, sizeof list);
-  assert_string_equal(list, "Tensorrt, CUDA, Xnnpack, OpenVINO, CPU");
+  assert_string_equal(list, "Tensorrt, CUDA, Xnnpack, OpenVINO, WebGpu, CPU");
   ort_list_providers(ort, narrow, sizeof narrow);
   assert_string_equal(narrow, "Tensorrt, C");
 }
@@ -312,10 +312,11 @@ static void test_the_providers_of_a_runtime_are_listed(void **state) {
 static void test_providers_are_appended_in_the_order_of_preference(void **state) {
   struct hoist_error err;
   equip();
-  struct session *s = open_with("TensorRT,cuda(device_id=1),Xnnpack(threads=2),openvino", &err);
+  struct session *s =
+      open_with("TensorRT,cuda(device_id=1),Xnnpack(threads=2),openvino,WebGPU", &err);
   if (!s) fail_msg("%s", err.message);
   assert_string_equal(fake.log, "tensorrt cuda-options:device_id=1; cuda released "
-                                "XNNPACK:threads=2; OpenVINO: ");
+                                "XNNPACK:threads=2; OpenVINO: WebGPU: ");
   assert_string_equal(session_provider(s), "TensorrtExecutionProvider");
   assert_string_equal(session_refused_providers(s), "");
   const struct session_options options = {0};
