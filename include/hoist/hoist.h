@@ -66,6 +66,10 @@ struct hoist_config {
   const char *service_secret;     /**< secret */
   const char *secure_gateway; /**< host[:port] or URL that every API and file URL goes through */
 
+  /** Which package of a model is preferred where the Roboflow API has several: "int8,fp16" puts those first and
+   *  the others behind them, most exact first. Default: the most exact */
+  const char *quantization;
+
   const char *ca_file;         /**< PEM bundle for TLS; NULL: the system's */
   int verify_tls;              /**< default 1 */
   int verify_md5;              /**< default 1: check MD5 promises of file servers */

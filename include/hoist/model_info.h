@@ -96,7 +96,7 @@ struct hoist_info {
   uint64_t total_bytes;
   const struct hoist_file *files;
   size_t file_count;
-  const char *weights; /**< name of the weights file */
+  const char *weights; /**< name of the weights file; NULL: a bundle for other programs has none */
 
   const char *task_type;     /**< "object-detection", …; NULL: not known */
   const char *model_type;    /**< "yolov8n", …; NULL: not known */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "roboflow.h"
 #include "text.h"
 
 static enum hoist_status parse_addressing(const char *text, int *ret_virtual_host,
@@ -99,6 +100,8 @@ static enum hoist_status make_roboflow(struct chain *chain, const struct hoist_c
       .secure_gateway = config->secure_gateway,
       .request_timeout_ms = config->request_timeout_ms,
       .verify_md5 = config->verify_md5,
+      .quantization = config->quantization,
+      .providers = config->providers,
   };
   return source_roboflow_new(http, &options, ret_source, err);
 }
@@ -186,6 +189,7 @@ int chain_falls_through(enum hoist_status status) {
   switch (status) {
   case HOIST_NOT_FOUND:
   case HOIST_UNAVAILABLE:
+  case HOIST_UNSUPPORTED:
   case HOIST_CORRUPT:
     return 1;
   case HOIST_OK:
@@ -193,7 +197,6 @@ int chain_falls_through(enum hoist_status status) {
   case HOIST_DENIED:
   case HOIST_TIMEOUT:
   case HOIST_CANCELLED:
-  case HOIST_UNSUPPORTED:
   case HOIST_NO_SPACE:
   case HOIST_NO_MEMORY:
   case HOIST_INTERNAL:

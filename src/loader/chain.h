@@ -29,7 +29,7 @@ HOIST_MUST_CHECK enum hoist_status chain_make_api(const struct hoist_config *con
                                                   struct hoist_error *err);
 
 /** Whether a source's failure lets the next one be asked (docs/architecture.md, decision 4): it does
- *  not have the model, cannot be reached, or sent something broken. Everything else is final. */
+ *  not have the model, or in no form of use, cannot be reached, or sent something broken. Everything else is final. */
 int chain_falls_through(enum hoist_status status);
 
 #endif

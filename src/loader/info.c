@@ -87,6 +87,7 @@ static enum hoist_status add_origin(struct box *box, const struct cache_entry *e
   const struct manifest *m = cache_entry_manifest(entry);
   const char *weights = NULL;
   enum hoist_status status = plan_weights(m, &weights, err);
+  if (status == HOIST_UNSUPPORTED) status = HOIST_OK; /* a bundle: all but a session can be had */
   if (status == HOIST_OK) status = box_text(box, weights, &box->info.weights, err);
   if (status == HOIST_OK)
     status = box_text(box, cache_entry_model_id(entry), &box->info.model_id, err);

@@ -129,14 +129,16 @@ static enum hoist_status make_session(struct operation *op, const struct call *c
                                       const struct cache_entry *entry, struct hoist_model *model,
                                       struct hoist_span *span) {
   struct hoist_error *err = &op->error;
-  enum hoist_status status = runtime_open(call, op->hoist, &model->ort, err);
+  const char *weights = NULL;
+  enum hoist_status status = plan_weights(cache_entry_manifest(entry), &weights, err);
+  if (status == HOIST_OK) status = runtime_open(call, op->hoist, &model->ort, err);
   if (status != HOIST_OK) return status;
   hoist_span_set_string(span, "onnxruntime.version", ort_version(model->ort));
   graph_look_for(call, op->hoist, &op->id, cache_entry_manifest(entry), model->ort, &model->look);
   status = gate_enter(call, &op->hoist->gate, model->info->total_bytes, err);
   if (status != HOIST_OK) return status;
-  status = session_open(call, model->ort, entry, model->info->weights, model->look.graph,
-                        &op->hoist->session, &model->session, err);
+  status = session_open(call, model->ort, entry, weights, model->look.graph, &op->hoist->session,
+                        &model->session, err);
   gate_leave(&op->hoist->gate);
   if (status != HOIST_OK) return status;
   graph_look_settle(&model->look, op->hoist, &op->id, model->session);

@@ -33,6 +33,7 @@ void manifest_done(struct manifest *m) {
   free(m->task_type);
   free(m->model_type);
   free(m->model_variant);
+  free(m->package_id);
   *m = (struct manifest){0};
 }
 
@@ -117,7 +118,9 @@ enum hoist_status manifest_to_json(const struct manifest *m, const char *model_i
       !json_put_text(root, "model_id", model_id) || !json_put_text(root, "source", m->source) ||
       !json_put_text(root, "created", created) || !json_put_text(root, "task_type", m->task_type) ||
       !json_put_text(root, "model_type", m->model_type) ||
-      !json_put_text(root, "model_variant", m->model_variant)) {
+      !json_put_text(root, "model_variant", m->model_variant) ||
+      !json_put_text(root, "package_id", m->package_id) ||
+      (m->is_bundle && !set(root, "bundle", json_true()))) {
     json_decref(files);
     return hoist_fail_memory(err, DOCUMENT);
   }
@@ -208,12 +211,23 @@ static enum hoist_status read_texts(const struct json_place *root, struct manife
   } texts[] = {{"source", &m->source},
                {"task_type", &m->task_type},
                {"model_type", &m->model_type},
-               {"model_variant", &m->model_variant}};
+               {"model_variant", &m->model_variant},
+               {"package_id", &m->package_id}};
   enum hoist_status status = HOIST_OK;
   for (size_t i = 0; status == HOIST_OK && i < sizeof texts / sizeof texts[0]; i++) {
     struct json_place place = json_read_member(root, texts[i].key);
     status = json_read_copy(&place, false, texts[i].ret_text, err);
   }
+  return status;
+}
+
+static enum hoist_status read_bundle(const struct json_place *root, struct manifest *m,
+                                     struct hoist_error *err) {
+  struct json_place place = json_read_member(root, "bundle");
+  bool is_bundle = false;
+  if (!place.value) return HOIST_OK;
+  enum hoist_status status = json_read_bool(&place, &is_bundle, err);
+  m->is_bundle = is_bundle;
   return status;
 }
 
@@ -234,6 +248,7 @@ enum hoist_status manifest_from_json(const char *json, size_t size, struct manif
   if (status != HOIST_OK) return status;
   HOIST_AUTO(manifest) struct manifest m = {0};
   status = read_texts(&root, &m, err);
+  if (status == HOIST_OK) status = read_bundle(&root, &m, err);
   if (status != HOIST_OK) return status;
   status = read_files(&root, &m, err);
   if (status != HOIST_OK) return status;

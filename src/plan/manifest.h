@@ -23,6 +23,7 @@ struct manifest_file {
   char *etag;           /* NULL when the source has none */
   char *locator;        /* the source's own handle: a key, a path, a URL; may hold a secret: never
                            printed, never written to disk */
+  uint64_t located_ns;  /* when the locator was learnt (monotonic), for those that do not last */
   char *content; /* the bytes themselves where the source made them up (class_names.txt out of
                     a JSON list); malloc'd, `size` bytes; NULL: fetch by locator */
 };
@@ -32,6 +33,8 @@ struct manifest {
   char *task_type;     /* "object-detection", …; NULL when the source does not say */
   char *model_type;    /* architecture: "yolov8n", …; NULL likewise */
   char *model_variant; /* NULL likewise */
+  char *package_id;    /* of what the source offers several packages of; NULL likewise */
+  int is_bundle;       /* 1: files for other programs, among which need be no weights of ours */
   struct manifest_file *files;
   size_t file_count;
   size_t file_capacity;
@@ -56,7 +59,7 @@ const struct manifest_file *manifest_find(const struct manifest *m, const char *
 uint64_t manifest_total_size(const struct manifest *m, int *ret_complete);
 
 /** The manifest as it is kept beside a cached model: JSON, keys "version", "model_id", "source",
- *  "created" (RFC 3339), "task_type", "model_type", "model_variant", "files": [{"name","size",
+ *  "created" (RFC 3339), "task_type", "model_type", "model_variant", "package_id", "bundle" (where true), "files": [{"name","size",
  *  "sha256","etag"}]. No locators, no contents. Every file must have a size and a SHA-256. */
 HOIST_MUST_CHECK enum hoist_status manifest_to_json(const struct manifest *m, const char *model_id,
                                                     uint64_t created_unix_s, struct buf *ret_json,

@@ -107,8 +107,8 @@ static struct candidates find_candidates(const struct manifest *m, bool (*accept
   return found;
 }
 
-enum hoist_status plan_weights(const struct manifest *m, const char **ret_name,
-                               struct hoist_error *err) {
+static enum hoist_status choose_weights(const struct manifest *m, const char **ret_name,
+                                        struct hoist_error *err) {
   struct candidates all = find_candidates(m, is_weights);
   if (all.count == 0)
     return hoist_fail(err, HOIST_CORRUPT,
@@ -127,6 +127,21 @@ enum hoist_status plan_weights(const struct manifest *m, const char **ret_name,
   }
   *ret_name = all.count == 1 ? all.first : known.first;
   return HOIST_OK;
+}
+
+enum hoist_status plan_weights(const struct manifest *m, const char **ret_name,
+                               struct hoist_error *err) {
+  struct hoist_error failure;
+  enum hoist_status status = choose_weights(m, ret_name, &failure);
+  if (status == HOIST_OK) return status;
+  if (m->is_bundle && status == HOIST_CORRUPT)
+    return hoist_fail(
+        err, HOIST_UNSUPPORTED,
+        "a bundle of %zu files for other programs, with no one ONNX model among them: "
+        "hoist pull brings it into the cache, but there is no session to open",
+        m->file_count);
+  if (err) *err = failure;
+  return status;
 }
 
 /* ---- model_type.json ------------------------------------------------------------------------- */
@@ -168,7 +183,7 @@ enum hoist_status plan_make(const struct model_id *id, struct manifest *m,
   enum hoist_status status = check_files(m, err);
   if (status != HOIST_OK) return status;
   const char *weights = NULL;
-  status = plan_weights(m, &weights, err);
+  status = m->is_bundle ? HOIST_OK : plan_weights(m, &weights, err);
   if (status != HOIST_OK) return status;
   status = task_check_files(m->task_type, m, err);
   if (status != HOIST_OK) return status;

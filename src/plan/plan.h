@@ -24,16 +24,16 @@ HOIST_MUST_CHECK enum hoist_status plan_check_unique(const struct manifest *m,
 /** Checks `m` and puts it in fetching order (small metadata first, then by name). Adds
  *  model_type.json (made from task_type, model_type, model_variant, model_id) where the source
  *  gives a task or type and has no such file.
- *  Errors: CORRUPT bad or duplicate name, negative size, no weights file, two weights files (more
- *          than one *.onnx or *.ort that is not recognised by name), or none of a name that the
- *          task needs · NO_MEMORY */
+ *  Errors: CORRUPT bad or duplicate name, negative size, none of a name that the task needs, and but for a
+ *          bundle no weights file, two weights files (more than one *.onnx or *.ort that is not recognised by
+ *          name) · NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status plan_make(const struct model_id *id, struct manifest *m,
                                              struct hoist_error *err);
 
 /** The model's weights file: the one *.onnx or *.ort; among several, the one that a model of this task and
  *  type has, else the well-known name (weights.onnx, yolov5s_weights.onnx, best.onnx, model.onnx) when
  *  exactly one has it.
- *  Errors: CORRUPT none, or two and no rule to choose: both are named. */
+ *  Errors: CORRUPT none, or two and no rule to choose: both are named · UNSUPPORTED the same of a bundle */
 HOIST_MUST_CHECK enum hoist_status plan_weights(const struct manifest *m, const char **ret_name,
                                                 struct hoist_error *err);
 #endif

@@ -64,6 +64,11 @@ static const struct setting table[] = {
     {MEMBER(secure_gateway), .env = {"SECURE_GATEWAY"}, .type = SETTING_URL, .fallback = "none",
      .description = "Host, host:port or URL that every API and file URL goes through."},
 
+    {MEMBER(quantization), .env = {"HOIST_QUANTIZATION"}, .type = SETTING_STRING,
+     .fallback = "fp32,fp16,bf16,int8,unknown: the most exact",
+     .description = "Which packages of a model are preferred where the Roboflow API has several, "
+                    "comma-separated: fp32, fp16, bf16, int8, unknown."},
+
     {MEMBER(ca_file), .env = {"HOIST_CA_FILE", "AWS_CA_BUNDLE", "SSL_CERT_FILE"},
      .type = SETTING_PATH, .fallback = "the system's",
      .description = "PEM bundle of the authorities trusted for TLS."},

@@ -79,10 +79,25 @@ struct source_visit {
 
 struct source;
 
+/** What a source weighed while it made up its mind what a model consists of. Borrowed for the length of the
+ *  callback. */
+struct source_candidate {
+  const char *endpoint; /* where it was found, or asked for: "/ort" */
+  const char
+      *package_id;   /* one of several packages there; NULL: what follows is about the endpoint */
+  const char *facts; /* about the package, for people; NULL: none */
+  int is_chosen;
+  const char *reason; /* why, or why not */
+};
+struct source_visitor {
+  void *user;
+  void (*visit)(void *user, const struct source_candidate *candidate);
+};
+
 struct source_ops {
   /** Fills `ret_manifest` (given empty) with what `id` consists of here.
-   *  Errors: NOT_FOUND this source does not have the model · UNAVAILABLE · DENIED · CORRUPT the answer
-   *          makes no sense · TIMEOUT, CANCELLED by the call */
+   *  Errors: NOT_FOUND this source does not have the model · UNSUPPORTED it has it in no form that can be used
+   *          here · UNAVAILABLE · DENIED · CORRUPT the answer makes no sense · TIMEOUT, CANCELLED by the call */
   enum hoist_status (*describe)(const struct call *call, struct source *source,
                                 const struct model_id *id, struct manifest *ret_manifest,
                                 struct hoist_error *err);
@@ -105,6 +120,11 @@ struct source_ops {
    *  Errors: DENIED · NOT_FOUND · UNAVAILABLE nobody can tell just now · as describe */
   enum hoist_status (*check_access)(const struct call *call, struct source *source,
                                     const struct model_id *id, struct hoist_error *err);
+  /** Describes the model for the sake of saying what was weighed. NULL: there is nothing to choose from here.
+   *  Errors: as describe; what was weighed by then has been told */
+  enum hoist_status (*explain)(const struct call *call, struct source *source,
+                               const struct model_id *id, const struct source_visitor *visitor,
+                               struct hoist_error *err);
   void (*free)(struct source *source);
 };
 
@@ -146,20 +166,4 @@ HOIST_MUST_CHECK enum hoist_status source_s3_new(struct http *http,
                                                  struct source **ret_source,
                                                  struct hoist_error *err);
 
-struct roboflow_options {
-  const char *base_url;        /* NULL: https://api.roboflow.com */
-  const char *weights_suffix;  /* INTERNAL_WEIGHTS_URL_SUFFIX; NULL: "" */
-  const char *api_key;         /* NULL or "local": none */
-  const char *extra_headers;   /* JSON object text; NULL: none */
-  const char *service_secret;  /* vouches for countinference=false; sent only with the suffix
-                                   "serverless"; NULL: none */
-  const char *secure_gateway;  /* NULL: none */
-  const char *device_id;       /* NULL: the host name */
-  uint32_t request_timeout_ms; /* one API request (not the files); 0: none but the stall timeout */
-  int verify_md5;              /* 1: check x-goog-hash, md5Hash, simple ETags */
-};
-HOIST_MUST_CHECK enum hoist_status source_roboflow_new(struct http *http,
-                                                       const struct roboflow_options *options,
-                                                       struct source **ret_source,
-                                                       struct hoist_error *err);
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The digest that a storage host promises for the body it sends. */
-#ifndef HOIST_SOURCE_ROBOFLOW_PROMISE_H
-#define HOIST_SOURCE_ROBOFLOW_PROMISE_H
+#ifndef HOIST_ROBOFLOW_ROBOFLOW_PROMISE_H
+#define HOIST_ROBOFLOW_ROBOFLOW_PROMISE_H
 
 #include "digest.h"
 #include "http.h"

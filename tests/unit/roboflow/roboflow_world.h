@@ -6,7 +6,7 @@
 #define HOIST_TESTS_ROBOFLOW_WORLD_H
 
 #include "http_fixture.h"
-#include "source.h"
+#include "roboflow.h"
 
 #define KEY "k/ey TOPSECRET"
 #define KEY_ENCODED "k%2Fey+TOPSECRET"
@@ -24,8 +24,14 @@ struct world {
   struct manifest m;
   struct hoist_error err;
   /* What the servers do. */
-  int api_status;           /* 0: 200 */
-  const char *api_body;     /* NULL: a description of a model */
+  int api_status;        /* 0: 200 */
+  const char *api_body;  /* NULL: a description of a model */
+  int packages_status;   /* of the endpoint for packages; 0: 404, or 200 where there is a page */
+  const char *pages[12]; /* what it answers, one after the other and then the last again */
+  int pages_sent;
+  const char *stat_body; /* of /stat; NULL: 404 */
+  int warnings;
+  char warning[256]; /* the last one */
   int storage_status;       /* of every file; 0: 200 */
   const char *environment;  /* body of environment.json */
   const char *file_headers; /* of every file, each ending in CRLF */
@@ -62,6 +68,12 @@ struct manifest_file *world_file(struct world *w, const char *name);
 enum hoist_status world_fetch(struct world *w, const char *name, struct received *r);
 /** The generation in a URL: how often the API had been asked when it was made. */
 int world_generation_of(const char *request);
+/** Request `n` to the API of those that are not for packages or stat, which come first for every model; NULL:
+ *  there were not so many. */
+const char *world_older_request(struct world *w, int n);
+int world_older_requests(struct world *w);
+/** Fails unless that one has the text in it. */
+void world_assert_older_asked(struct world *w, int n, const char *expected);
 /** Fails unless request `n` has the text in it. */
 void world_assert_asked(struct script_server *server, int n, const char *expected);
 

@@ -22,6 +22,7 @@ void roboflow_api_done(struct roboflow_api *api) {
     free((char *)(uintptr_t)api->headers[i].name);
     free((char *)(uintptr_t)api->headers[i].value);
   }
+  free(api->host);
   free(api->base);
   free(api->api_key);
   free(api->service_secret);
@@ -96,9 +97,21 @@ static enum hoist_status add_extra_headers(struct roboflow_api *api, const char 
   return HOIST_OK;
 }
 
+/* First, so that no extra header can take its name, and so that it is easily left out. */
+static enum hoist_status add_authorization(struct roboflow_api *api, struct hoist_error *err) {
+  if (!api->api_key) return HOIST_OK;
+  if (!is_field_value(api->api_key))
+    return hoist_fail(err, HOIST_INVALID, "ROBOFLOW_API_KEY: there is a control character in it");
+  HOIST_AUTO(mem) char *value = text_format("Bearer %s", api->api_key);
+  if (!value) return hoist_fail_memory(err, "request headers");
+  return add_header(api, "Authorization", value, err);
+}
+
 static enum hoist_status init_headers(struct roboflow_api *api, const char *extra,
                                       struct hoist_error *err) {
-  enum hoist_status status = add_header(api, "X-Roboflow-Inference-Version", HOIST_VERSION, err);
+  enum hoist_status status = add_authorization(api, err);
+  if (status != HOIST_OK) return status;
+  status = add_header(api, "X-Roboflow-Inference-Version", HOIST_VERSION, err);
   if (status != HOIST_OK) return status;
   status = add_header(api, "X-Allow-Chunked", "true", err);
   if (status != HOIST_OK) return status;
@@ -164,12 +177,13 @@ static enum hoist_status init_parts(struct roboflow_api *api,
   bool has_key = is_set(options->api_key) && strcmp(options->api_key, NO_API_KEY) != 0;
   bool vouches = is_set(options->service_secret) && strcmp(suffix, SERVERLESS) == 0;
   bool has_gateway = is_set(options->secure_gateway);
+  api->host = make_base(options->base_url ? options->base_url : DEFAULT_BASE_URL, "");
   api->base = make_base(options->base_url ? options->base_url : DEFAULT_BASE_URL, suffix);
   api->device_id = make_device_id(options->device_id);
   if (has_key) api->api_key = strdup(options->api_key);
   if (vouches) api->service_secret = strdup(options->service_secret);
   if (has_gateway) api->gateway = make_gateway(options->secure_gateway);
-  if (!api->base || !api->device_id || (has_key && !api->api_key) ||
+  if (!api->host || !api->base || !api->device_id || (has_key && !api->api_key) ||
       (vouches && !api->service_secret) || (has_gateway && !api->gateway))
     return hoist_fail_memory(err, "a source");
   return HOIST_OK;
@@ -195,27 +209,58 @@ static char *query_part(const char *name, const char *value) {
   return encoded ? text_format("&%s=%s", name, encoded) : NULL;
 }
 
-static char *ort_url(const struct roboflow_api *api, const char *id, const char *key) {
+/* /ort, /core_model and /owlv2, which are alike. */
+static char *device_url(const struct roboflow_api *api, enum roboflow_family family, const char *id,
+                        const char *key) {
   HOIST_AUTO(mem) char *path = url_encode(id, true);
   HOIST_AUTO(mem) char *device = query_part("device", api->device_id);
   HOIST_AUTO(mem) char *secret = query_part("service_secret", api->service_secret);
   if (!path || !device || !secret) return NULL;
-  return text_format("%s/ort/%s?nocache=true%s&dynamic=true%s%s%s", api->base, path, device, key,
+  return text_format("%s%s/%s?nocache=true%s&dynamic=true%s%s%s", api->base,
+                     roboflow_endpoint(family), path, device, key,
                      *secret ? "&countinference=false" : "", secret);
 }
 
 static char *weights_url(const struct roboflow_api *api, const char *id, const char *key) {
   HOIST_AUTO(mem) char *model = url_encode_form(id);
-  return model ? text_format("%s/getWeights?model=%s%s", api->base, model, key) : NULL;
+  return model ? text_format("%s%s?model=%s%s", api->base, roboflow_endpoint(ROBOFLOW_GET_WEIGHTS),
+                             model, key)
+               : NULL;
 }
 
-char *roboflow_api_url(const struct roboflow_api *api, const struct model_id *id) {
+/* The newer endpoints stand below the host itself and take the key in a header. */
+static char *external_url(const struct roboflow_api *api, enum roboflow_family family,
+                          const char *id, const char *page) {
+  HOIST_AUTO(mem) char *model = url_encode_form(id);
+  HOIST_AUTO(mem) char *after = query_part("startAfter", page);
+  if (!model || !after) return NULL;
+  return text_format("%s%s?modelId=%s%s", api->host, roboflow_endpoint(family), model, after);
+}
+
+static bool is_external(enum roboflow_family family) {
+  return family == ROBOFLOW_PACKAGES || family == ROBOFLOW_STAT;
+}
+
+static char *make_url(const struct roboflow_api *api, enum roboflow_family family, const char *id,
+                      const char *page) {
+  if (is_external(family)) return external_url(api, family, id, page);
   HOIST_AUTO(mem) char *key = query_part("api_key", api->api_key);
   if (!key) return NULL;
-  HOIST_AUTO(mem)
-  char *url =
-      model_id_is_versioned(id) ? ort_url(api, id->text, key) : weights_url(api, id->text, key);
+  return family == ROBOFLOW_GET_WEIGHTS ? weights_url(api, id, key)
+                                        : device_url(api, family, id, key);
+}
+
+char *roboflow_api_url(const struct roboflow_api *api, enum roboflow_family family,
+                       const struct model_id *id, const char *page) {
+  HOIST_AUTO(mem) char *url = make_url(api, family, id->text, page);
   return url ? roboflow_api_wrap(api, url) : NULL;
+}
+
+const struct http_header *roboflow_api_headers(const struct roboflow_api *api,
+                                               enum roboflow_family family, size_t *ret_count) {
+  size_t skipped = api->api_key && !is_external(family) ? 1 : 0;
+  *ret_count = api->header_count - skipped;
+  return api->headers + skipped;
 }
 
 char *roboflow_api_wrap(const struct roboflow_api *api, const char *url) {

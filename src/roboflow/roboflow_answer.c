@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "roboflow_shape.h"
 #include "task.h"
 #include "text.h"
 
-#define ANSWER "the Roboflow API's answer"
 #define ENVIRONMENT "environment.json"
 #define DEFAULT_TASK "object-detection" /* what the reference takes where an answer names none */
 
@@ -45,63 +45,15 @@ static enum hoist_status read_type(const struct json_place *root, const char *ta
   if (status == HOIST_OK) status = json_read_copy(&variant, false, &m->model_variant, err);
   if (status != HOIST_OK) return status;
   if (!m->task_type && !(m->task_type = strdup(DEFAULT_TASK)))
-    return hoist_fail_memory(err, ANSWER);
+    return hoist_fail_memory(err, ROBOFLOW_ANSWER);
   if (m->model_type && strcmp(m->model_type, "ort") != 0) return HOIST_OK;
   const char *standard = default_model_type(m->task_type);
   free(m->model_type);
   m->model_type = text_dup(standard);
-  return standard && !m->model_type ? hoist_fail_memory(err, ANSWER) : HOIST_OK;
+  return standard && !m->model_type ? hoist_fail_memory(err, ROBOFLOW_ANSWER) : HOIST_OK;
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
-
-static enum hoist_status read_url(const struct json_place *place, char **ret_url,
-                                  struct hoist_error *err) {
-  if (!json_is_string(place->value)) return json_read_wrong(place, "a URL string", err);
-  const char *url = json_string_value(place->value);
-  if (!text_starts_with(url, "https://") && !text_starts_with(url, "http://"))
-    return json_read_fail(place, err, "expected an http or https URL");
-  size_t size = json_string_length(place->value);
-  if (size > ROBOFLOW_MAX_URL_BYTES)
-    return json_read_fail(place, err, "a URL of more than %d bytes", ROBOFLOW_MAX_URL_BYTES);
-  for (size_t i = 0; i < size; i++)
-    if ((unsigned char)url[i] <= ' ' || url[i] == 0x7f)
-      return json_read_fail(place, err, "a URL with a space or control character in it");
-  char *copy = strdup(url);
-  if (!copy) return hoist_fail_memory(err, ANSWER);
-  *ret_url = copy;
-  return HOIST_OK;
-}
-
-static enum hoist_status add_url(struct manifest *m, const char *name,
-                                 const struct json_place *place, struct hoist_error *err) {
-  HOIST_AUTO(mem) char *url = NULL;
-  enum hoist_status status = read_url(place, &url, err);
-  if (status != HOIST_OK) return status;
-  struct manifest_file *file = NULL;
-  status = manifest_add(m, name, &file, err);
-  if (status == HOIST_OK) file->locator = HOIST_TAKE(url);
-  return status;
-}
-
-/* Empties `text`. */
-static enum hoist_status add_content(struct manifest *m, const char *name, struct buf *text,
-                                     struct hoist_error *err) {
-  struct manifest_file *file = NULL;
-  enum hoist_status status = manifest_add(m, name, &file, err);
-  if (status != HOIST_OK) return status;
-  file->size = (int64_t)text->size;
-  file->content = buf_take(text);
-  return file->content ? HOIST_OK : hoist_fail_memory(err, name);
-}
-
-static enum hoist_status add_json(struct manifest *m, const char *name, const json_t *value,
-                                  struct hoist_error *err) {
-  HOIST_AUTO(buf) struct buf text = buf_make(2 * ROBOFLOW_MAX_ANSWER_BYTES);
-  enum hoist_status status = json_format(value, 0, &text, err);
-  if (status != HOIST_OK) return status;
-  return add_content(m, name, &text, err);
-}
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static enum hoist_status append_class(const struct json_place *place, struct buf *text,
                                       struct hoist_error *err) {
@@ -122,7 +74,7 @@ static enum hoist_status add_classes(const struct json_place *root, struct manif
     struct json_place name = json_read_item(&classes, i);
     status = append_class(&name, &text, err);
   }
-  return status == HOIST_OK ? add_content(m, "class_names.txt", &text, err) : status;
+  return status == HOIST_OK ? roboflow_add_content(m, "class_names.txt", &text, err) : status;
 }
 
 static enum hoist_status add_keypoints(const struct json_place *root, struct manifest *m,
@@ -131,7 +83,7 @@ static enum hoist_status add_keypoints(const struct json_place *root, struct man
   if (!keypoints.value) return HOIST_OK;
   enum hoist_status status = json_read_array(&keypoints, err);
   if (status != HOIST_OK) return status;
-  return add_json(m, "keypoints_metadata.json", keypoints.value, err);
+  return roboflow_add_json(m, "keypoints_metadata.json", keypoints.value, err);
 }
 
 static enum hoist_status add_further(const struct json_place *root, struct manifest *m,
@@ -144,7 +96,7 @@ static enum hoist_status add_further(const struct json_place *root, struct manif
   json_t *value;
   json_object_foreach(weights.value, name, value) {
     struct json_place url = json_read_member(&weights, name);
-    status = add_url(m, name, &url, err);
+    status = roboflow_add_url(m, name, &url, err);
     if (status != HOIST_OK) return status;
   }
   return HOIST_OK;
@@ -166,7 +118,7 @@ static enum hoist_status read_common(const struct json_place *root, const char *
   struct manifest *m = &answer->manifest;
   enum hoist_status status = read_type(root, task_key, m, err);
   if (status != HOIST_OK) return status;
-  status = add_url(m, task_weights_name(m->task_type, m->model_type), model, err);
+  status = roboflow_add_url(m, task_weights_name(m->task_type, m->model_type), model, err);
   if (status != HOIST_OK) return status;
   status = add_classes(root, m, err);
   if (status != HOIST_OK) return status;
@@ -175,27 +127,79 @@ static enum hoist_status read_common(const struct json_place *root, const char *
   return read_colors(root, &answer->colors, err);
 }
 
-/* ---- the two answers ------------------------------------------------------------------------- */
-
-static enum hoist_status parse_root(const char *json, size_t size, json_t **ret_value,
-                                    struct json_place *ret_root, struct hoist_error *err) {
-  enum hoist_status status =
-      json_read_parse(json, size, ROBOFLOW_MAX_ANSWER_BYTES, ANSWER, ret_value, err);
-  if (status != HOIST_OK) return status;
-  *ret_root = json_read_root(*ret_value, ANSWER);
-  return json_read_object(ret_root, err);
-}
-
 static void hand_over(struct roboflow_answer *from, struct roboflow_answer *ret) {
   *ret = *from;
   *from = (struct roboflow_answer){0};
 }
 
+/* ---- files for other programs ---------------------------------------------------------------- */
+
+/* The last segment of the URL's path, as it is: so the reference server names it. */
+static enum hoist_status add_by_url(struct manifest *m, const struct json_place *place,
+                                    struct hoist_error *err) {
+  HOIST_AUTO(mem) char *url = NULL;
+  enum hoist_status status = roboflow_read_url(place, &url, err);
+  if (status != HOIST_OK) return status;
+  url[strcspn(url, "?#")] = '\0';
+  const char *slash = strrchr(strstr(url, "://") + 3, '/');
+  if (!slash || !slash[1])
+    return json_read_fail(place, err, "a URL with no file name at the end of its path");
+  return roboflow_add_url(m, slash + 1, place, err);
+}
+
+enum hoist_status roboflow_read_core_model(const char *json, size_t size,
+                                           struct roboflow_answer *ret_answer,
+                                           struct hoist_error *err) {
+  HOIST_AUTO(json) json_t *value = NULL;
+  struct json_place root;
+  enum hoist_status status = roboflow_read_root(json, size, &value, &root, err);
+  if (status != HOIST_OK) return status;
+  struct json_place weights = json_read_member(&root, "weights");
+  status = json_read_object(&weights, err);
+  if (status != HOIST_OK) return status;
+  if (json_object_size(weights.value) == 0)
+    return json_read_fail(&weights, err, "there is no file in it");
+  HOIST_AUTO(roboflow_answer) struct roboflow_answer answer = {.manifest.is_bundle = 1};
+  const char *key;
+  json_t *url;
+  json_object_foreach(weights.value, key, url) {
+    struct json_place place = json_read_member(&weights, key);
+    status = add_by_url(&answer.manifest, &place, err);
+    if (status != HOIST_OK) return status;
+  }
+  hand_over(&answer, ret_answer);
+  return HOIST_OK;
+}
+
+static enum hoist_status read_owlv2(const struct json_place *owlv2,
+                                    struct roboflow_answer *ret_answer, struct hoist_error *err) {
+  HOIST_AUTO(roboflow_answer) struct roboflow_answer answer = {.manifest.is_bundle = 1};
+  enum hoist_status status = json_read_object(owlv2, err);
+  if (status != HOIST_OK) return status;
+  struct json_place model = json_read_member(owlv2, "model");
+  status = roboflow_add_url(&answer.manifest, "weights.pt", &model, err);
+  if (status != HOIST_OK) return status;
+  hand_over(&answer, ret_answer);
+  return HOIST_OK;
+}
+
+enum hoist_status roboflow_read_owlv2(const char *json, size_t size,
+                                      struct roboflow_answer *ret_answer, struct hoist_error *err) {
+  HOIST_AUTO(json) json_t *value = NULL;
+  struct json_place root;
+  enum hoist_status status = roboflow_read_root(json, size, &value, &root, err);
+  if (status != HOIST_OK) return status;
+  struct json_place owlv2 = json_read_member(&root, "owlv2");
+  return read_owlv2(&owlv2, ret_answer, err);
+}
+
+/* ---- /ort and /getWeights ------------------------------------------------------------------- */
+
 enum hoist_status roboflow_read_ort(const char *json, size_t size,
                                     struct roboflow_answer *ret_answer, struct hoist_error *err) {
   HOIST_AUTO(json) json_t *value = NULL;
   struct json_place root;
-  enum hoist_status status = parse_root(json, size, &value, &root, err);
+  enum hoist_status status = roboflow_read_root(json, size, &value, &root, err);
   if (status != HOIST_OK) return status;
   struct json_place ort = json_read_member(&root, "ort");
   status = json_read_object(&ort, err);
@@ -205,7 +209,7 @@ enum hoist_status roboflow_read_ort(const char *json, size_t size,
   status = read_common(&ort, "type", &model, &answer, err);
   if (status != HOIST_OK) return status;
   struct json_place environment = json_read_member(&ort, "environment");
-  status = read_url(&environment, &answer.environment_url, err);
+  status = roboflow_read_url(&environment, &answer.environment_url, err);
   if (status != HOIST_OK) return status;
   status = add_further(&ort, &answer.manifest, err);
   if (status != HOIST_OK) return status;
@@ -224,9 +228,11 @@ enum hoist_status roboflow_read_weights(const char *json, size_t size,
                                         struct hoist_error *err) {
   HOIST_AUTO(json) json_t *value = NULL;
   struct json_place root;
-  enum hoist_status status = parse_root(json, size, &value, &root, err);
+  enum hoist_status status = roboflow_read_root(json, size, &value, &root, err);
   if (status != HOIST_OK) return status;
   struct json_place files = json_read_member(&root, "modelFiles");
+  struct json_place owlv2 = json_read_member(&files, "owlv2");
+  if (owlv2.value) return read_owlv2(&owlv2, ret_answer, err);
   struct json_place ort = json_read_member(&files, "ort");
   struct json_place model = json_read_member(&ort, "model");
   struct json_place environment = json_read_member(&root, "environment");
@@ -237,7 +243,7 @@ enum hoist_status roboflow_read_weights(const char *json, size_t size,
   if (status != HOIST_OK) return status;
   status = merge_colors(environment.value, answer.colors, err);
   if (status != HOIST_OK) return status;
-  status = add_json(&answer.manifest, ENVIRONMENT, environment.value, err);
+  status = roboflow_add_json(&answer.manifest, ENVIRONMENT, environment.value, err);
   if (status != HOIST_OK) return status;
   hand_over(&answer, ret_answer);
   return HOIST_OK;
@@ -254,9 +260,11 @@ enum hoist_status roboflow_add_environment(struct roboflow_answer *answer, const
   if (status != HOIST_OK) return status;
   if (answer->colors) {
     status = merge_colors(value, answer->colors, err);
-    return status == HOIST_OK ? add_json(&answer->manifest, ENVIRONMENT, value, err) : status;
+    return status == HOIST_OK ? roboflow_add_json(&answer->manifest, ENVIRONMENT, value, err)
+                              : status;
   }
   HOIST_AUTO(buf) struct buf text = buf_make(ROBOFLOW_MAX_ENVIRONMENT_BYTES);
   status = buf_append(&text, json, size, err);
-  return status == HOIST_OK ? add_content(&answer->manifest, ENVIRONMENT, &text, err) : status;
+  return status == HOIST_OK ? roboflow_add_content(&answer->manifest, ENVIRONMENT, &text, err)
+                            : status;
 }

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,8 +13,34 @@
 
 #include <cmocka.h>
 
+static void reply(struct world *w, int n, int status, const char *body,
+                  struct script_reply *ret_reply) {
+  snprintf(w->api_replies[n], sizeof w->api_replies[n],
+           "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body), body);
+  *ret_reply = (struct script_reply){.data = w->api_replies[n]};
+}
+
+#define EXTERNAL "/models/v1/external/"
+#define WRAPPED "%2Fmodels%2Fv1%2Fexternal%2F"
+
+static bool answer_external(struct world *w, int n, const char *text,
+                            struct script_reply *ret_reply) {
+  if (strncmp(text, "GET " EXTERNAL, strlen("GET " EXTERNAL)) != 0 && !strstr(text, WRAPPED))
+    return false;
+  if (strstr(text, EXTERNAL "stat?")) {
+    reply(w, n, w->stat_body ? 200 : 404, w->stat_body ? w->stat_body : "{}", ret_reply);
+    return true;
+  }
+  const char *page = w->pages[w->pages_sent];
+  int status = w->packages_status ? w->packages_status : page ? 200 : 404;
+  reply(w, n, status, page ? page : "{\"error\": \"TOPSECRET\"}", ret_reply);
+  if (w->pages[w->pages_sent + 1]) w->pages_sent++;
+  return true;
+}
+
 static void answer_api(void *user, int n, const char *text, struct script_reply *ret_reply) {
   struct world *w = user;
+  if (answer_external(w, n, text, ret_reply)) return;
   char body[1536];
   w->generation++;
   const char *storage = script_server_url(w->storage);
@@ -31,10 +58,7 @@ static void answer_api(void *user, int n, const char *text, struct script_reply 
              "\"model\": \"%s/w?X-Amz-Signature=" SIGNATURE "&g=%d\", \"classes\": [\"a\"],"
              "\"weights\": {\"x.bin\": \"%s/x?X-Amz-Signature=" SIGNATURE "&g=%d\"}}}",
              storage, w->generation, storage, w->generation, storage, w->generation);
-  snprintf(w->api_replies[n], sizeof w->api_replies[n],
-           "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%s", w->api_status ? w->api_status : 200,
-           strlen(body), body);
-  *ret_reply = (struct script_reply){.data = w->api_replies[n]};
+  reply(w, n, w->api_status ? w->api_status : 200, body, ret_reply);
 }
 
 int world_generation_of(const char *request) {
@@ -157,4 +181,24 @@ enum hoist_status world_fetch(struct world *w, const char *name, struct received
 void world_assert_asked(struct script_server *server, int n, const char *expected) {
   const char *text = script_server_request(server, n);
   if (!strstr(text, expected)) fail_msg("no \"%s\" in: %s", expected, text);
+}
+
+const char *world_older_request(struct world *w, int n) {
+  for (int i = 0; i < script_server_requests(w->api); i++) {
+    const char *text = script_server_request(w->api, i);
+    if (!strstr(text, WRAPPED) && !strstr(text, EXTERNAL) && n-- == 0) return text;
+  }
+  return NULL;
+}
+
+int world_older_requests(struct world *w) {
+  int count = 0;
+  while (world_older_request(w, count))
+    count++;
+  return count;
+}
+
+void world_assert_older_asked(struct world *w, int n, const char *expected) {
+  const char *text = world_older_request(w, n);
+  if (!text || !strstr(text, expected)) fail_msg("no \"%s\" in: %s", expected, text ? text : "");
 }

@@ -17,13 +17,14 @@
 static void test_a_versioned_id_is_asked_for_as_the_contract_says(void **state) {
   struct world *w = *state;
   assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
-  assert_int_equal(script_server_requests(w->api), 1);
-  world_assert_asked(w->api, 0,
-                     "GET /ort/coins/1?nocache=true&device=dev+1&dynamic=true&api_key=" KEY_ENCODED
-                     " HTTP/1.1\r\n");
-  world_assert_asked(w->api, 0, "X-Roboflow-Inference-Version: " HOIST_VERSION "\r\n");
-  world_assert_asked(w->api, 0, "X-Allow-Chunked: true\r\n");
-  world_assert_asked(w->api, 0, "X-Team: TOPSECRET\r\n");
+  assert_int_equal(world_older_requests(w), 1);
+  world_assert_older_asked(
+      w, 0,
+      "GET /ort/coins/1?nocache=true&device=dev+1&dynamic=true&api_key=" KEY_ENCODED
+      " HTTP/1.1\r\n");
+  world_assert_older_asked(w, 0, "X-Roboflow-Inference-Version: " HOIST_VERSION "\r\n");
+  world_assert_older_asked(w, 0, "X-Allow-Chunked: true\r\n");
+  world_assert_older_asked(w, 0, "X-Team: TOPSECRET\r\n");
   assert_int_equal(script_server_requests(w->storage), 1);
   world_assert_asked(w->storage, 0, "GET /env?");
   assert_string_equal(w->m.source, "roboflow_api");
@@ -36,12 +37,12 @@ static void test_a_versioned_id_is_asked_for_as_the_contract_says(void **state) 
 static void test_other_ids_are_asked_for_by_name(void **state) {
   struct world *w = *state;
   assert_int_equal(world_describe(w, "acme/coins b"), HOIST_OK);
-  world_assert_asked(w->api, 0,
-                     "GET /getWeights?model=acme%2Fcoins+b&api_key=" KEY_ENCODED " HTTP/1.1");
+  world_assert_older_asked(w, 0,
+                           "GET /getWeights?model=acme%2Fcoins+b&api_key=" KEY_ENCODED " HTTP/1.1");
   assert_int_equal(script_server_requests(w->storage), 0);
   assert_string_equal(world_file(w, "environment.json")->content, "{}\n");
   assert_string_equal(
-      fake_attr(fake_span(w->tracer, "roboflow_api.call", 0), "roboflow_api.function"),
+      fake_attr(fake_span(w->tracer, "roboflow_api.call", 1), "roboflow_api.function"),
       "get_weights");
 }
 
@@ -69,7 +70,7 @@ static void test_the_query_depends_on_key_suffix_and_secret(void **state) {
     options.service_secret = cases[i].secret;
     world_open(w, &options);
     assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
-    world_assert_asked(w->api, (int)i, cases[i].request);
+    world_assert_older_asked(w, (int)i, cases[i].request);
   }
 }
 
@@ -105,16 +106,17 @@ static void test_a_secure_gateway_wraps_every_url_once(void **state) {
            script_server_url(w->api));
   w->api_body = body;
   assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
-  world_assert_asked(w->api, 0,
-                     "GET /proxy?url=https%3A%2F%2Fapi.invalid%2Fort%2Fcoins%2F1%3Fnocache%3Dtrue"
-                     "%26device%3Ddev%2B1%26dynamic%3Dtrue%26api_key%3Dk HTTP/1.1");
-  world_assert_asked(w->api, 1, "GET /proxy?url=already HTTP/1.1");
+  world_assert_older_asked(
+      w, 0,
+      "GET /proxy?url=https%3A%2F%2Fapi.invalid%2Fort%2Fcoins%2F1%3Fnocache%3Dtrue"
+      "%26device%3Ddev%2B1%26dynamic%3Dtrue%26api_key%3Dk HTTP/1.1");
+  world_assert_older_asked(w, 1, "GET /proxy?url=already HTTP/1.1");
   w->api_body = "hello";
   struct received r = {0};
   assert_int_equal(world_fetch(w, "yolov5s_weights.onnx", &r), HOIST_OK);
   snprintf(wrapped, sizeof wrapped,
            "GET /proxy?url=https%%3A%%2F%%2Fs.invalid%%2Fw%%3Fa%%3D1 HTTP");
-  world_assert_asked(w->api, 2, wrapped);
+  world_assert_older_asked(w, 2, wrapped);
 }
 
 /* ---- what comes back ------------------------------------------------------------------------- */
@@ -219,33 +221,42 @@ static void test_an_environment_that_cannot_be_had_fails_the_description(void **
 
 /* ---- telemetry, construction ----------------------------------------------------------------- */
 
-static void test_a_description_is_one_span_with_its_requests_below(void **state) {
+static void test_each_endpoint_is_one_span_with_its_requests_below(void **state) {
+  static const struct {
+    const char *function;
+    int requests;
+  } calls[] = {{"get_model_packages", 1}, {"get_model_data", 2}};
   struct world *w = *state;
   assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
-  const struct fake_span *span = fake_span(w->tracer, "roboflow_api.call", 0);
-  assert_non_null(span);
-  assert_int_equal(span->parent, 0);
-  assert_int_equal(span->errors, 0);
-  assert_string_equal(fake_attr(span, "roboflow_api.function"), "get_model_data");
-  assert_int_equal(fake_span_count(w->tracer, "GET"), 2);
-  for (int i = 0; i < 2; i++)
-    assert_int_equal(fake_span(w->tracer, "GET", i)->parent, span->index);
-  assert_int_equal(w->tracer->metric_count, 1);
-  assert_string_equal(w->tracer->metrics[0].name, "inference.roboflow_api.duration");
-  assert_string_equal(w->tracer->metrics[0].attrs, "roboflow_api.function=get_model_data");
-  assert_int_equal(w->tracer->metrics[0].count, 1);
+  assert_int_equal(fake_span_count(w->tracer, "roboflow_api.call"), 2);
+  assert_int_equal(w->tracer->metric_count, 2);
+  for (int i = 0, request = 0; i < 2; i++) {
+    const struct fake_span *span = fake_span(w->tracer, "roboflow_api.call", i);
+    char attrs[64];
+    assert_int_equal(span->parent, 0);
+    assert_int_equal(span->errors, 0); /* that the first does not have it is no failure */
+    assert_string_equal(fake_attr(span, "roboflow_api.function"), calls[i].function);
+    for (int n = 0; n < calls[i].requests; n++)
+      assert_int_equal(fake_span(w->tracer, "GET", request++)->parent, span->index);
+    snprintf(attrs, sizeof attrs, "roboflow_api.function=%s", calls[i].function);
+    assert_string_equal(w->tracer->metrics[i].name, "inference.roboflow_api.duration");
+    assert_string_equal(w->tracer->metrics[i].attrs, attrs);
+    assert_int_equal(w->tracer->metrics[i].count, 1);
+  }
+  assert_string_equal(
+      fake_attr(fake_span(w->tracer, "roboflow_api.call", 0), "roboflow_api.outcome"), "not_found");
 }
 
 static void test_a_failed_description_is_a_failed_span(void **state) {
   struct world *w = *state;
   w->api_status = 401;
   assert_int_equal(world_describe(w, "coins/1"), HOIST_DENIED);
-  const struct fake_span *span = fake_span(w->tracer, "roboflow_api.call", 0);
+  const struct fake_span *span = fake_span(w->tracer, "roboflow_api.call", 1);
   assert_int_equal(span->errors, 1);
   assert_int_equal(span->exception_events, 1);
   assert_string_equal(fake_attr(span, "error.type"), "denied");
   assert_string_equal(span->description, w->err.message);
-  assert_int_equal(w->tracer->metrics[0].count, 1);
+  assert_int_equal(w->tracer->metrics[1].count, 1);
 }
 
 static void test_options_that_make_no_sense_are_invalid(void **state) {
@@ -257,6 +268,9 @@ static void test_options_that_make_no_sense_are_invalid(void **state) {
       {{.base_url = "file:///etc"}, "API_BASE_URL: not an http or https URL"},
       {{.base_url = ""}, "API_BASE_URL: not an http or https URL"},
       {{.secure_gateway = "ftp://gw"}, "SECURE_GATEWAY: not an http or https URL"},
+      {{.api_key = "TOPSECRET\r\nX: 1"}, "ROBOFLOW_API_KEY: there is a control character"},
+      {{.quantization = "fp64"}, "quantization: \"fp64\" is none: use fp32"},
+      {{.quantization = "int8, int8"}, "quantization: int8 occurs twice"},
       {{.extra_headers = "x"}, "ROBOFLOW_API_EXTRA_HEADERS: not JSON"},
       {{.extra_headers = "[]"}, "ROBOFLOW_API_EXTRA_HEADERS: expected an object, found a list"},
       {{.extra_headers = "{\"X-A\": 1}"}, "X-A: expected a string, found a number"},
@@ -294,8 +308,8 @@ static void test_our_own_headers_win_over_extra_ones(void **state) {
   options.extra_headers = "{\"x-allow-CHUNKED\": \"false\"}";
   world_open(w, &options);
   assert_int_equal(world_describe(w, "coins/1"), HOIST_OK);
-  world_assert_asked(w->api, 0, "X-Allow-Chunked: true");
-  assert_null(strstr(script_server_request(w->api, 0), "CHUNKED: false"));
+  world_assert_older_asked(w, 0, "X-Allow-Chunked: true");
+  assert_null(strstr(world_older_request(w, 0), "CHUNKED: false"));
 }
 
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -311,7 +325,7 @@ int main(void) {
       WORLD_TEST(test_an_api_that_is_down_is_unavailable),
       WORLD_TEST(test_answers_that_make_no_sense_are_corrupt),
       WORLD_TEST(test_an_environment_that_cannot_be_had_fails_the_description),
-      WORLD_TEST(test_a_description_is_one_span_with_its_requests_below),
+      WORLD_TEST(test_each_endpoint_is_one_span_with_its_requests_below),
       WORLD_TEST(test_a_failed_description_is_a_failed_span),
       WORLD_TEST(test_options_that_make_no_sense_are_invalid),
       WORLD_TEST(test_more_extra_headers_than_fit_are_invalid),
