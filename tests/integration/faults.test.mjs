@@ -115,7 +115,7 @@ test('a redirect of a file URL is followed, and the API\'s headers stay at home'
   assert.equal(result.rc, 7, result.output); // the API lists a file that its storage does not have
   assert.deepEqual(world.origin.violations(), []);
   for (const request of world.origin.requests({ kind: 'api' })) assert.equal(request.headers['x-extra'], `${marker}-header`);
-  for (const request of world.origin.requests({ path: /^\/(files|models)/ })) assert.equal(request.headers['x-extra'], undefined);
+  for (const request of world.origin.requests({ path: /^\/(files|models\/public)/ })) assert.equal(request.headers['x-extra'], undefined);
 });
 
 test('a deadline is the caller\'s: exit status 6, no other source is asked', async (t) => {

@@ -66,7 +66,8 @@ const fromS3 = download('s3', [
   { name: 'model.artifacts.commit' },
 ], { attributes: { 'model.artifacts.files': files, 'model.artifacts.bytes': totalBytes } });
 const fromApi = download('roboflow_api', [
-  { name: 'roboflow_api.call', attributes: { 'roboflow_api.function': /./ }, children: [get()], rest: true },
+  { name: 'roboflow_api.call', attributes: { 'roboflow_api.function': 'get_model_packages', 'roboflow_api.outcome': 'not_found' }, children: [{ ...get(404), status: 'Error' }] },
+  { name: 'roboflow_api.call', attributes: { 'roboflow_api.function': 'get_model_data' }, children: [get()], rest: true },
   { ...file(get(206), { optional: true }), count: 'some' }, // of unknown size: the first part is asked for
   { ...file(null, { optional: true }), count: 'some' },
   { name: 'model.artifacts.commit' },

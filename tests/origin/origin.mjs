@@ -174,7 +174,10 @@ export async function startOrigin({
       answer = await answerTo(request, rule);
     } catch (error) {
       if (error instanceof S3Error) answer = errorAnswer(error, request);
-      else if (error instanceof ApiError) answer = apiErrorAnswer(error);
+      else if (error instanceof ApiError) {
+        answer = apiErrorAnswer(error);
+        if (error.breaksRule) violations.push(`${request.method} ${path}: ${error.message}`);
+      }
       else answer = json({ message: `the stand-in failed: ${error.stack}` }, 500);
     }
     entry.status = answer.status;

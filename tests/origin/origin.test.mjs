@@ -138,9 +138,34 @@ test('describes a model through /getWeights, /stat and /weights', async () => {
   assert.deepEqual([weights.taskType, weights.environment, weights.colors], ['object-detection', { PREPROCESSING: {} }, { face: '#ff0000' }]);
   assert.ok((await get(pathOf(weights.modelFiles.ort.model))).body.equals(WEIGHTS));
   const bearer = { headers: { ...API_HEADERS, authorization: 'Bearer standin-api-key' } };
+  assert.equal((await get('/models/v1/external/weights?modelId=faces%2F1', bearer)).status, 404);
+  origin.api.offer('faces/1');
   assert.equal(JSON.parse((await get('/models/v1/external/stat?modelId=faces%2F1', bearer)).body).modelMetadata.modelId, 'faces/1');
   const [onnx] = JSON.parse((await get('/models/v1/external/weights?modelId=faces%2F1&pageSize=10', bearer)).body).modelMetadata.modelPackages;
   assert.deepEqual(onnx.packageFiles.map((file) => file.fileHandle), ['class_names.txt', 'environment.json', 'weights.onnx']);
+});
+
+test('serves packages in pages', async () => {
+  const bearer = { headers: { ...API_HEADERS, authorization: 'Bearer standin-api-key' } };
+  origin.api.offer('faces/1', { packages: ['a', 'b', 'c'].map((packageId) => ({ packageId })), pageSize: 2 });
+  const page = async (more) => JSON.parse((await get(`/models/v1/external/weights?modelId=faces%2F1${more}`, bearer)).body).modelMetadata;
+  const first = await page('');
+  assert.deepEqual([first.modelPackages.map((each) => each.packageId), first.nextPage], [['a', 'b'], 'after-2']);
+  const second = await page('&startAfter=after-2');
+  assert.deepEqual([second.modelPackages.map((each) => each.packageId), second.nextPage], [['c'], undefined]);
+  assert.equal((await get('/models/v1/external/weights?modelId=faces%2F1&startAfter=after-1', bearer)).status, 400);
+});
+
+test('has core models and OWLv2 models behind endpoints of their own', async () => {
+  origin.api.put('clip/x', 'visual.onnx', 'v');
+  origin.api.put('owls/1', 'weights.pt', 'w');
+  origin.api.setKind('clip/x', 'core_model');
+  origin.api.setKind('owls/1', 'owlv2');
+  const query = '?nocache=true&device=d&dynamic=true&api_key=standin-api-key';
+  const core = JSON.parse((await api(`/core_model/clip/x${query}`)).body);
+  assert.match(core.weights.file_0, /\/files\/clip\/x\/visual\.onnx\?X-Goog-Signature=/);
+  assert.match(JSON.parse((await api(`/owlv2/owls/1${query}`)).body).owlv2.model, /weights\.pt/);
+  for (const path of ['/ort/owls/1', '/core_model/owls/1', '/owlv2/faces/1']) assert.equal((await get(`${path}${query}`, { headers: API_HEADERS })).status, 404);
 });
 
 // what is wrong, target, headers, status, what the message names

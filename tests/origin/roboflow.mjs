@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The Roboflow API part of the stand-in origin: /ort/{dataset}/{version}, /getWeights,
+// The Roboflow API part of the stand-in origin: /ort/{dataset}/{version}, /core_model/{id}, /owlv2/{dataset}/{version}, /getWeights,
 // /models/v1/external/{stat,weights}, and the presigned file URLs they hand out. Models come from
 // TREE/api/{model_id}/. It is stricter than the real API on purpose: a request that the API merely
 // tolerates is refused here with the rule it broke, so that a test finds it.
@@ -20,7 +20,7 @@ export class ApiError extends Error {
     this.status = status;
   }
 }
-const rule = (message) => new ApiError(400, `stand-in origin: rule broken: ${message}`);
+const rule = (message) => Object.assign(new ApiError(400, `stand-in origin: rule broken: ${message}`), { breaksRule: true });
 
 /** How the API expects query values: everything but A-Z a-z 0-9 _ . - ~ percent-encoded, space as `+`. */
 const quotePlus = (text) => encodeURIComponent(text)
@@ -52,6 +52,8 @@ export class Roboflow {
   #options;
   #urlSecret = randomBytes(32);
   #added = new Map(); // "model_id/file" → Buffer
+  #offers = new Map(); // model_id → what /models/v1/external/weights knows of it
+  #kinds = new Map(); // model_id → 'core_model' or 'owlv2', of models that only that endpoint has
   #digests = new WeakMap(); // Buffer → its MD5: a large file is asked for in many parts
 
   constructor({ dir, ...options }) {
@@ -62,6 +64,20 @@ export class Roboflow {
   /** A model file without a file on disk. */
   put(modelId, file, data) {
     this.#added.set(`${modelId}/${file}`, Buffer.from(data));
+  }
+
+  /**
+   * Lets the endpoint for packages (and /stat) know a model, which no model does by itself. `packages`: [{packageId, manifest (merged
+   * over a plain ONNX one), trustedSource, files: {fileHandle: name of the model's file}}], or whole entries as {raw}; left out: one
+   * package with all files. `pageSize`: packages to a page. `metadata` is merged over modelMetadata.
+   */
+  offer(modelId, { packages, pageSize = 100, metadata = {} } = {}) {
+    this.#offers.set(modelId, { packages, pageSize, metadata });
+  }
+
+  /** Makes it a model that only /core_model or only /owlv2 has. */
+  setKind(modelId, kind) {
+    this.#kinds.set(modelId, kind);
   }
 
   async #read(modelId, file) {
@@ -135,9 +151,11 @@ export class Roboflow {
   async handle({ method, path, rawQuery, headers }, script = {}) {
     const suffix = this.#options.weightsSuffix ? `/${this.#options.weightsSuffix}` : '';
     const local = suffix && path.startsWith(`${suffix}/`) ? path.slice(suffix.length) : suffix ? null : path;
-    const ort = local !== null && /^\/ort\/(.*)$/.exec(local);
+    const [, endpoint, id] = /^\/(ort|core_model|owlv2)\/(.*)$/.exec(local ?? '') ?? [];
     let answer;
-    if (ort) answer = () => this.#ort(ort[1], decodeQuery(rawQuery), headers, script);
+    if (endpoint === 'ort') answer = () => this.#ort(id, decodeQuery(rawQuery), headers, script);
+    else if (endpoint === 'core_model') answer = () => this.#coreModel(id, decodeQuery(rawQuery), headers, script);
+    else if (endpoint === 'owlv2') answer = () => this.#owlv2(id, decodeQuery(rawQuery), headers, script);
     else if (local === '/getWeights') answer = () => this.#getWeights(decodeQuery(rawQuery), headers, script);
     else if (path === '/models/v1/external/stat') answer = () => this.#stat(decodeQuery(rawQuery), headers);
     else if (path === '/models/v1/external/weights') answer = () => this.#weights(decodeQuery(rawQuery), headers, script);
@@ -150,9 +168,8 @@ export class Roboflow {
     return { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: bufferBody(JSON.stringify(value)) };
   }
 
-  async #ort(idPath, pairs, headers, script) {
-    const parts = idPath.split('/').map((part) => decodeURIComponent(part));
-    if (parts.length !== 2 || !/^\d+$/.test(parts[1])) throw rule('/ort takes {dataset}/{version}, and the version is an integer');
+  /** The query that /ort, /core_model and /owlv2 have in common. */
+  #checkDeviceQuery(pairs, headers) {
     const base = 'nocache,device,dynamic';
     this.#checkOrder(pairs, [base, `${base},api_key`,
       ...(this.#options.weightsSuffix === 'serverless' ? [`${base},countinference,service_secret`, `${base},api_key,countinference,service_secret`] : [])]);
@@ -164,9 +181,38 @@ export class Roboflow {
       if (query.get('countinference') !== 'false') throw rule('countinference, where given, must be "false"');
       if (query.get('service_secret') !== this.#options.serviceSecret) throw new ApiError(403, 'this service secret is not valid');
     }
+  }
 
+  #splitVersioned(endpoint, idPath) {
+    const parts = idPath.split('/').map((part) => decodeURIComponent(part));
+    if (parts.length !== 2 || !/^\d+$/.test(parts[1])) throw rule(`/${endpoint} takes {dataset}/{version}, and the version is an integer`);
+    return parts;
+  }
+
+  async #modelOfKind(id, kind) {
+    if (this.#kinds.get(id) !== kind) throw new ApiError(404, `model ${id} not found`);
+    return this.#model(id);
+  }
+
+  async #coreModel(idPath, pairs, headers, script) {
+    this.#checkDeviceQuery(pairs, headers);
+    const id = idPath.split('/').map((part) => decodeURIComponent(part)).join('/');
+    const model = await this.#modelOfKind(id, 'core_model');
+    return { weights: Object.fromEntries(model.files.map((file, i) => [`file_${i}`, this.#presign(id, file, script.expire)])) };
+  }
+
+  async #owlv2(idPath, pairs, headers, script) {
+    const id = this.#splitVersioned('owlv2', idPath).join('/');
+    this.#checkDeviceQuery(pairs, headers);
+    const model = await this.#modelOfKind(id, 'owlv2');
+    return { owlv2: { model: this.#presign(id, model.files[0], script.expire) } };
+  }
+
+  async #ort(idPath, pairs, headers, script) {
+    const parts = this.#splitVersioned('ort', idPath);
+    this.#checkDeviceQuery(pairs, headers);
     const id = parts.join('/');
-    const model = await this.#model(id);
+    const model = await this.#modelOfKind(id, undefined);
     const url = (file) => this.#presign(id, file, script.expire);
     return { ort: {
       name: parts[0],
@@ -213,33 +259,50 @@ export class Roboflow {
     };
   }
 
-  async #stat(pairs, headers) {
-    this.#checkOrder(pairs, ['modelId']);
+  async #offered(pairs, headers) {
     this.#bearer(headers, pairs);
     const id = pairs[0][1];
-    return { modelMetadata: this.#metadata(id, await this.#model(id)) };
+    const offer = this.#offers.get(id);
+    if (!offer) throw new ApiError(404, `model ${id} has no packages`);
+    return { id, offer, model: await this.#model(id) };
+  }
+
+  async #stat(pairs, headers) {
+    this.#checkOrder(pairs, ['modelId']);
+    const { id, offer, model } = await this.#offered(pairs, headers);
+    return { modelMetadata: { ...this.#metadata(id, model), ...offer.metadata } };
+  }
+
+  async #package(id, model, { raw, packageId, manifest, trustedSource = true, files }, script) {
+    if (raw !== undefined) return raw;
+    const named = files ?? Object.fromEntries(model.files.filter((file) => file !== 'model_type.json').map((file) => [file, file]));
+    return {
+      type: 'external-model-package-v1',
+      packageId: packageId ?? `onnx${id.replace(/[^A-Za-z0-9]/g, '')}`,
+      packageManifest: merged({ type: 'onnx-model-package-v1', backendType: 'onnx', dynamicBatchSize: false, staticBatchSize: 1, quantization: 'fp32', opset: 9 }, manifest ?? {}),
+      trustedSource,
+      packageFiles: await Promise.all(Object.entries(named).map(async ([handle, file]) => ({
+        fileHandle: handle,
+        downloadUrl: this.#presign(id, file, script.expire),
+        md5Hash: (await this.#digest(id, file)).toString('hex'),
+      }))),
+    };
   }
 
   async #weights(pairs, headers, script) {
     this.#checkOrder(pairs, ['modelId', 'modelId,pageSize', 'modelId,startAfter', 'modelId,pageSize,startAfter']);
-    this.#bearer(headers, pairs);
-    const id = pairs[0][1];
-    const model = await this.#model(id);
-    const packageFiles = await Promise.all(model.files.filter((file) => file !== 'model_type.json').map(async (file) => ({
-      fileHandle: file,
-      downloadUrl: this.#presign(id, file, script.expire),
-      md5Hash: (await this.#digest(id, file)).toString('hex'),
-    })));
+    const { id, offer, model } = await this.#offered(pairs, headers);
+    const query = new Map(pairs);
+    const packages = offer.packages ?? [{}];
+    const first = query.has('startAfter') ? Number(/^after-(\d+)$/.exec(query.get('startAfter'))?.[1]) : 0;
+    if (!Number.isInteger(first) || first % offer.pageSize !== 0) throw rule('startAfter is not what nextPage said');
+    const end = first + offer.pageSize;
     return { modelMetadata: {
       type: 'external-model-metadata-v1',
       ...this.#metadata(id, model),
-      modelPackages: [{
-        type: 'external-model-package-v1',
-        packageId: `onnx${id.replace(/[^A-Za-z0-9]/g, '')}`,
-        packageManifest: { type: 'onnx-model-package-v1', backendType: 'onnx', dynamicBatchSize: false, staticBatchSize: 1, quantization: 'fp32', opset: 9 },
-        trustedSource: true,
-        packageFiles,
-      }],
+      modelPackages: await Promise.all(packages.slice(first, end).map((each) => this.#package(id, model, each, script))),
+      nextPage: end < packages.length ? `after-${end}` : undefined,
+      ...offer.metadata,
     } };
   }
 
