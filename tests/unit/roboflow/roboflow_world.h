@@ -31,7 +31,7 @@ struct world {
   int pages_sent;
   const char *stat_body; /* of /stat; NULL: 404 */
   int warnings;
-  char warning[256]; /* the last one */
+  char warning[256];        /* the last one */
   int storage_status;       /* of every file; 0: 200 */
   const char *environment;  /* body of environment.json */
   const char *file_headers; /* of every file, each ending in CRLF */
