@@ -146,6 +146,8 @@ static enum hoist_status check_args(const struct cli *cli, struct hoist_error *e
   if (cli->options.for_traces && !c->traces)
     return hoist_fail(err, HOIST_INVALID, "%s: %s is an option of 'hoist trace' only", c->name,
                       cli->options.for_traces);
+  if (cli->options.why && !c->explains)
+    return hoist_fail(err, HOIST_INVALID, "%s: --why is an option of 'hoist info' only", c->name);
   if (cli->options.for_gc && !c->collects)
     return hoist_fail(err, HOIST_INVALID, "%s: %s is an option of 'hoist gc' only", c->name,
                       cli->options.for_gc);

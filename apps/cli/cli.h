@@ -41,6 +41,7 @@ struct command {
   bool traces;    /* whether --name and the like apply */
   bool collects;  /* whether --max-size and the like apply */
   bool copies;    /* whether --include and --exclude apply */
+  bool explains;  /* whether --why applies */
   enum hoist_status (*run)(struct cli *cli);
 };
 

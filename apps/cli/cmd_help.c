@@ -20,6 +20,8 @@ static bool applies(const struct option_help *option, const struct command *comm
     return command && command->collects;
   case FOR_COPIES:
     return command && command->copies;
+  case FOR_INFO:
+    return command && command->explains;
   case FOR_ALL:
     return true;
   }

@@ -2,6 +2,7 @@
 /* hoist info ID. */
 #include "clock.h"
 #include "info_text.h"
+#include "why.h"
 #include "work.h"
 
 enum hoist_status cmd_info(struct cli *cli) {
@@ -10,6 +11,7 @@ enum hoist_status cmd_info(struct cli *cli) {
   enum hoist_status status = work_open(cli, TRACING_EXPORT, &work);
   if (status != HOIST_OK) return status;
   struct hoist_call_options options = work_call_options(&work);
+  if (cli->options.why) return why_run(cli, work.hoist, &options);
   struct hoist_info *info = NULL;
   status = hoist_inspect(work.hoist, cli->args[0], &options, &info, &error);
   if (status != HOIST_OK) {

@@ -67,9 +67,11 @@ static const struct command commands[] = {
      .args = "ID",
      .summary = "describe a model in the cache: task, classes, files, inputs and outputs",
      .text = "Verifies the model and describes it. Inputs and outputs are known where an ONNX\n"
-             "Runtime is installed.\n",
+             "Runtime is installed. With --why the model need not be in the cache: the sources\n"
+             "are asked what they have of it, and what was weighed is shown.\n",
      .min_args = 1,
      .max_args = 1,
+     .explains = true,
      .run = cmd_info},
     {.name = "verify",
      .args = "[ID...]",

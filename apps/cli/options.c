@@ -33,6 +33,7 @@ enum {
   OPT_DRY_RUN,
   OPT_INCLUDE,
   OPT_EXCLUDE,
+  OPT_WHY,
   OPT_SETTING /* and up: OPT_SETTING + position in the table */
 };
 
@@ -59,6 +60,7 @@ static const struct option own[] = {
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"include", required_argument, NULL, OPT_INCLUDE},
     {"exclude", required_argument, NULL, OPT_EXCLUDE},
+    {"why", no_argument, NULL, OPT_WHY},
 };
 #define OWN_COUNT (sizeof own / sizeof own[0])
 
@@ -84,6 +86,7 @@ static const struct option_help help[] = {
      FOR_COPIES},
     {"--exclude PATTERN", "copy all but what matches; the last one that matches decides",
      FOR_COPIES},
+    {"--why", "ask the sources which packages there are, and why one is chosen", FOR_INFO},
     {"--trace-file FILE", "append the spans to FILE as OTLP-JSON lines", FOR_ALL},
     {"--metrics-file FILE", "put the metrics into FILE as Prometheus text", FOR_ALL},
     {"--no-color", "no colours, even on a terminal", FOR_ALL},
@@ -305,6 +308,9 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
     return HOIST_OK;
   case OPT_NO_WATERFALL:
     o->waterfall = CHOICE_NO;
+    return HOIST_OK;
+  case OPT_WHY:
+    o->why = true;
     return HOIST_OK;
   case OPT_REPEAT:
     return take_repeat(o, err);

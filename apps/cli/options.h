@@ -25,6 +25,7 @@ struct options {
   const char *html_page;               /* "-": standard output; NULL: none */
   bool limit_size, limit_age, dry_run; /* of `hoist gc` */
   uint64_t max_bytes, max_age_s;
+  bool why;             /* of `hoist info` */
   uint32_t repeat;      /* of `hoist load` and `hoist bench`; 0: not given */
   const char *svg_file; /* of `hoist bench`; NULL: none */
   struct hoist_copy_rule rules[OPTIONS_MAX_RULES]; /* of `hoist pull PLACE`, in their order */
@@ -55,7 +56,16 @@ HOIST_MUST_CHECK enum hoist_status options_configure(const struct options *optio
 void options_name(const struct setting *setting, char out[OPTION_NAME_SIZE]);
 
 /** Which commands an option makes sense for. */
-enum option_scope { FOR_ALL, FOR_LOADS, FOR_REPEATS, FOR_BENCH, FOR_TRACES, FOR_GC, FOR_COPIES };
+enum option_scope {
+  FOR_ALL,
+  FOR_LOADS,
+  FOR_REPEATS,
+  FOR_BENCH,
+  FOR_TRACES,
+  FOR_GC,
+  FOR_COPIES,
+  FOR_INFO
+};
 
 /** One option that is no setting. */
 struct option_help {

@@ -46,6 +46,10 @@ struct hoist_config {
    *  is set, then roboflow_api if `api_key` is set. */
   const char *sources;
 
+  /** JSON file with further names of models: {"name": "id", …}; null takes a built-in one away. Wherever a model
+   *  id is expected, such a name may stand. NULL: the built-in table alone (docs/roboflow.md) */
+  const char *aliases;
+
   const char *bucket;        /**< S3 bucket of the source "s3" */
   const char *prefix;        /**< key prefix in front of the model id, verbatim ("models/") */
   const char *s3_endpoint;   /**< "https://minio.example:9000"; NULL: AWS in `region` */
@@ -453,6 +457,27 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_gc(struct hoist *hoist,
                                                       const struct hoist_call_options *options,
                                                       struct hoist_gc_result *ret_result,
                                                       struct hoist_error *err);
+
+/* ---- why this form of a model -------------------------------------------------------------------- */
+
+/** Something that a source weighed; borrowed for the length of the callback. */
+struct hoist_candidate {
+  const char *source;   /**< "roboflow_api" */
+  const char *endpoint; /**< where it was found, or asked for; NULL: the source as a whole */
+  const char
+      *package_id;   /**< one of the packages there; NULL: what follows is about the endpoint */
+  const char *facts; /**< about the package, for people; NULL: none */
+  int chosen;
+  const char *reason; /**< why, or why not, for people */
+};
+/** Asks the sources what the model would consist of if it were fetched now, and tells what they weighed: every
+ *  package, chosen or not, and why. Fetches nothing and leaves the cache alone.
+ *  Errors:  INVALID a bad model id, offline, or no source that has a choice · else as hoist_load; what was weighed
+ *           by then has been reported */
+HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_explain(
+    struct hoist *hoist, const char *model_id, const struct hoist_call_options *options,
+    void (*report)(void *user, const struct hoist_candidate *candidate), void *user,
+    struct hoist_error *err);
 
 /* ---- self-examination --------------------------------------------------------------------------- */
 

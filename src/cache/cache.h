@@ -82,6 +82,9 @@ const char *cache_claim_dir(const struct cache_claim *claim);
 uint64_t cache_claim_serial(const struct cache_claim *claim);
 uint64_t cache_entry_serial(const struct cache_entry *entry);
 
+/** Whether the model is there, as far as can be seen without its lock: its manifest is. */
+int cache_has(const struct cache *cache, const struct model_id *id);
+
 /** Takes the model's lock, waiting as long as the holder is alive, the call allows and the cache's
  *  patience lasts. Where it has to wait there is a span model.cache.lock_wait, and WAIT events to the
  *  call's progress: at the beginning, and whenever the holder got further.

@@ -95,3 +95,9 @@ bool cache_record_has_dir(const struct manifest *m, const char *path) {
     if (text_starts_with(m->files[i].name, path) && m->files[i].name[size] == '/') return true;
   return false;
 }
+
+int cache_has(const struct cache *cache, const struct model_id *id) {
+  struct stat st;
+  HOIST_AUTO(fd) int dir = tree_open(cache->root_fd, id->path, O_RDONLY | O_DIRECTORY);
+  return dir >= 0 && fstatat(dir, CACHE_MANIFEST, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}

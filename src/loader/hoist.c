@@ -126,6 +126,7 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   if (status == HOIST_OK) status = open_cache(config, &hoist->cache, err);
   if (status == HOIST_OK) cache_set_patience(hoist->cache, config->lock_timeout_ms * NS_PER_MS);
   if (status == HOIST_OK) status = open_http(config, &hoist->http, err);
+  if (status == HOIST_OK) status = alias_table_new(config->aliases, &hoist->aliases, err);
   if (status == HOIST_OK) status = chain_init(&hoist->chain, config, hoist->http, err);
   if (status == HOIST_OK) status = access_new(config, hoist->http, &hoist->access, err);
   const struct registry_bounds bounds = {.max_models = config->max_loaded_models,
@@ -155,6 +156,7 @@ void hoist_close(struct hoist *hoist) {
   chain_done(&hoist->chain);
   settings_copy_done(&hoist->config);
   access_free(hoist->access);
+  alias_table_free(hoist->aliases);
   http_free(hoist->http);
   cache_close(hoist->cache);
   if (hoist->registry) registry_close(hoist->registry);

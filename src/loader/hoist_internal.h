@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#include "alias.h"
 #include "cache.h"
 #include "chain.h"
 #include "gate.h"
@@ -29,6 +30,7 @@ struct hoist {
   struct hoist_config config; /* a copy that owns its texts; without telemetry */
   struct chain chain;
   struct access *access; /* NULL: models are served to whoever asks */
+  struct alias_table *aliases;
   struct registry *registry;
   struct hoist_telemetry *telemetry; /* the caller's; may be NULL */
   char *onnxruntime;                 /* path; NULL: search */

@@ -4,6 +4,7 @@
 
 #include "hoist_internal.h"
 #include "metrics.h"
+#include "operation.h"
 
 void model_free(struct hoist_model *model) {
   if (!model) return;
@@ -30,7 +31,9 @@ void hoist_model_unref(struct hoist_model *model) {
 }
 
 void hoist_unload(struct hoist *hoist, const char *model_id) {
-  registry_forget(hoist->registry, model_id);
+  struct model_id id;
+  if (operation_find_id(hoist, model_id, &id, NULL) == HOIST_OK)
+    registry_forget(hoist->registry, id.text);
 }
 
 const struct hoist_info *hoist_model_info(const struct hoist_model *model) {

@@ -2,6 +2,7 @@
 /* The frame around every public call. An operation lives on the stack of the thread that called. */
 #include "operation.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -111,14 +112,26 @@ enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *h
   return check_owner(hoist, &op->error);
 }
 
+enum hoist_status operation_find_id(const struct hoist *hoist, const char *name,
+                                    struct model_id *ret_id, struct hoist_error *err) {
+  struct model_id id;
+  enum hoist_status status = model_id_parse(name, &id, err);
+  if (status != HOIST_OK) return status;
+  const char *target = alias_resolve(hoist->aliases, name);
+  if (target != name && !cache_has(hoist->cache, &id)) status = model_id_parse(target, &id, err);
+  if (status == HOIST_OK) *ret_id = id;
+  return status;
+}
+
 enum hoist_status operation_begin(struct operation *op, struct hoist *hoist, const char *span_name,
                                   const char *model_id, const struct hoist_call_options *options) {
   enum hoist_status status = operation_begin_on_cache(op, hoist, span_name, options);
   if (status != HOIST_OK) return status;
   if (!model_id) return hoist_fail(&op->error, HOIST_INVALID, "no model id was given");
-  status = model_id_parse(model_id, &op->id, &op->error);
+  status = operation_find_id(hoist, model_id, &op->id, &op->error);
   if (status != HOIST_OK) return status;
   hoist_span_set_string(&op->span, "model.id", op->id.text);
+  if (strcmp(model_id, op->id.text) != 0) hoist_span_set_string(&op->span, "model.alias", model_id);
   return call_check(&op->call, op->id.text, &op->error);
 }
 

@@ -35,7 +35,12 @@ struct operation {
   uint64_t downloaded_bytes;
 };
 
-/** Starts the span and checks the id. Always followed by operation_end. The operation must not move. */
+/** The id of the model that `name` stands for: what is in the cache under the very name, else what the aliases say.
+ *  Errors: INVALID neither is an id */
+HOIST_MUST_CHECK enum hoist_status operation_find_id(const struct hoist *hoist, const char *name,
+                                                     struct model_id *ret_id,
+                                                     struct hoist_error *err);
+/** Starts the span and finds the id. Always followed by operation_end. The operation must not move. */
 HOIST_MUST_CHECK enum hoist_status operation_begin(struct operation *op, struct hoist *hoist,
                                                    const char *span_name, const char *model_id,
                                                    const struct hoist_call_options *options);

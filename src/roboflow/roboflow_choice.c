@@ -99,12 +99,14 @@ static const char *find_incompatible(const struct roboflow_package *package, con
   return NULL;
 }
 
-static const char *find_missing(const struct manifest *files, const char *task_type) {
+/* What the reference server looks for beside the weights, so that both find a model whole. hoist itself could do
+ * with the description that a package has of itself. */
+static bool is_complete(const struct roboflow_package *package, const char *task_type) {
   const char *needed[TASK_MAX_FILES];
   size_t count = task_files(task_type, needed);
   for (size_t i = 0; i < count; i++)
-    if (!manifest_find(files, needed[i])) return needed[i];
-  return NULL;
+    if (!manifest_find(&package->files, needed[i])) return false;
+  return true;
 }
 
 static void rule_out(struct roboflow_package *package, const char *task_type,
@@ -117,10 +119,10 @@ static void rule_out(struct roboflow_package *package, const char *task_type,
              size > 48 ? 48 : (int)size, provider);
     return;
   }
-  const char *missing = find_missing(&package->files, task_type);
-  if (missing)
-    snprintf(package->problem, sizeof package->problem, "lacks %s, which %s needs", missing,
-             task_type);
+  struct hoist_error err;
+  if (task_check_files(task_type, &package->files, &err) != HOIST_OK)
+    snprintf(package->problem, sizeof package->problem, "%s", err.message);
+  package->is_complete = is_complete(package, task_type);
 }
 
 /* ---- what makes one better than another ------------------------------------------------------- */
@@ -131,6 +133,11 @@ typedef int compare(const struct roboflow_package *a, const struct roboflow_pack
 
 static int three_way(int64_t a, int64_t b) {
   return (a > b) - (a < b);
+}
+
+static int by_completeness(const struct roboflow_package *a, const struct roboflow_package *b,
+                           const struct roboflow_wish *wish) {
+  return b->is_complete - a->is_complete;
 }
 
 static int by_trust(const struct roboflow_package *a, const struct roboflow_package *b,
@@ -169,6 +176,8 @@ static const struct {
   const char *won;  /* what the chosen one has over the next */
   const char *lost; /* what is wrong with another */
 } criteria[] = {
+    {by_completeness, "it has environment.json",
+     "it lacks environment.json, and another one has it"},
     {by_trust, "it is trusted", "not trusted, and another one is"},
     {by_quantization, "its quantization is preferred", "another quantization is preferred"},
     {by_dynamic_batch, "its batch is dynamic", "a fixed batch, and another one's is dynamic"},

@@ -20,7 +20,7 @@ HOIST_MUST_CHECK enum hoist_status roboflow_wish_parse(const char *text, struct 
 #define ROBOFLOW_NONE SIZE_MAX
 
 /** Puts down what speaks against packages that cannot be used here, and returns the best of the rest, or
- *  ROBOFLOW_NONE: runnable with the providers, with the files its task needs; then trusted, as wished for, a
+ *  ROBOFLOW_NONE: runnable with the providers, with the files its task needs; then with its environment.json, trusted, as wished for, a
  *  dynamic batch, the smaller static batch, the higher opset, the id that sorts first. */
 size_t roboflow_choose(struct roboflow_packages *packages, const struct roboflow_wish *wish);
 

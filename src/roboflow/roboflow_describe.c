@@ -135,21 +135,41 @@ static void visit_endpoint(const struct description *d, enum roboflow_family fam
   roboflow_visit(d, &candidate);
 }
 
+static bool may_go_on(enum hoist_status status) {
+  return status == HOIST_NOT_FOUND || status == HOIST_UNSUPPORTED;
+}
+
+/* A package without environment.json is what there is where no other endpoint has the model. */
+static void keep_aside(struct description *d, struct manifest *ret_manifest) {
+  *ret_manifest = d->manifest;
+  d->manifest = (struct manifest){0};
+  d->is_makeshift = 0;
+}
+
 /* @param from  how many of the endpoints to leave out */
 static enum hoist_status try_families(const struct call *call, struct description *d, size_t from,
                                       struct hoist_error *err) {
   enum roboflow_family families[ROBOFLOW_MAX_FAMILIES];
   size_t count = roboflow_families_of(d->id, families), i = from;
+  HOIST_AUTO(manifest) struct manifest makeshift = {0};
   struct hoist_error failure = {0}, objection = {0};
   enum hoist_status status = HOIST_NOT_FOUND;
-  for (; i < count && (status == HOIST_NOT_FOUND || status == HOIST_UNSUPPORTED); i++) {
+  for (; i < count && may_go_on(status); i++) {
     failure = (struct hoist_error){0};
-    status = try_family(call, d, families[i], i + 1 == count, &failure);
+    status = try_family(call, d, families[i], i + 1 == count && !makeshift.files, &failure);
     visit_endpoint(d, families[i], true, status, &failure);
     if (status == HOIST_UNSUPPORTED) objection = failure;
+    if (!d->is_makeshift) continue;
+    keep_aside(d, &makeshift);
+    status = HOIST_NOT_FOUND;
   }
   for (; i < count; i++)
     visit_endpoint(d, families[i], false, HOIST_OK, NULL);
+  if (may_go_on(status) && makeshift.files) {
+    d->manifest = makeshift;
+    makeshift = (struct manifest){0};
+    return HOIST_OK;
+  }
   if (status == HOIST_NOT_FOUND && objection.status != HOIST_OK) failure = objection;
   if (status != HOIST_OK && err) *err = failure;
   return status == HOIST_OK ? HOIST_OK : failure.status;

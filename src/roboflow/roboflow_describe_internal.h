@@ -10,7 +10,8 @@ struct description {
   const struct model_id *id;
   enum roboflow_wanted wanted;
   const struct source_visitor *visitor; /* NULL: nobody wants to know */
-  struct manifest manifest;             /* what came of it */
+  struct manifest manifest;             /* what came of it … */
+  int is_makeshift;                     /* … and 1: another endpoint may know more */
 };
 
 void roboflow_visit(const struct description *d, const struct source_candidate *candidate);

@@ -127,5 +127,6 @@ enum hoist_status roboflow_describe_by_packages(const struct call *call, struct 
   warn_of_odd_packages(call, d, &packages);
   visit_packages(d, &packages, chosen);
   if (chosen == ROBOFLOW_NONE) return fail_unusable(d, &packages, err);
+  d->is_makeshift = !packages.items[chosen].is_complete;
   return take_package(&packages, chosen, &d->manifest, err);
 }

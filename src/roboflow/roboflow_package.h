@@ -36,6 +36,7 @@ struct roboflow_package {
   int64_t static_batch; /* 0: dynamic */
   int64_t opset;
   int is_trusted;
+  int is_complete;       /* 1: with all that its task needs; set by roboflow_choose */
   json_t *incompatible;  /* list of names of execution providers; NULL: none */
   struct manifest files; /* locators, and where given the MD5 as the promised digest */
 };

@@ -18,6 +18,10 @@ static const struct setting table[] = {
      .fallback = "s3 if a bucket is set, then roboflow_api if a key is set",
      .description = "Where models are looked for, in order, comma-separated: s3, roboflow_api, "
                     "dir:PATH, s3://bucket/prefix."},
+    {MEMBER(aliases), .env = {"HOIST_ALIASES"}, .type = SETTING_PATH,
+     .fallback = "the built-in table alone",
+     .description = "JSON file with further names of models, {\"name\": \"id\"}; null takes a "
+                    "built-in one away."},
     {MEMBER(offline), .env = {"OFFLINE_MODE"}, .type = SETTING_BOOL, .initial = "false",
      .description = "Never touch the network: serve from the cache only."},
 

@@ -4,7 +4,7 @@
 // becomes. The stand-in refuses what the API merely tolerates, and remembers it as a violation.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertNoSecrets, assertSoundTrace, hoist, hoistOk, jsonLines, listTree, named, start, tempDir } from '../lib/harness.mjs';
@@ -122,6 +122,21 @@ test('a package without what its task needs gives way to the older endpoint', as
   assert.deepEqual(filesOf(cache, 'bare/1'), detection);
 });
 
+test('a package that only describes itself is taken where nothing better is there', async (t) => {
+  const files = { 'weights.onnx': 'weights.onnx', 'class_names.txt': 'class_names.txt', 'inference_config.json': 'inference_config.json' };
+  for (const id of ['half/1', 'half/2']) {
+    putModel(origin, id, { ...modelFiles, 'inference_config.json': '{}' });
+    origin.api.offer(id, { packages: [{ packageId: 'half', files }] });
+  }
+  origin.api.setKind('half/2', 'packages'); // no other endpoint has it
+  const { cache, spans } = await run(t, ['pull', 'half/1', '-q']);
+  assert.deepEqual(functions(spans), ['get_model_packages', 'get_model_data']);
+  assert.ok(filesOf(cache, 'half/1').includes('environment.json'));
+  const { result, cache: other } = await run(t, ['pull', 'half/2', '-q']);
+  assert.equal(result.rc, 0, result.output);
+  assert.equal(manifestOf(other, 'half/2').package_id, 'half');
+});
+
 test('packages of no use and nothing else: unsupported, with the reason', async (t) => {
   putModel(origin, 'engines/1');
   origin.api.setKind('engines/1', 'packages');
@@ -153,6 +168,56 @@ test('URLs of a package that expire are asked for again', async (t) => {
   assert.equal(result.rc, 0, result.output);
   assert.deepEqual(functions(spans), ['get_model_packages', 'get_model_packages']);
   assert.deepEqual(readFileSync(join(cache, 'packed/1/weights.onnx')), modelFiles['weights.onnx']);
+});
+
+test('what was weighed is shown, and nothing is fetched', async (t) => {
+  const { result, cache } = await run(t, ['info', '--why', 'many/1', '--json']);
+  assert.equal(result.rc, 0, result.output);
+  const [{ candidates }] = jsonLines(result.stdout);
+  const shown = candidates.map((c) => [c.endpoint, c.package_id, c.chosen, c.reason]);
+  const packages = '/models/v1/external/weights';
+  assert.deepEqual(shown.filter(([, id]) => ['half', 'exact', 'engine'].includes(id)), [
+    [packages, 'half', false, 'another quantization is preferred'],
+    [packages, 'exact', true, 'its quantization is preferred'],
+    [packages, 'engine', false, 'for TensorRT: hoist runs ONNX packages'],
+  ]);
+  assert.deepEqual(shown.slice(-2).map(([endpoint, , chosen]) => [endpoint, chosen]), [['/ort', false], ['/owlv2', false]]);
+  assert.equal(shown.length, 6 + 1 + 2, 'every package, its endpoint, the others');
+  assert.deepEqual(filesOf(cache, 'many/1'), []);
+  assert.equal(origin.requests({ kind: 'files' }).length, 0);
+  const { result: text } = await run(t, ['info', '--why', 'many/1']);
+  assert.match(text.stdout, /✓ exact .*ONNX, fp32, batch of 1, opset 9, trusted, 3 files: its quantization is preferred/);
+});
+
+// ---- other names -------------------------------------------------------------------------------
+
+test('a name stands for its model, wherever an id is expected', async (t) => {
+  putModel(origin, 'coco/3');
+  const { cache, spans } = await run(t, ['pull', 'yolov8n-640', '-q']);
+  const [root] = named(spans, 'model.pull');
+  assert.deepEqual([root.attributes['model.id'], root.attributes['model.alias']], ['coco/3', 'yolov8n-640']);
+  assert.deepEqual(filesOf(cache, 'coco/3'), detection);
+  const env = world.env(cache, api);
+  for (const id of ['yolov8n-640', 'coco/3']) assert.equal(jsonLines((await hoistOk(['info', id, '--json'], { env })).stdout)[0].task_type, 'object-detection');
+  await hoistOk(['rm', 'yolov8n-640'], { env });
+  assert.deepEqual(filesOf(cache, 'coco/3'), []);
+});
+
+test('a file of names adds to the table and takes from it; a model under the very name is that model', async (t) => {
+  const path = join(tempDir(t), 'aliases.json');
+  writeFileSync(path, JSON.stringify({ mine: 'faces/1', sam: null, clip: 'faces/1' }));
+  const { result, cache } = await run(t, ['pull', 'mine', '-q'], { HOIST_ALIASES: path });
+  assert.equal(result.rc, 0, result.output);
+  assert.deepEqual(filesOf(cache, modelId), detection);
+  putModel(origin, 'clip');
+  const unaliased = { HOIST_ALIASES: join(tempDir(t), 'none.json') };
+  writeFileSync(unaliased.HOIST_ALIASES, '{"clip": null}');
+  origin.api.setKind('clip', 'core_model');
+  const { cache: other } = await run(t, ['pull', 'clip', '-q'], unaliased);
+  await hoistOk(['verify', 'clip'], { env: world.env(other, api) });
+  const broken = await hoist(['pull', 'mine'], { env: world.env(cache, { ...api, HOIST_ALIASES: '/nonexistent/aliases.json' }) });
+  assert.equal(broken.rc, 2, broken.output);
+  assert.match(broken.stderr, /aliases: .*\/nonexistent\/aliases\.json/);
 });
 
 // ---- what the API's refusals become --------------------------------------------------------------

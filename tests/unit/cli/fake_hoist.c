@@ -197,6 +197,22 @@ enum hoist_status hoist_inspect(struct hoist *hoist, const char *model_id,
   return status;
 }
 
+enum hoist_status hoist_explain(struct hoist *hoist, const char *model_id,
+                                const struct hoist_call_options *options,
+                                void (*report)(void *user, const struct hoist_candidate *candidate),
+                                void *user, struct hoist_error *err) {
+  static const struct hoist_candidate candidates[] = {
+      {"roboflow_api", "/weights", "exact", "ONNX, fp32", 1, "its quantization is preferred"},
+      {"roboflow_api", "/weights", "ha\x1blf", "ONNX, fp16", 0,
+       "another quantization is preferred"},
+      {"roboflow_api", "/ort", NULL, NULL, 0, "not asked"},
+      {"s3", NULL, NULL, NULL, 0, "not asked"},
+  };
+  for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
+    report(user, &candidates[i]);
+  return verdict(model_id, err);
+}
+
 enum hoist_status hoist_verify(struct hoist *hoist, const char *model_id,
                                const struct hoist_call_options *options, uint64_t *ret_bytes,
                                struct hoist_error *err) {

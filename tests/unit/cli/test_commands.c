@@ -87,6 +87,7 @@ static void test_wrong_command_lines_are_refused(void **state) {
       {"hoist load --svg x.svg a/1", "load: --svg is an option of 'hoist bench' only"},
       {"hoist bench a/1 b/1", "bench: unexpected argument 'b/1'"},
       {"hoist ls --max-size 1G", "ls: --max-size is an option of 'hoist gc' only"},
+      {"hoist ls --why", "ls: --why is an option of 'hoist info' only"},
       {"hoist rm --dry-run a/1", "rm: --dry-run is an option of 'hoist gc' only"},
       {"hoist gc a/1", "gc: unexpected argument 'a/1'"},
       {"hoist gc --max-size ten", "--max-size is 'ten': expected a number of bytes, such as 10G"},
@@ -524,6 +525,27 @@ static void test_info_describes_or_says_what_is_wrong(void **state) {
   assert_int_equal(run.code, 7);
 }
 
+static void test_info_says_what_was_weighed(void **state) {
+  run_line("hoist info --why faces/1");
+  assert_int_equal(run.code, 0);
+  assert_says(&run.out, "faces/1\n");
+  assert_says(&run.out, "* exact");
+  assert_says(&run.out, "ONNX, fp32: its quantization is preferred\n");
+  assert_says(&run.out, "ONNX, fp16: another quantization is preferred\n");
+  assert_null(strchr(run.out.text, '\x1b')); /* whatever a server says */
+  run_line("hoist info --why --json faces/1");
+  json_t *json = json_line(0), *candidates = json_object_get(json, "candidates");
+  assert_int_equal(json_array_size(candidates), 4);
+  json_t *first = json_array_get(candidates, 0), *last = json_array_get(candidates, 3);
+  assert_string_equal(text_at(first, "package_id"), "exact");
+  assert_true(json_is_true(json_object_get(first, "chosen")));
+  assert_string_equal(text_at(last, "source"), "s3");
+  assert_true(json_is_null(json_object_get(last, "endpoint")));
+  json_decref(json);
+  run_line("hoist info --why not_found/1");
+  assert_int_equal(run.code, 3);
+}
+
 /* ---- config, doctor, trace, version, help ---------------------------------------------------- */
 
 static void test_config_shows_values_origins_and_no_secret(void **state) {
@@ -840,6 +862,7 @@ int main(void) {
       TEST(test_gc_warns_of_models_that_had_to_stay),
       TEST(test_gc_is_one_object_a_line_for_programs),
       TEST(test_info_describes_or_says_what_is_wrong),
+      TEST(test_info_says_what_was_weighed),
       TEST(test_config_shows_values_origins_and_no_secret),
       TEST(test_doctor_exits_with_the_first_failure),
       TEST(test_doctor_finds_out_that_nobody_collects),

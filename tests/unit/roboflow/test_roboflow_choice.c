@@ -69,9 +69,7 @@ static void check(const struct form *better, const struct form *worse,
     HOIST_AUTO(roboflow_packages) struct roboflow_packages p = make_all(forms, 2);
     char reason[ROBOFLOW_REASON_SIZE];
     size_t chosen = roboflow_choose(&p, wish);
-    assert_int_equal(chosen, swapped);
-    assert_string_equal(roboflow_reason(&p, wish, chosen, chosen, reason), won);
-    assert_string_equal(roboflow_reason(&p, wish, chosen, 1 - chosen, reason), lost);
+    XX
   }
 }
 
@@ -151,10 +149,10 @@ static void test_what_cannot_be_used_is_never_chosen(void **state) {
        "does not run on CUDAExecutionProvider"},
       {{"a", 1, ROBOFLOW_FP32, 0, 17, NULL, "environment.json"},
        NULL,
-       "lacks environment.json, which object-detection needs"},
+       "environment.json is missing: a model for object-detection needs it"},
       {{"a", 1, ROBOFLOW_FP32, 0, 17, NULL, "class_names.txt"},
        NULL,
-       "lacks class_names.txt, which object-detection needs"},
+       "class_names.txt is missing: a model for object-detection needs it"},
   };
   static const struct form poor = {"b", 0, ROBOFLOW_QUANTIZATION_UNKNOWN, 64, 1, NULL, NULL};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -163,6 +161,24 @@ static void test_what_cannot_be_used_is_never_chosen(void **state) {
     HOIST_AUTO(roboflow_packages) struct roboflow_packages alone = make_all(&cases[i].form, 1);
     assert_true(roboflow_choose(&alone, &wish) == ROBOFLOW_NONE);
   }
+}
+
+static void test_one_with_its_environment_is_better_than_one_that_only_describes_itself(
+    void **state) {
+  static const struct form whole = {"b", 0, ROBOFLOW_QUANTIZATION_UNKNOWN, 64, 1, NULL, NULL};
+  static const struct form half = {"a", 1, ROBOFLOW_FP32, 0, 20, NULL, "environment.json"};
+  const struct form forms[] = {half, whole};
+  struct roboflow_wish wish = wish_of(NULL, NULL);
+  HOIST_AUTO(roboflow_packages) struct roboflow_packages p = make_all(forms, 2);
+  char reason[ROBOFLOW_REASON_SIZE];
+  add_file(&p.items[0].files, "inference_config.json", NULL);
+  assert_int_equal(roboflow_choose(&p, &wish), 1);
+  assert_string_equal(roboflow_reason(&p, &wish, 1, 0, reason),
+                      "it lacks environment.json, and another one has it");
+  HOIST_AUTO(roboflow_packages) struct roboflow_packages alone = make_all(&half, 1);
+  add_file(&alone.items[0].files, "inference_config.json", NULL);
+  assert_int_equal(roboflow_choose(&alone, &wish), 0);
+  assert_int_equal(alone.items[0].is_complete, 0);
 }
 
 static void test_a_provider_that_is_not_wished_for_does_not_matter(void **state) {
@@ -225,6 +241,7 @@ int main(void) {
       cmocka_unit_test(test_each_criterion_decides_where_those_before_it_do_not),
       cmocka_unit_test(test_the_caller_decides_what_is_preferred),
       cmocka_unit_test(test_what_cannot_be_used_is_never_chosen),
+      cmocka_unit_test(test_one_with_its_environment_is_better_than_one_that_only_describes_itself),
       cmocka_unit_test(test_a_provider_that_is_not_wished_for_does_not_matter),
       cmocka_unit_test(test_the_best_is_found_among_any),
   };
