@@ -121,7 +121,8 @@ static void rule_out(struct roboflow_package *package, const char *task_type,
   }
   struct hoist_error err;
   if (task_check_files(task_type, &package->files, &err) != HOIST_OK)
-    snprintf(package->problem, sizeof package->problem, "%s", err.message);
+    snprintf(package->problem, sizeof package->problem, "%.*s", ROBOFLOW_REASON_SIZE - 1,
+             err.message);
   package->is_complete = is_complete(package, task_type);
 }
 

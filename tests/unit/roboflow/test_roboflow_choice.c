@@ -69,7 +69,9 @@ static void check(const struct form *better, const struct form *worse,
     HOIST_AUTO(roboflow_packages) struct roboflow_packages p = make_all(forms, 2);
     char reason[ROBOFLOW_REASON_SIZE];
     size_t chosen = roboflow_choose(&p, wish);
-    XX
+    assert_int_equal(chosen, swapped);
+    assert_string_equal(roboflow_reason(&p, wish, chosen, chosen, reason), won);
+    assert_memory_equal(roboflow_reason(&p, wish, chosen, 1 - chosen, reason), lost, strlen(lost));
   }
 }
 
