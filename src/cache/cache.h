@@ -136,6 +136,13 @@ HOIST_MUST_CHECK enum hoist_status cache_txn_expect(struct cache_txn *txn,
  *  Errors: NO_SPACE … by errno */
 HOIST_MUST_CHECK enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name,
                                                     int *ret_fd, struct hoist_error *err);
+/** Stages a file without a download where a model in the cache has its bytes: by a hard link, after comparing them
+ *  with what was promised. Nothing is written to such a file, ever.
+ *  Errors: NOT_FOUND no model has it, or not any more: fetch it · CANCELLED, TIMEOUT · CORRUPT a bad name · by errno */
+HOIST_MUST_CHECK enum hoist_status cache_txn_share(const struct call *call, struct cache_txn *txn,
+                                                   const char *name, const struct digest *promised,
+                                                   int64_t *ret_size, struct digest *ret_sha256,
+                                                   struct hoist_error *err);
 /** Makes a complete staged file durable, so that cache_commit, which would do it otherwise, need not wait
  *  for it; nothing is written to the file afterwards. Threads: any, one per file. Errors: by errno */
 HOIST_MUST_CHECK enum hoist_status cache_txn_sync(struct cache_txn *txn, const char *name, int fd,

@@ -10,6 +10,7 @@
  *   .hoist/evict.lock                 held while models are removed to make room
  *   .hoist/lock-check                 locked for a moment to see whether locks work
  *   .hoist/verified/{name}            what the model's files looked like when their bytes were compared
+ *   .hoist/shared/{kind}-{digest}     which file of which model has the bytes of which that was promised
  *   .hoist/graphs/{name}/{key}/       a saved graph: its files and CACHE_GRAPH_RECORD
  *   .hoist/graphs/{name}/new.{random}/   one being made, under .hoist/graphs/{name}/lock
  *   .hoist/staging/{name}.{random}/   models being written; whoever holds the model's lock may remove
@@ -31,6 +32,8 @@
 #define CACHE_LOCKS_DIR CACHE_STATE_DIR "/locks"
 #define CACHE_STAGING_DIR CACHE_STATE_DIR "/staging"
 #define CACHE_VERIFIED_DIR CACHE_STATE_DIR "/verified"
+#define CACHE_SHARED_DIR CACHE_STATE_DIR "/shared"
+#define CACHE_SHARED_MIN_BYTES (64 << 10) /* below that a download is as quick */
 #define CACHE_GRAPHS_DIR CACHE_STATE_DIR "/graphs"
 #define CACHE_TREE_LOCK CACHE_STATE_DIR "/tree.lock"
 #define CACHE_EVICT_LOCK CACHE_STATE_DIR "/evict.lock"
@@ -108,6 +111,13 @@ bool cache_verified_is_known(struct cache_entry *entry);
 /** Puts down that all bytes of the entry were compared, its files looking as its identities say. Best
  *  effort: without it the bytes are compared again. */
 void cache_verified_note(const struct cache_entry *entry);
+
+/* ---- shared.c ---------------------------------------------------------------------------- */
+/** Notes where the files of a model that was just published are found by what was promised of them. Best effort. */
+void cache_shared_note(const struct cache *cache, const struct model_id *id,
+                       const struct manifest *m);
+/** Whether the note at `path` leads to no file any more. */
+bool cache_shared_leads_nowhere(const struct cache *cache, const char *path);
 
 /* ---- derived.c --------------------------------------------------------------------------- */
 /** Removes what was derived from a model: its graphs, and what is known of its files. Best effort; the

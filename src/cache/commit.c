@@ -106,6 +106,7 @@ static enum hoist_status commit(const struct call *call, struct cache_txn *txn,
   if (status != HOIST_OK) return status;
   cache_remove_derived(entry->cache, entry->name); /* of an earlier version */
   cache_verified_note(entry);
+  cache_shared_note(entry->cache, id, m);
   status = cache_lock_downgrade(lock, manifest_fd, &entry->lock_fd, err);
   if (status != HOIST_OK) return status;
   *ret_entry = HOIST_TAKE(entry);

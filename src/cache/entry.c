@@ -165,6 +165,16 @@ static bool is_where_it_was(const struct cache_entry *entry) {
          held.st_dev == there.st_dev && held.st_ino == there.st_ino;
 }
 
+/* A link that another model made, or took away, changes a file's time of change and nothing else: then the bytes
+ * decide. */
+static bool has_its_bytes(const struct cache_entry *entry, size_t i,
+                          const struct file_identity *now) {
+  const struct call no_limit = {0};
+  return identity_is_same_but_for_change(now, &entry->identities[i]) &&
+         verify_file(&no_limit, entry->dir_fd, &entry->record.manifest.files[i], NULL, NULL,
+                     NULL) == HOIST_OK;
+}
+
 enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
                                               struct hoist_error *err) {
   const struct manifest *m = &entry->record.manifest;
@@ -176,7 +186,7 @@ enum hoist_status cache_entry_check_unchanged(const struct cache_entry *entry,
     enum hoist_status status =
         cache_open_listed(entry->dir_fd, m->files[i].name, m->files[i].size, &fd, &now, err);
     if (status != HOIST_OK) return status;
-    if (!identity_is_same(&now, &entry->identities[i]))
+    if (!identity_is_same(&now, &entry->identities[i]) && !has_its_bytes(entry, i, &now))
       return hoist_fail(err, HOIST_CORRUPT,
                         "%s/%s was changed by something else while it was in use", entry->dir,
                         m->files[i].name);

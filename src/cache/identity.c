@@ -28,6 +28,11 @@ bool identity_is_same(const struct file_identity *a, const struct file_identity 
          same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed);
 }
 
+bool identity_is_same_but_for_change(const struct file_identity *a, const struct file_identity *b) {
+  return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+         same_time(&a->modified, &b->modified);
+}
+
 static uint64_t unix_ns(const struct timespec *t) {
   return t->tv_sec < 0 ? UINT64_MAX : (uint64_t)t->tv_sec * NS_PER_S + (uint64_t)t->tv_nsec;
 }

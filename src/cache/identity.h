@@ -16,6 +16,8 @@ struct file_identity {
 
 struct file_identity identity_of(const struct stat *st);
 bool identity_is_same(const struct file_identity *a, const struct file_identity *b);
+/** Whether nothing but the time of change differs, as where another model linked to the file. */
+bool identity_is_same_but_for_change(const struct file_identity *a, const struct file_identity *b);
 
 /** File systems take times from a clock that stands still for up to 10 ms. What changed so shortly before it
  *  was looked at may have changed again since, and look the same: such an identity proves nothing.

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cache_internal.h"
 #include "text.h"
@@ -225,6 +226,20 @@ static enum hoist_status sweep_derived(void *user, struct tree_item *item,
   return HOIST_OK;
 }
 
+/* ---- notes about files that are gone ------------------------------------------------------------- */
+
+static enum hoist_status sweep_shared(void *user, struct tree_item *item, struct hoist_error *err) {
+  struct sweep *s = user;
+  char path[CACHE_STATE_PATH_SIZE];
+  if (item->event == TREE_LEAVE) return HOIST_OK;
+  item->skip = true;
+  if (strlen(item->name) >= CACHE_NAME_SIZE) return HOIST_OK;
+  snprintf(path, sizeof path, CACHE_SHARED_DIR "/%.95s", item->name);
+  if (!s->dry_run && cache_shared_leads_nowhere(s->cache, path))
+    (void)unlinkat(item->dir_fd, item->name, 0);
+  return call_check(s->call, "cleaning up the cache", err);
+}
+
 /* ---- all of it -------------------------------------------------------------------------------- */
 
 static enum hoist_status sweep_dir(struct sweep *s, const char *path,
@@ -248,5 +263,6 @@ enum hoist_status cache_sweep(const struct call *call, struct cache *cache, int 
   if (s.count > 0) qsort(s.names, s.count, sizeof *s.names, compare_names);
   status = sweep_dir(&s, CACHE_GRAPHS_DIR, sweep_derived, err);
   if (status == HOIST_OK) status = sweep_dir(&s, CACHE_VERIFIED_DIR, sweep_derived, err);
+  if (status == HOIST_OK) status = sweep_dir(&s, CACHE_SHARED_DIR, sweep_shared, err);
   return status == HOIST_OK ? sweep_dir(&s, CACHE_LOCKS_DIR, sweep_lock, err) : status;
 }

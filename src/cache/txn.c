@@ -262,6 +262,13 @@ enum hoist_status cache_txn_journal(struct cache_txn *txn, int *ret_fd, struct h
   return HOIST_OK;
 }
 
+/* What an earlier download linked to belongs to another model as well: it is never written to. */
+static void drop_if_shared(int parent, const char *leaf) {
+  struct stat st;
+  if (parent >= 0 && fstatat(parent, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink > 1)
+    (void)unlinkat(parent, leaf, 0);
+}
+
 enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int *ret_fd,
                                    struct hoist_error *err) {
   enum hoist_status status = plan_check_name(name, err);
@@ -269,6 +276,7 @@ enum hoist_status cache_txn_create(struct cache_txn *txn, const char *name, int 
   const char *leaf;
   HOIST_AUTO(fd) int parent = tree_open_parent(txn->dir_fd, name, TREE_MAKE_PARENTS, &leaf);
   int exclusive = txn->adopted ? 0 : O_EXCL;
+  if (txn->adopted) drop_if_shared(parent, leaf);
   HOIST_AUTO(fd)
   int fd = parent < 0
                ? -1

@@ -339,6 +339,7 @@ static enum hoist_status run_fetch(struct fetch *f, struct fetch_outcome *ret_ou
   if (f->status == HOIST_OK) f->status = resume_open(f, &f->error);
   f->outcome.disk_failed = f->status != HOIST_OK;
   skip_files(f);
+  if (f->status == HOIST_OK) f->status = share_files(f, &f->error);
   if (f->status == HOIST_OK) run_workers(f);
   f->outcome.keep = may_heal(f) && resume_keep(f);
   close_files(f);

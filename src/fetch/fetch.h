@@ -20,6 +20,7 @@ struct fetch_outcome {
   uint64_t bytes; /* that came for the files, also those of no use: a server's log says the same */
   uint64_t resumed_bytes; /* that an earlier download had brought */
   size_t files;           /* that are complete now and were not before */
+  uint64_t shared_bytes;  /* that another model in the cache had */
   int keep; /* 1: it failed, but the next one may go on from what is staged: cache_txn_keep */
   int disk_failed; /* 1: the failure was this machine's: another source would not help */
 };
@@ -41,6 +42,10 @@ struct fetch_target {
   enum hoist_status (*reset)(void *user, struct hoist_error *err);
   /** Whether a file is in its place already, and is not to be fetched. NULL: none is. */
   bool (*is_there)(void *user, size_t index);
+  /** Puts a file in its place without a fetch, and its size and SHA-256 into the manifest. NULL: none ever is.
+   *  Errors: NO_MEMORY, CANCELLED, TIMEOUT; after any other the file is fetched */
+  enum hoist_status (*share)(void *user, const struct call *call, struct manifest_file *file,
+                             struct hoist_error *err);
 };
 
 /** fetch_model for any target. `id` is for spans and progress; one whose text is empty is none. */

@@ -110,4 +110,8 @@ HOIST_MUST_CHECK enum hoist_status stream_run(struct fetch *f, struct slot *slot
                                               enum source_trouble *ret_trouble,
                                               int *ret_disk_failed, struct hoist_error *err);
 
+/* ---- share.c ------------------------------------------------------------------------------- */
+/** Finishes the files that a model in the cache has. Errors: NO_MEMORY, TIMEOUT, CANCELLED */
+HOIST_MUST_CHECK enum hoist_status share_files(struct fetch *f, struct hoist_error *err);
+
 #endif

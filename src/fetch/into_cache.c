@@ -24,6 +24,13 @@ static enum hoist_status reset(void *user, struct hoist_error *err) {
   return cache_txn_reset(user, err);
 }
 
+static enum hoist_status share(void *user, const struct call *call, struct manifest_file *file,
+                               struct hoist_error *err) {
+  if (file->promised.kind == DIGEST_NONE || file->content)
+    return hoist_fail(err, HOIST_NOT_FOUND, "%s: there is no knowing who has it", file->name);
+  return cache_txn_share(call, user, file->name, &file->promised, &file->size, &file->digest, err);
+}
+
 enum hoist_status fetch_model(const struct call *call, struct source *source,
                               const struct model_id *id, struct manifest *m, struct cache_txn *txn,
                               unsigned connections, struct fetch_outcome *ret_outcome,
@@ -33,6 +40,7 @@ enum hoist_status fetch_model(const struct call *call, struct source *source,
                                       .complete = complete,
                                       .open_journal = open_journal,
                                       .is_adopted = is_adopted,
-                                      .reset = reset};
+                                      .reset = reset,
+                                      .share = share};
   return fetch_files(call, source, id, m, &target, connections, ret_outcome, err);
 }

@@ -120,6 +120,8 @@ static void end_attempt(struct attempt *a, enum hoist_status status) {
   hoist_span_set_int(&a->span, "model.artifacts.files", (int64_t)a->manifest.file_count);
   hoist_span_set_int(&a->span, "model.artifacts.bytes", (int64_t)a->fetched.bytes);
   hoist_span_set_int(&a->span, "model.artifacts.resumed_bytes", (int64_t)a->fetched.resumed_bytes);
+  if (a->fetched.shared_bytes > 0)
+    hoist_span_set_int(&a->span, "model.artifacts.shared_bytes", (int64_t)a->fetched.shared_bytes);
   if (status != HOIST_OK) hoist_span_record_error(&a->span, &a->op->error);
   metrics_artifact_bytes(&a->span, a->op->hoist->telemetry, a->source->name,
                          hoist_status_name(status), a->fetched.bytes);

@@ -20,11 +20,13 @@ struct manifest_file {
   char *name;           /* relative, '/'-separated; unchecked until plan_make accepted it */
   int64_t size;         /* bytes, or FILE_SIZE_UNKNOWN */
   struct digest digest; /* promised by the source; DIGEST_NONE when it promised none */
-  char *etag;           /* NULL when the source has none */
-  char *locator;        /* the source's own handle: a key, a path, a URL; may hold a secret: never
+  struct digest
+      promised; /* by which other models are found to have it, too; DIGEST_NONE: none is looked for */
+  char *etag;   /* NULL when the source has none */
+  char *locator;       /* the source's own handle: a key, a path, a URL; may hold a secret: never
                            printed, never written to disk */
-  uint64_t located_ns;  /* when the locator was learnt (monotonic), for those that do not last */
-  char *content; /* the bytes themselves where the source made them up (class_names.txt out of
+  uint64_t located_ns; /* when the locator was learnt (monotonic), for those that do not last */
+  char *content;       /* the bytes themselves where the source made them up (class_names.txt out of
                     a JSON list); malloc'd, `size` bytes; NULL: fetch by locator */
 };
 

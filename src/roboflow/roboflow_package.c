@@ -171,6 +171,7 @@ static enum hoist_status read_files(const struct json_place *root, int verify_md
   for (size_t i = 0; status == HOIST_OK && i < json_array_size(files.value); i++) {
     struct json_place file = json_read_item(&files, i);
     status = read_file(&file, verify_md5, &package->files, err);
+    if (status == HOIST_OK) package->files.files[i].promised = package->files.files[i].digest;
   }
   if (status == HOIST_OK) status = plan_check_unique(&package->files, err);
   return status == HOIST_OK ? plan_weights(&package->files, &weights, err) : status;

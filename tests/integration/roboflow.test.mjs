@@ -4,7 +4,7 @@
 // becomes. The stand-in refuses what the API merely tolerates, and remembers it as a violation.
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { assertNoSecrets, assertSoundTrace, hoist, hoistOk, jsonLines, listTree, named, start, tempDir } from '../lib/harness.mjs';
@@ -161,6 +161,38 @@ test('what the package says of its files is verified, unless it is switched off'
   assert.match(result.stderr, /weights\.onnx: .*md5/i);
   const { result: unchecked } = await run(t, ['pull', 'packed/1', '-q'], { MD5_VERIFICATION_ENABLED: 'false' }, script);
   assert.equal(unchecked.rc, 0, unchecked.output);
+});
+
+test('what another model in the cache has is neither fetched nor stored again', async (t) => {
+  putModel(origin, 'packed/2');
+  origin.api.offer('packed/2');
+  const { cache } = await run(t, ['pull', 'packed/1', '-q']);
+  const env = world.env(cache, api);
+  const inode = (id) => statSync(join(cache, id, 'weights.onnx'));
+  origin.reset();
+  receiver.reset();
+  await hoistOk(['load', 'packed/2', '-q'], { env });
+  assert.equal(origin.requests({ path: /weights\.onnx$/ }).length, 0);
+  assert.equal(inode('packed/1').ino, inode('packed/2').ino);
+  const [download] = named(receiver.spans(), 'model.artifacts.download');
+  assert.equal(download.attributes['model.artifacts.shared_bytes'], modelFiles['weights.onnx'].length);
+  await hoistOk(['verify'], { env });
+  await hoistOk(['rm', 'packed/1'], { env });
+  await hoistOk(['load', 'packed/2', '-q', '--offline'], { env });
+  assert.equal(inode('packed/2').nlink, 1);
+});
+
+test('a damaged file is not passed on to another model', async (t) => {
+  const { cache } = await run(t, ['pull', 'packed/1', '-q']);
+  const env = world.env(cache, api);
+  const path = join(cache, 'packed/1/weights.onnx');
+  const bytes = readFileSync(path);
+  bytes[1000] ^= 1;
+  writeFileSync(path, bytes);
+  await hoistOk(['pull', 'packed/2', '-q'], { env });
+  assert.deepEqual(readFileSync(join(cache, 'packed/2/weights.onnx')), modelFiles['weights.onnx']);
+  await hoistOk(['load', 'packed/1', '-q'], { env }); // found damaged, and out of packed/2 again
+  assert.deepEqual(readFileSync(path), modelFiles['weights.onnx']);
 });
 
 test('URLs of a package that expire are asked for again', async (t) => {
