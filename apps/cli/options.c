@@ -120,39 +120,23 @@ static void make_table(struct table *table) {
   memcpy(table->rows, own, sizeof own);
   table->count = OWN_COUNT;
   for (size_t i = 0; i < setting_count && i < OPTIONS_MAX_SETTINGS; i++) {
-    if (settings[i].secret) continue;
+    bool may_stand_alone = settings[i].type == SETTING_BOOL || settings[i].secret;
     options_name(&settings[i], table->names[i]);
-    table->rows[table->count++] = (struct option){
-        .name = table->names[i] + 2,
-        .has_arg = settings[i].type == SETTING_BOOL ? optional_argument : required_argument,
-        .val = OPT_SETTING + (int)i};
+    table->rows[table->count++] =
+        (struct option){.name = table->names[i] + 2,
+                        .has_arg = may_stand_alone ? optional_argument : required_argument,
+                        .val = OPT_SETTING + (int)i};
   }
   table->rows[table->count] = (struct option){0};
 }
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-static bool is_secret_setting(const char *name) {
-  size_t count;
-  const struct setting *settings = settings_table(&count);
-  for (size_t i = 0; i < count; i++) {
-    char option[OPTION_NAME_SIZE];
-    options_name(&settings[i], option);
-    if (settings[i].secret && strcmp(option + 2, name) == 0) return true;
-  }
-  return false;
-}
-
 static enum hoist_status unknown_long(const struct table *table, const char *word,
                                       struct hoist_error *err) {
   const char *names[OWN_COUNT + OPTIONS_MAX_SETTINGS];
   char name[OPTION_NAME_SIZE];
   snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
-  if (is_secret_setting(name))
-    return hoist_fail(err, HOIST_INVALID,
-                      "--%s: secrets are taken from the environment only, because others can read "
-                      "command lines; see 'hoist config'",
-                      name);
   for (size_t i = 0; i < table->count; i++)
     names[i] = table->rows[i].name;
   const char *near = suggest(name, names, table->count);
@@ -190,6 +174,21 @@ static enum hoist_status parse_timeout(const char *text, uint32_t *ret_ms,
   enum hoist_status status = settings_set(&scratch, &as_seconds, text, "--timeout", err);
   if (status == HOIST_OK) *ret_ms = scratch.stall_timeout_ms;
   return status;
+}
+
+/* Secrets are in the table so that none is taken for the abbreviation of another option. */
+static enum hoist_status take_setting(struct options *o, size_t index, struct hoist_error *err) {
+  size_t count;
+  char name[OPTION_NAME_SIZE];
+  const struct setting *setting = &settings_table(&count)[index];
+  options_name(setting, name);
+  if (setting->secret)
+    return hoist_fail(err, HOIST_INVALID,
+                      "%s: secrets are taken from the environment only, because others can read "
+                      "command lines; see 'hoist config'",
+                      name);
+  o->setting_texts[index] = optarg ? optarg : "true";
+  return HOIST_OK;
 }
 
 static enum hoist_status take_for_traces(struct options *o, int value, struct hoist_error *err) {
@@ -331,8 +330,7 @@ static enum hoist_status take(struct options *o, int value, struct hoist_error *
   case OPT_EXCLUDE:
     return take_rule(o, value == OPT_INCLUDE, err);
   default:
-    o->setting_texts[value - OPT_SETTING] = optarg ? optarg : "true";
-    return HOIST_OK;
+    return take_setting(o, (size_t)(value - OPT_SETTING), err);
   }
 }
 

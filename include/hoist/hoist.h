@@ -53,7 +53,7 @@ struct hoist_config {
   const char *bucket;        /**< S3 bucket of the source "s3" */
   const char *prefix;        /**< key prefix in front of the model id, verbatim ("models/") */
   const char *s3_endpoint;   /**< "https://minio.example:9000"; NULL: AWS in `region` */
-  const char *region;        /**< default "us-east-1" */
+  const char *region;        /**< NULL: the AWS profile's, else "us-east-1" */
   int s3_anonymous;          /**< default 0; 1: requests are not signed */
   const char *access_key;    /**< NULL: see docs/s3.md, "Credentials" */
   const char *secret_key;    /**< secret */
@@ -62,6 +62,24 @@ struct hoist_config {
   int s3_dualstack;          /**< default 0; 1: AWS's endpoints that answer over IPv6 too */
   int s3_fips;               /**< default 0; 1: AWS's endpoints with validated cryptography */
   int s3_requester_pays; /**< default 0; 1: agree to pay for requests, where the owner wants it */
+
+  /* Where S3 credentials come from if there is no access_key (docs/s3.md, "Credentials") */
+  const char *aws_profile;                 /**< NULL: "default", if there is one */
+  const char *aws_config_file;             /**< NULL: ~/.aws/config */
+  const char *aws_credentials_file;        /**< NULL: ~/.aws/credentials */
+  const char *aws_role_arn;                /**< to take on with the web identity token */
+  const char *aws_role_session_name;       /**< NULL: one is made up */
+  const char *aws_web_identity_token_file; /**< read each time it is needed */
+  const char *aws_sts_endpoint;            /**< NULL: the profile's, else AWS in the region */
+  const char *aws_container_relative_uri;  /**< path at the ECS agent; secret */
+  const char *aws_container_full_uri;      /**< https, this machine or an agent; secret */
+  const char *aws_container_token;         /**< secret */
+  const char *aws_container_token_file;    /**< wins over the token; read each time */
+  int aws_metadata_disabled;               /**< default 0; 1: EC2's metadata service is not asked */
+  const char *aws_metadata_endpoint;       /**< NULL: by the mode */
+  const char *aws_metadata_endpoint_mode;  /**< "IPv4" (default) or "IPv6" */
+  uint32_t aws_metadata_timeout_ms;        /**< of one request. Default 1000 */
+  uint32_t aws_metadata_attempts;          /**< tries per request, the first included. Default 1 */
 
   const char *api_url;            /**< default "https://api.roboflow.com" */
   const char *api_weights_suffix; /**< joined after api_url for the weights endpoints */
@@ -483,8 +501,8 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_explain(
 
 /** One finding of hoist_diagnose; borrowed for the length of the callback. */
 struct hoist_finding {
-  const char
-      *subject; /**< "cache", "file locks", "source s3", "source roboflow_api", "onnxruntime" */
+  const char *subject; /**< "cache", "file locks", "aws environment", "aws profile", …, "source s3",
+                   "source roboflow_api", "onnxruntime" */
   enum hoist_status status; /**< OK: works */
   const char *detail;       /**< what was found, or what is wrong and what to do */
 };

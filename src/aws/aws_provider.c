@@ -9,10 +9,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "aws_time.h"
 #include "clock.h"
 #include "condition.h"
 #include "text.h"
+#include "timestamp.h"
 
 #define WAIT_NS (20 * NS_PER_MS)
 
@@ -63,11 +63,11 @@ static void end_span(struct hoist_span *span, enum hoist_status status,
   if (status != HOIST_OK) {
     hoist_span_record_error(span, error);
   } else {
-    char expires[AWS_TIME_SIZE];
+    char expires[TIMESTAMP_SIZE];
     hoist_span_set_string(span, "aws.credentials.provider", found->provider);
     if (found->expires_unix_s)
       hoist_span_set_string(span, "aws.credentials.expires",
-                            aws_time_format(found->expires_unix_s, expires));
+                            timestamp_format(found->expires_unix_s, expires));
   }
   hoist_span_end(span);
 }
@@ -75,12 +75,12 @@ static void end_span(struct hoist_span *span, enum hoist_status status,
 static enum hoist_status check_expiry(const struct aws_provider *p,
                                       const struct aws_credentials *found,
                                       struct hoist_error *err) {
-  char expired[AWS_TIME_SIZE];
+  char expired[TIMESTAMP_SIZE];
   if (!found->expires_unix_s || found->expires_unix_s > p->now_unix_s()) return HOIST_OK;
   return hoist_fail(
       err, HOIST_DENIED,
       "the credentials of %s expired at %s; get new ones, or set this machine's clock",
-      found->provider, aws_time_format(found->expires_unix_s, expired));
+      found->provider, timestamp_format(found->expires_unix_s, expired));
 }
 
 static enum hoist_status search(const struct call *call, struct aws_provider *p,

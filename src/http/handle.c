@@ -95,6 +95,13 @@ enum hoist_status http_new(const struct http_options *options, struct http **ret
   return HOIST_OK;
 }
 
+enum hoist_status http_new_direct(const struct http *like, struct http **ret_http,
+                                  struct hoist_error *err) {
+  struct http_options options = like->options;
+  options.proxy = "";
+  return http_new(&options, ret_http, err);
+}
+
 void handle_free(struct handle *handle) {
   if (!handle) return;
   curl_easy_cleanup(handle->easy);

@@ -36,6 +36,9 @@ struct http_options {
 void http_options_init(struct http_options *options);
 HOIST_MUST_CHECK enum hoist_status http_new(const struct http_options *options,
                                             struct http **ret_http, struct hoist_error *err);
+/** A client like that one, but for a proxy: it uses none. */
+HOIST_MUST_CHECK enum hoist_status http_new_direct(const struct http *like, struct http **ret_http,
+                                                   struct hoist_error *err);
 void http_free(struct http *http);
 
 /** Response status and headers. Lives in the caller's struct; http_response_done frees. */
@@ -65,9 +68,10 @@ struct http_header {
 #define HTTP_MAX_REQUEST_HEADERS 24
 
 struct http_request {
-  const char *method;    /* "GET", "HEAD", "POST" */
+  const char *method;    /* "GET", "HEAD", "POST", "PUT" */
   const char *url;       /* sent verbatim (CURLOPT_PATH_AS_IS) */
   const char *span_name; /* NULL: the method */
+  int secret_path;       /* 1: spans show of the URL where it leads, and no more */
   const struct http_header *headers;
   size_t header_count;
   const void *body; /* NULL: none; borrowed */

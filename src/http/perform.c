@@ -165,11 +165,11 @@ static enum hoist_status run_attempts(struct exchange *x, uint32_t *ret_attempts
 }
 
 static enum hoist_status check_request(const struct http_request *r, struct hoist_error *err) {
-  if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0 &&
-      strcmp(r->method, "POST") != 0)
-    return hoist_fail(err, HOIST_INVALID, "HTTP method \"%.20s\" is not one of GET, HEAD, POST",
-                      r->method);
-  return HOIST_OK;
+  static const char *const methods[] = {"GET", "HEAD", "POST", "PUT"};
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+    if (strcmp(r->method, methods[i]) == 0) return HOIST_OK;
+  return hoist_fail(err, HOIST_INVALID, "HTTP method \"%.20s\" is not one of GET, HEAD, POST, PUT",
+                    r->method);
 }
 
 enum hoist_status http_perform(const struct call *call, struct http *http,

@@ -45,6 +45,8 @@ bool setup_request(CURL *easy, const struct http_request *r) {
   if (strcmp(r->method, "HEAD") == 0) return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
   if (strcmp(r->method, "GET") == 0) return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
   bool ok = curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
+  if (strcmp(r->method, "POST") != 0)
+    ok = ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
   ok = ok &&
        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size) == CURLE_OK;
   return ok && curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK;

@@ -4,12 +4,18 @@
 
 #include <stdio.h>
 
+#include "text.h"
+
 void request_span_start(const struct call *call, const struct http_request *request,
                         const struct target *target, uint32_t resend, struct hoist_span *ret_span) {
   hoist_span_start(call->span, request->span_name ? request->span_name : request->method,
                    HOIST_SPAN_CLIENT, ret_span);
   if (!ret_span->telemetry) return;
-  HOIST_AUTO(mem) char *shown = http_redact_url(target->url);
+  HOIST_AUTO(mem)
+  char *shown =
+      request->secret_path
+          ? text_format("%s://%s/REDACTED", target->tls ? "https" : "http", target->authority)
+          : http_redact_url(target->url);
   hoist_span_set_string(ret_span, "http.request.method", request->method);
   hoist_span_set_string(ret_span, "server.address", target->host);
   hoist_span_set_int(ret_span, "server.port", target->port);

@@ -8,16 +8,18 @@
 #include "roboflow.h"
 #include "text.h"
 
-static enum hoist_status parse_addressing(const char *text, int *ret_virtual_host,
-                                          struct hoist_error *err) {
-  if (!text || strcmp(text, "auto") == 0)
+/* "auto", which is the default, leaves it to the AWS profile. */
+static enum hoist_status parse_addressing(const char *set, const char *profile,
+                                          int *ret_virtual_host, struct hoist_error *err) {
+  const char *text = set && strcmp(set, "auto") != 0 ? set : profile ? profile : "auto";
+  if (strcmp(text, "auto") == 0)
     *ret_virtual_host = -1;
   else if (strcmp(text, "path") == 0)
     *ret_virtual_host = 0;
   else if (strcmp(text, "virtual") == 0)
     *ret_virtual_host = 1;
   else
-    return hoist_fail(err, HOIST_INVALID, "addressing is '%s': use auto, path or virtual", text);
+    return hoist_fail(err, HOIST_INVALID, "addressing is '%.40s': use auto, path or virtual", text);
   return HOIST_OK;
 }
 
@@ -25,11 +27,32 @@ static enum hoist_status parse_addressing(const char *text, int *ret_virtual_hos
 static enum hoist_status need_aws(struct chain *chain, const struct hoist_config *config,
                                   struct http *http, struct hoist_error *err) {
   const struct aws_options options = {
-      .access_key = config->access_key,
-      .secret_key = config->secret_key,
-      .session_token = config->session_token,
+      .texts = {.access_key = config->access_key,
+                .secret_key = config->secret_key,
+                .session_token = config->session_token,
+                .profile = config->aws_profile,
+                .config_file = config->aws_config_file,
+                .credentials_file = config->aws_credentials_file,
+                .region = config->region,
+                .sts_endpoint = config->aws_sts_endpoint,
+                .role_arn = config->aws_role_arn,
+                .role_session_name = config->aws_role_session_name,
+                .web_identity_token_file = config->aws_web_identity_token_file,
+                .container_relative_uri = config->aws_container_relative_uri,
+                .container_full_uri = config->aws_container_full_uri,
+                .container_token = config->aws_container_token,
+                .container_token_file = config->aws_container_token_file,
+                .metadata_endpoint = config->aws_metadata_endpoint,
+                .metadata_endpoint_mode = config->aws_metadata_endpoint_mode},
+      .metadata_disabled = config->aws_metadata_disabled,
+      .metadata_timeout_ms = config->aws_metadata_timeout_ms,
+      .metadata_attempts = config->aws_metadata_attempts,
   };
   return chain->aws ? HOIST_OK : aws_new(http, &options, &chain->aws, err);
+}
+
+static const char *or_else(const char *set, const char *profile) {
+  return set ? set : profile;
 }
 
 static enum hoist_status make_s3(struct chain *chain, const struct hoist_config *config,
@@ -41,15 +64,17 @@ static enum hoist_status make_s3(struct chain *chain, const struct hoist_config 
   struct s3_options options = {
       .bucket = bucket,
       .prefix = prefix,
-      .endpoint = config->s3_endpoint,
-      .region = config->region,
+      .endpoint = or_else(config->s3_endpoint, aws_profile_endpoint(chain->aws, "s3")),
+      .region = or_else(config->region, aws_profile_get(chain->aws, "region")),
       .credentials = config->s3_anonymous ? NULL : aws_credentials_provider(chain->aws),
       .verify_md5 = config->verify_md5,
       .dualstack = config->s3_dualstack,
       .fips = config->s3_fips,
       .requester_pays = config->s3_requester_pays,
   };
-  status = parse_addressing(config->addressing, &options.virtual_host, err);
+  status = parse_addressing(config->addressing,
+                            aws_profile_get_sub(chain->aws, "s3", "addressing_style"),
+                            &options.virtual_host, err);
   if (status != HOIST_OK) return status;
   return source_s3_new(http, &options, ret_source, err);
 }

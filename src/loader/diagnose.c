@@ -56,6 +56,24 @@ static void examine_locks(const struct examination *x) {
   }
 }
 
+static void report_place(void *user, const struct aws_finding *finding) {
+  char subject[64];
+  snprintf(subject, sizeof subject, "aws %s", finding->place);
+  report(user, subject, finding->status, finding->detail);
+}
+
+/* Where the S3 sources get their credentials from. */
+static enum hoist_status examine_aws(const struct examination *x) {
+  struct operation *op = x->op;
+  if (!op->hoist->chain.aws || op->hoist->offline) return HOIST_OK;
+  if (op->hoist->anonymous) {
+    report(x, "aws", HOIST_OK, "requests are not signed: HOIST_S3_ANONYMOUS is set");
+    return HOIST_OK;
+  }
+  return aws_examine(&op->call, op->hoist->chain.aws, report_place, (void *)(uintptr_t)x,
+                     &op->error);
+}
+
 static void examine_source(const struct examination *x, struct source *source) {
   struct operation *op = x->op;
   HOIST_AUTO(manifest) struct manifest m = {0};
@@ -96,8 +114,10 @@ static enum hoist_status examine(const struct examination *x) {
     report(x, "sources", HOIST_INVALID,
            "none is configured, only cached models can be loaded: set INFER_BUCKET, "
            "ROBOFLOW_API_KEY or HOIST_SOURCES");
+  enum hoist_status status = examine_aws(x);
+  if (status != HOIST_OK) return status;
   for (size_t i = 0; i < chain->count && !op->hoist->offline; i++) {
-    enum hoist_status status = call_check(&op->call, "examining the sources", &op->error);
+    status = call_check(&op->call, "examining the sources", &op->error);
     if (status != HOIST_OK) return status;
     examine_source(x, chain->sources[i]);
   }

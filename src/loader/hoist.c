@@ -114,6 +114,7 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   hoist->owner = getpid();
   hoist->telemetry = hoist_telemetry_scope(config->telemetry, "hoist", HOIST_VERSION);
   hoist->offline = config->offline;
+  hoist->anonymous = config->s3_anonymous;
   hoist->connections = config->connections;
   hoist->warm_up = config->warm_up;
   hoist->cache_max_bytes = config->cache_max_bytes;

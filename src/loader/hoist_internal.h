@@ -35,6 +35,7 @@ struct hoist {
   struct hoist_telemetry *telemetry; /* the caller's; may be NULL */
   char *onnxruntime;                 /* path; NULL: search */
   int offline;
+  int anonymous; /* 1: S3 requests are not signed */
   unsigned connections;
   enum cache_verification verification;
   struct session_options session; /* its texts are owned */

@@ -44,7 +44,7 @@ export function writeModel(root, id = modelId, files = modelFiles) {
 }
 
 /** What hoist needs on this machine whatever it loads. Graphs are saved only where a test is about them. */
-export const baseEnv = () => ({ HOIST_GRAPH_CACHE: 'off', ...(onnxRuntime() ? { HOIST_ONNXRUNTIME: onnxRuntime() } : {}) });
+export const baseEnv = () => ({ HOIST_GRAPH_CACHE: 'off', AWS_EC2_METADATA_DISABLED: 'true', ...(onnxRuntime() ? { HOIST_ONNXRUNTIME: onnxRuntime() } : {}) });
 
 /**
  * An origin with the model, a receiver, and env(cacheDir, more). The secrets are markers, so that any

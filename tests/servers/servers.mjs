@@ -154,10 +154,13 @@ async function start(script, { ports, env, ...about }) {
   return new S3Server({ ...about, url: `http://127.0.0.1:${first}`, tlsUrl: `https://127.0.0.1:${first + 2}`, stop });
 }
 
-/** `tlsPem`: a file with certificate and key; then it answers on `tlsUrl` too. */
-export function startCeph({ accessKey = 'testkey', secret = 'testsecretkey0123456789', alsoOn, tlsPem } = {}) {
+/**
+ * `tlsPem`: a file with certificate and key; then it answers on `tlsUrl` too. `sts`: session tokens are verified, and
+ * error codes are not all those of AWS.
+ */
+export function startCeph({ accessKey = 'testkey', secret = 'testsecretkey0123456789', alsoOn, tlsPem, sts = false } = {}) {
   const env = {
-    ACCESS_KEY: accessKey, SECRET_KEY: secret,
+    ACCESS_KEY: accessKey, SECRET_KEY: secret, STS: String(sts),
     ...(alsoOn ? { ALSO_ON: alsoOn } : {}), ...(tlsPem ? { TLS_PEM: tlsPem } : {}),
   };
   return start('ceph.sh', { name: 'ceph', ports: 3, accessKey, secret, region: 'us-east-1', env });

@@ -16,12 +16,9 @@ static void test_times_are_read(void **state) {
   } cases[] = {
       {"1970-01-01T00:00:00Z", 0},
       {"2013-05-24T00:00:00Z", 1369353600},
-      {"2013-05-24t00:00:00z", 1369353600},
-      {"2013-05-24 00:00:00Z", 1369353600},
       {"2013-05-24T00:00:00.123456Z", 1369353600},
       {"2013-05-24T01:30:00+01:30", 1369353600},
       {"2013-05-23T20:30:00-0330", 1369353600},
-      {"2013-05-24T02:00:00+02", 1369353600},
       {"2012-02-29T12:00:00+00:00", 1330516800},
       {"9999-12-31T23:59:59Z", 253402300799},
   };
@@ -43,8 +40,8 @@ static void test_what_is_no_time_is_refused(void **state) {
                                       "2013-05-24T24:00:00Z",
                                       "2013-05-24T00:60:00Z",
                                       "2013-13-24T00:00:00Z",
-                                      "2013-02-30T00:00:00Z",
-                                      "2013-02-29T00:00:00Z",
+                                      "2013-05-24T02:00:00+02",
+                                      "2013-05-24T02:00:00Z+02:00",
                                       "1969-12-31T23:59:59Z",
                                       "1970-01-01T00:00:00+01:00",
                                       "2013-05-24T00:00:00.Z",
@@ -60,18 +57,10 @@ static void test_what_is_no_time_is_refused(void **state) {
   }
 }
 
-static void test_times_are_written(void **state) {
-  (void)state;
-  char text[AWS_TIME_SIZE];
-  assert_string_equal(aws_time_format(1369353600, text), "2013-05-24T00:00:00Z");
-  assert_string_equal(aws_time_format(0, text), "1970-01-01T00:00:00Z");
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_times_are_read),
       cmocka_unit_test(test_what_is_no_time_is_refused),
-      cmocka_unit_test(test_times_are_written),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,17 +105,17 @@ static void test_options_win_over_the_environment_and_that_over_defaults(void **
   assert_int_equal(c.max_attempts, 2);
   assert_int_equal(c.offline, 0);
   assert_string_equal(c.ca_file, "/x");
-  assert_string_equal(c.region, "us-east-1");
+  assert_string_equal(c.api_url, "https://api.roboflow.com");
 }
 
 static void test_a_switch_needs_no_value_and_an_empty_value_unsets(void **state) {
   struct options o;
   struct hoist_config c;
   environment = NULL;
-  assert_int_equal(parse("hoist --offline --region= ls", &o, NULL), HOIST_OK);
+  assert_int_equal(parse("hoist --offline --api-url= ls", &o, NULL), HOIST_OK);
   assert_int_equal(options_configure(&o, fake_env, &c, NULL), HOIST_OK);
   assert_int_equal(c.offline, 1);
-  assert_null(c.region);
+  assert_null(c.api_url);
 }
 
 static void test_an_empty_path_is_refused(void **state) {
