@@ -71,8 +71,8 @@ function assertClean({ places, signed }) {
   for (const place of Object.values(places)) assertNoSecrets([...SECRETS, ...signed], place);
 }
 
-/** Echoes of a server that is too talkative. */
-const echo = `<Error><Code>AccessDenied</Code><Message>no access for ${secret('echo')}</Message><StringToSign>${plain('s3secret')}</StringToSign></Error>`;
+/** A server that is too talkative: what it was sent is in what it answers. */
+const echo = (name) => `<Error><Code>AccessDenied</Code><Message>no access for ${secret(name)}</Message><StringToSign>${plain('s3secret')}</StringToSign></Error>`;
 const s3 = { HOIST_SOURCES: 's3' };
 const api = { HOIST_SOURCES: 'roboflow_api' };
 const weights = { path: 'weights\\.onnx' };
@@ -124,7 +124,7 @@ const faults = [
   ...[400, 401, 402, 403, 404, 423, 429, 503].flatMap((status) => [
     [`the API says ${status}`, ['load', modelId], api, [{ ...ask, status, body: { message: `for ${secret('echo')}` }, times: 0 }]],
     [`the storage of the API says ${status}`, ['pull', modelId], api, [{ path: '^/files/', status, body: `for ${secret('echo')}`, times: 0 }]],
-    [`S3 says ${status} and echoes`, ['pull', modelId], s3, [{ path: '^/models', status, body: echo, times: 0 }]],
+    [`S3 says ${status} and echoes`, ['pull', modelId], s3, [{ path: '^/models', status, body: echo(status % 2 ? 's3secret' : 'session'), times: 0 }]],
     [`S3 says ${status}`, ['load', modelId], s3, [{ ...weights, status, times: 0 }]],
   ]),
   ...[['a reset', { reset: true, at: 0.5 }], ['no answer', { close: 'before' }], ['a stall', { stall: true, at: 0.5 }], ['a wrong byte', { corrupt: true }], ['a wrong length', { lengthDelta: 50 }]].flatMap(([title, fault]) => [

@@ -38,6 +38,7 @@ function writeFiles(root, { size, files }) {
     for (const name of load.names) writeRandom(join(load.dir, name), load.bytes / load.names.length);
     // What the API describes a model by; only hoist asks for it.
     writeFileSync(join(load.dir, 'environment.json'), '{"PREPROCESSING":{}}');
+    writeFileSync(join(load.dir, 'class_names.txt'), 'thing\n');
     writeFileSync(join(load.dir, 'model_type.json'), '{"model_type":"yolov8n"}');
   }
   return loads;
