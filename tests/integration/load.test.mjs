@@ -60,7 +60,9 @@ const download = (source, children, more = {}) => ({
   ...(more.status ? { status: more.status } : {}),
   children,
 });
+const credentials = { name: 'aws.credentials', attributes: { 'aws.credentials.provider': 'environment' } };
 const fromS3 = download('s3', [
+  credentials,
   { name: 'S3.ListObjectsV2', kind: 'CLIENT', attributes: { 'aws.s3.bucket': 'models', 'rpc.method': 'ListObjectsV2', 'http.response.status_code': 200 } },
   file({ name: 'S3.GetObject', kind: 'CLIENT', attributes: { 'aws.s3.bucket': 'models', 'aws.s3.key': /^faces\/1\//, 'aws.request_id': /./, 'http.response.status_code': 200 } }, { count: files }),
   { name: 'model.artifacts.commit' },
@@ -117,7 +119,7 @@ test('a failing S3 falls through to the API, and the failed try stays in the tra
   const env = world.env(tempDir(t), { HOIST_SOURCES: 's3,roboflow_api', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9' });
   const { spans, result } = await load(env);
   assertTree(spans, loaded(false, [
-    { ...download('s3', [{ name: 'S3.ListObjectsV2', kind: 'CLIENT', status: 'Error', count: 'some', attributes: { 'error.type': 'connection_refused' } }], { status: 'Error', attributes: { 'error.type': 'unavailable' } }) },
+    { ...download('s3', [credentials, { name: 'S3.ListObjectsV2', kind: 'CLIENT', status: 'Error', count: 'some', attributes: { 'error.type': 'connection_refused' } }], { status: 'Error', attributes: { 'error.type': 'unavailable' } }) },
     { ...fromApi, anyOrder: true },
     fromCache('sha256_on_download'),
   ]));
