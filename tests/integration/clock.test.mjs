@@ -9,7 +9,7 @@ import { assertSoundTrace, hoist, hoistOk, jsonLines, named, start, tempDir } fr
 import { meddle } from '../lib/meddle.mjs';
 import { makeWorld, modelId } from './world.mjs';
 
-// No signatures: S3 refuses those of a clock that is wrong, and says so (tests/unit/source).
+// No signatures: those of a clock that is wrong are refused, and made again (s3.test.mjs).
 const world = await makeWorld(after, { anonymous: true });
 const unsigned = { HOIST_S3_ANONYMOUS: 'true', AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_SESSION_TOKEN: '' };
 const limits = { HOIST_STALL_TIMEOUT: '10', ROBOFLOW_API_REQUEST_TIMEOUT: '10', MODEL_LOCK_ACQUIRE_TIMEOUT: '10' };
