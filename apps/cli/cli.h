@@ -55,6 +55,7 @@ enum hoist_status cmd_pull(struct cli *cli);
 enum hoist_status cmd_bench(struct cli *cli);
 enum hoist_status cmd_ls(struct cli *cli);
 enum hoist_status cmd_models(struct cli *cli);
+enum hoist_status cmd_kserve(struct cli *cli);
 enum hoist_status cmd_info(struct cli *cli);
 enum hoist_status cmd_verify(struct cli *cli);
 enum hoist_status cmd_rm(struct cli *cli);

@@ -63,6 +63,19 @@ static const struct command commands[] = {
          "Roboflow API has no list. Says which models are in the cache already.\n",
      .max_args = 1,
      .run = cmd_models},
+    {.name = "kserve",
+     .args = "SRC_URI [DEST_PATH [SRC_URI DEST_PATH]...]",
+     .summary = "be KServe's storage initializer: bring what storage URIs name into directories",
+     .text = "Takes the arguments and the environment that KServe gives its storage initializer:\n"
+             "s3:// and file:// URIs or paths, each with its directory (alone: /mnt/models); "
+             "STORAGE_CONFIG,\n"
+             "AWS_* and S3_* variables, STORAGE_ALLOW_PATTERNS, STORAGE_IGNORE_PATTERNS. A single "
+             "archive\n"
+             "(.tar, .tar.gz, .tgz, .zip) is unpacked. See docs/kserve.md.\n",
+     .min_args = 1,
+     .max_args = COMMAND_ANY_ARGS,
+     .waterfall = true,
+     .run = cmd_kserve},
     {.name = "info",
      .args = "ID",
      .summary = "describe a model in the cache: task, classes, files, inputs and outputs",

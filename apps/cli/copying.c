@@ -31,6 +31,7 @@ static void print_json(struct cli *cli, const char *place, const char *directory
   json_uint(j, "resumed_bytes", r->resumed_bytes);
   json_uint(j, "unchanged_files", r->unchanged_files);
   json_uint(j, "excluded_files", r->excluded_files);
+  json_uint(j, "unpacked_files", r->unpacked_files);
   json_number(j, "seconds", r->seconds);
   json_close(j, '}');
   json_end(j);
@@ -51,6 +52,7 @@ static void print_line(struct cli *cli, const char *place, const char *directory
           human_duration(duration, (uint64_t)(r->seconds * 1e9), cli->out_term.unicode));
   print_count(cli->out, "; ", r->unchanged_files, "unchanged");
   print_count(cli->out, "; ", r->excluded_files, "excluded");
+  print_count(cli->out, "; ", r->unpacked_files, "unpacked out of it");
   fputc('\n', cli->out);
 }
 

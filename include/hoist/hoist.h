@@ -316,6 +316,9 @@ struct hoist_copy_options {
   const struct hoist_copy_rule
       *rules; /**< the last that matches decides; none: the file is copied */
   size_t rule_count;
+  /** 1: where one file is all there is to copy and it is an archive (.tar, .tar.gz, .tgz, .zip), what is in it takes
+   *  its place, under the same rules for names; links and devices in it are refused. Default 0 */
+  int unpack;
 };
 
 struct hoist_copy_result {
@@ -327,6 +330,7 @@ struct hoist_copy_result {
   size_t
       unchanged_files; /**< were there already: the same size, the same time of modification to the ns */
   size_t excluded_files; /**< by the rules */
+  size_t unpacked_files; /**< out of an archive */
   double seconds;
 };
 

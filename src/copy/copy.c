@@ -8,6 +8,7 @@
 #include "dest.h"
 #include "files.h"
 #include "text.h"
+#include "unpack.h"
 
 struct copy {
   const struct copy_request *request;
@@ -149,11 +150,35 @@ static enum hoist_status fetch_all(struct copy *c, struct hoist_error *err) {
   return status;
 }
 
+/* ---- unpacking --------------------------------------------------------------------------------- */
+
+static enum hoist_status unpack(struct copy *c, struct hoist_error *err) {
+  struct unpacked unpacked;
+  struct hoist_span span;
+  const char *name = c->files.items[0].name;
+  hoist_span_start(c->call->span, "artifacts.unpack", HOIST_SPAN_INTERNAL, &span);
+  hoist_span_set_string(&span, "artifact.filename", name);
+  struct hoist_error error = {0};
+  enum hoist_status status = unpack_archive(c->call, c->dest, name, &unpacked, &error);
+  hoist_span_set_int(&span, "copy.unpacked_files", (int64_t)unpacked.files);
+  hoist_span_set_int(&span, "copy.unpacked_bytes", (int64_t)unpacked.bytes);
+  if (status != HOIST_OK) hoist_span_record_error(&span, &error);
+  hoist_span_end(&span);
+  c->result->unpacked_files = unpacked.files;
+  if (status != HOIST_OK && err) *err = error;
+  return status;
+}
+
+static bool wants_unpacking(const struct copy *c) {
+  return c->request->unpack && c->files.count == 1 && unpack_is_archive(c->files.items[0].name);
+}
+
 enum hoist_status copy_run(const struct call *call, const struct copy_request *request,
                            struct hoist_copy_result *ret_result, struct hoist_error *err) {
   HOIST_AUTO(copy)
   struct copy c = {.request = request, .call = call, .result = ret_result};
   *ret_result = (struct hoist_copy_result){0};
   enum hoist_status status = prepare(&c, err);
-  return status == HOIST_OK ? fetch_all(&c, err) : status;
+  if (status == HOIST_OK) status = fetch_all(&c, err);
+  return status == HOIST_OK && wants_unpacking(&c) ? unpack(&c, err) : status;
 }

@@ -19,6 +19,7 @@ struct copy_request {
   const char *directory;
   const struct hoist_copy_rule *rules; /* the last that matches decides; none: copied */
   size_t rule_count;
+  int unpack; /* 1: an archive that is all there is, is unpacked */
   unsigned connections;
 };
 

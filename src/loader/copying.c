@@ -51,6 +51,7 @@ static enum hoist_status copy(struct operation *op, const char *text, const char
                                        .directory = directory,
                                        .rules = options ? options->rules : NULL,
                                        .rule_count = options ? options->rule_count : 0,
+                                       .unpack = options ? options->unpack : 0,
                                        .connections = hoist->connections};
   status = copy_run(&op->call, &request, result, &op->error);
   describe_result(op, result);
