@@ -47,7 +47,8 @@ for (const server of [ceph, swift]) {
   await server.upload('versions', 'm/1/weights.onnx', 'version one');
   await server.upload('versions', 'm/1/weights.onnx', 'version two');
 }
-await ceph.denyReads('denied');
+await ceph.upload('denied', 'open/1/weights.onnx', 'open weights');
+await ceph.denyReads('denied', 'm/');
 
 /** `count` empty objects before the one that is wanted, in a directory that is a model of its own. */
 async function crowd(server, count) {
@@ -183,6 +184,12 @@ for (const [title, server, url, more] of places) {
       const refused = spans.find((span) => span.attributes['aws.error.code'] === 'AccessDenied');
       assert.equal(refused.status.code, 'Error');
       assert.match(refused.attributes['aws.request_id'], /./);
+    });
+
+    if (over) test('a prefix that these credentials may not read, in a bucket that they may', async (t) => {
+      const { read } = await pull(t, 'open/1', { bucket: 'denied' });
+      assert.equal(read('weights.onnx').toString(), 'open weights');
+      await pull(t, 'm/1', { bucket: 'denied', rc: 4 });
     });
 
     if (over) test('without credentials', async (t) => {

@@ -105,9 +105,9 @@ export class S3Server {
     return this.#must([200], `/${bucket}?versioning=`, { method: 'PUT', body });
   }
 
-  /** Nobody may read the bucket's objects; who has its keys may still list them. */
-  denyReads(bucket) {
-    const statement = { Effect: 'Deny', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/*` };
+  /** Nobody may read the bucket's objects below `prefix`; who has its keys may still list them. */
+  denyReads(bucket, prefix) {
+    const statement = { Effect: 'Deny', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/${prefix}*` };
     const body = Buffer.from(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
     return this.#must([200, 204], `/${bucket}?policy=`, { method: 'PUT', body });
   }
