@@ -55,12 +55,21 @@ static const char *or_else(const char *set, const char *profile) {
   return set ? set : profile;
 }
 
+/* Files of AWS that make no sense concern nobody who needs nothing from S3. */
+static enum hoist_status make_unusable_s3(const char *bucket, const char *prefix,
+                                          const struct hoist_error *why, struct source **ret_source,
+                                          struct hoist_error *err) {
+  HOIST_AUTO(mem) char *location = text_format("s3://%s/%s", bucket, prefix ? prefix : "");
+  if (!location) return hoist_fail_memory(err, "a source");
+  return source_unusable_new("s3", location, why, ret_source, err);
+}
+
 static enum hoist_status make_s3(struct chain *chain, const struct hoist_config *config,
                                  struct http *http, const char *bucket, const char *prefix,
                                  struct source **ret_source, struct hoist_error *err) {
-  enum hoist_status status = need_aws(chain, config, http, err);
-  if (status != HOIST_OK) return status;
-
+  struct hoist_error why = {0};
+  enum hoist_status status = need_aws(chain, config, http, &why);
+  if (status != HOIST_OK) return make_unusable_s3(bucket, prefix, &why, ret_source, err);
   struct s3_options options = {
       .bucket = bucket,
       .prefix = prefix,

@@ -166,4 +166,11 @@ HOIST_MUST_CHECK enum hoist_status source_s3_new(struct http *http,
                                                  struct source **ret_source,
                                                  struct hoist_error *err);
 
+/** One that fails with `why` whenever it is asked.
+ *  @param name  static
+ *  Errors: NO_MEMORY */
+HOIST_MUST_CHECK enum hoist_status source_unusable_new(const char *name, const char *location,
+                                                       const struct hoist_error *why,
+                                                       struct source **ret_source,
+                                                       struct hoist_error *err);
 #endif

@@ -247,6 +247,29 @@ test('the doctor tells of each place in JSON, and what failed', async (t) => {
   assertNoSecrets(secrets, result);
 });
 
+for (const [title, given, message] of [
+  ['a broken file of AWS', { config: 'nonsense\n' }, /config, line 1: /],
+  ['a key without its secret', { AWS_ACCESS_KEY_ID: 'AKIAONLY' }, /AWS_SECRET_ACCESS_KEY/],
+])
+  test(`${title} concerns only what is asked of S3`, async (t) => {
+    const { home, env } = setUp(t, { AWS_ACCESS_KEY_ID: ceph.accessKey, AWS_SECRET_ACCESS_KEY: ceph.secret });
+    await hoistOk(['pull', modelId, '-q'], { env, home });
+    const broken = { ...setUp(t, given).env, MODEL_CACHE_DIR: env.MODEL_CACHE_DIR };
+    const at = { env: broken, home };
+    if (given.config) writeFileSync(join(home, '.aws/config'), given.config);
+    await hoistOk(['pull', modelId, '-q'], at);
+    await hoistOk(['ls'], at);
+    await hoistOk(['verify', modelId], { ...at, env: { ...broken, OFFLINE_MODE: 'true' } });
+    const asked = await hoist(['pull', 'other/1'], at);
+    assert.equal(asked.rc, 2, asked.output);
+    assert.match(asked.stderr, message);
+    const [{ findings }] = jsonLines((await hoist(['doctor', '--json'], at)).stdout);
+    const source = findings.find((finding) => finding.subject === 'source s3');
+    assert.equal(source.status, 'invalid');
+    assert.match(source.detail, message);
+    assert.ok(findings.some((finding) => finding.subject === 'onnxruntime'), 'it goes on with the rest');
+  });
+
 test('the doctor says that nothing is signed', async (t) => {
   const { home, env } = setUp(t, {});
   const result = await hoist(['doctor', '--json'], { env: { ...env, HOIST_S3_ANONYMOUS: '1' }, home });
