@@ -30,12 +30,13 @@ static char *expand(const char *path) {
   return home && *home ? text_format("%s%s", home, path + 1) : text_dup(path);
 }
 
-static enum hoist_status read_file(const char *path, struct aws_ini *ret_ini,
+/* In a home of somebody else, as in many containers, there is nothing for us. */
+static enum hoist_status read_file(const char *path, bool is_default, struct aws_ini *ret_ini,
                                    struct hoist_error *err) {
   struct hoist_error error;
   HOIST_AUTO(buf) struct buf text = buf_make(AWS_INI_MAX_BYTES);
   enum hoist_status status = fs_read_file(AT_FDCWD, path, &text, &error);
-  if (status == HOIST_NOT_FOUND) return HOIST_OK;
+  if (status == HOIST_NOT_FOUND || (status == HOIST_DENIED && is_default)) return HOIST_OK;
   if (status == HOIST_OK) return aws_ini_parse(buf_str(&text), text.size, path, ret_ini, err);
   if (err) *err = error;
   return status;
@@ -48,8 +49,9 @@ enum hoist_status aws_config_read(const char *config_path, const char *credentia
                          .credentials_path =
                              expand(credentials_path ? credentials_path : DEFAULT_CREDENTIALS)};
   if (!c.config_path || !c.credentials_path) return hoist_fail_memory(err, "the AWS configuration");
-  enum hoist_status status = read_file(c.config_path, &c.config, err);
-  if (status == HOIST_OK) status = read_file(c.credentials_path, &c.credentials, err);
+  enum hoist_status status = read_file(c.config_path, !config_path, &c.config, err);
+  if (status == HOIST_OK)
+    status = read_file(c.credentials_path, !credentials_path, &c.credentials, err);
   if (status != HOIST_OK) return status;
   *ret_config = c;
   c = (struct aws_config){0};
