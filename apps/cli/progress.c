@@ -158,14 +158,17 @@ static void tell_fallthrough(struct progress *p, const struct hoist_progress *e)
   fprintf(p->out, "%s: %s: %s; trying the next source\n", p->model_id, source, message);
 }
 
-/* A short wait is over before its line is read. */
-static void tell_retry(struct progress *p, const struct hoist_progress *e) {
+static void tell_line(struct progress *p, const char *text) {
   char message[640];
-  if (e->wait_ms < RETRY_TOLD_MS) return;
-  clean(message, sizeof message, e->message ? e->message : "trying again");
+  clean(message, sizeof message, text);
   progress_erase_bars(p);
   fprintf(p->out, "%s: %s\n", p->model_id, message);
   fflush(p->out);
+}
+
+/* A short wait is over before its line is read. */
+static void tell_retry(struct progress *p, const struct hoist_progress *e) {
+  if (e->wait_ms >= RETRY_TOLD_MS) tell_line(p, e->message ? e->message : "trying again");
 }
 
 /* The first line says whom we wait for, the ones every few seconds how far that process is. */
@@ -187,13 +190,6 @@ static void tell_warning(struct progress *p, const struct hoist_progress *e) {
   fflush(p->out);
 }
 
-static void tell_notice(struct progress *p, const struct hoist_progress *e) {
-  char message[640];
-  clean(message, sizeof message, e->message);
-  progress_erase_bars(p);
-  fprintf(p->out, "%s: %s\n", p->model_id, message);
-}
-
 static void tell_file_done(struct progress *p, const struct hoist_progress *e) {
   char name[PROGRESS_NAME_BYTES];
   clean(name, sizeof name, e->file);
@@ -209,7 +205,7 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
   else if (e->kind == HOIST_PROGRESS_WARNING)
     tell_warning(p, e);
   else if (e->kind == HOIST_PROGRESS_NOTICE)
-    tell_notice(p, e);
+    tell_line(p, e->message);
   else if (e->kind == HOIST_PROGRESS_FILE && e->file_done)
     tell_file_done(p, e);
   else if (e->kind == HOIST_PROGRESS_WAIT)
@@ -226,7 +222,7 @@ static void show_bars(struct progress *p, const struct hoist_progress *e) {
   if (e->kind == HOIST_PROGRESS_FALLTHROUGH) tell_fallthrough(p, e);
   if (e->kind == HOIST_PROGRESS_RETRY) tell_retry(p, e);
   if (e->kind == HOIST_PROGRESS_WARNING) tell_warning(p, e);
-  if (e->kind == HOIST_PROGRESS_NOTICE) tell_notice(p, e);
+  if (e->kind == HOIST_PROGRESS_NOTICE) tell_line(p, e->message);
   bool moved_on = e->kind != HOIST_PROGRESS_FILE && e->kind != HOIST_PROGRESS_WAIT;
   if (e->kind == HOIST_PROGRESS_DONE || (!moved_on && !is_due(p, REDRAW_NS))) return;
   signals_guard_cursor(fileno(p->out));
