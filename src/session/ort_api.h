@@ -8,12 +8,13 @@
 #ifndef HOIST_SESSION_ORT_API_H
 #define HOIST_SESSION_ORT_API_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /** The interface version asked for: the one the table was written against, or the runtime's own
  * where that is older. The oldest is the first with SetUserLoggingFunction. */
-#define ORT_API_WANTED 21
+#define ORT_API_WANTED 22
 #define ORT_API_OLDEST 17
 
 struct OrtAllocator;
@@ -124,12 +125,18 @@ enum { ORT_DEFAULT_MEMORY = 0 };              /* of OrtMemType */
   X(266, struct OrtStatus *, SetUserLoggingFunction,                                               \
     (struct OrtSessionOptions *, ort_log_fn, void *))
 
+/* Since interface version 22. */
+#define ORT_SLOTS_22(X)                                                                            \
+  X(293, struct OrtStatus *, SessionOptionsSetLoadCancellationFlag,                                \
+    (struct OrtSessionOptions *, bool))
+
 /** The functions used, by name. */
 struct ort_api {
   const void *table; /* the runtime's own struct OrtApi */
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): these make up a declaration */
 #define ORT_MEMBER(slot, result, name, parameters) result(*name) parameters;
   ORT_SLOTS(ORT_MEMBER)
+  ORT_SLOTS_22(ORT_MEMBER) /* NULL where the interface is older */
 #undef ORT_MEMBER
 };
 
@@ -137,12 +144,15 @@ struct ort_api {
 #define ORT_SLOT_FUNCTION(table, slot, member)                                                     \
   ((__typeof__(member))((void (*const *)(void))(table))[slot])
 
-/** Looks every slot of the table up. */
-static inline struct ort_api ort_api_bind(const void *table) {
+/** Looks every slot of a table of an interface version up. */
+static inline struct ort_api ort_api_bind(const void *table, unsigned version) {
   struct ort_api api = {.table = table};
 #define ORT_BIND(slot, result, name, parameters)                                                   \
   api.name = ORT_SLOT_FUNCTION(table, slot, api.name);
   ORT_SLOTS(ORT_BIND)
+  if (version >= 22) {
+    ORT_SLOTS_22(ORT_BIND)
+  }
 #undef ORT_BIND
   return api;
 }

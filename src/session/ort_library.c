@@ -66,7 +66,7 @@ static enum hoist_status read_library(void *handle, const char *name,
   struct ort_library library = {.handle = handle,
                                 .path = resolved_path(get_api_base, name),
                                 .version = text_dup(version),
-                                .api = ort_api_bind(table)};
+                                .api = ort_api_bind(table, wanted)};
   if (!library.path || !library.version) {
     ort_library_done(&library);
     return hoist_fail_memory(err, "opening ONNX Runtime");

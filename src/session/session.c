@@ -5,9 +5,12 @@
  * many. */
 #include <sys/mman.h>
 
+#include "call_off.h"
 #include "clock.h"
 #include "dispatch.h"
 #include "session_internal.h"
+
+#define CREATING "creating the session"
 
 void session_close(struct session *s) {
   if (!s) return;
@@ -35,9 +38,12 @@ static struct OrtStatus *call_runtime(const struct call *call, struct session *s
   struct OrtStatus *failed = listen ? listen_for_phases(s, options) : NULL;
   if (failed) return failed;
   if (listen) phases_begin(&s->phases, telemetry_now(call->span), clock_monotonic_ns);
+  struct call_off call_off;
+  call_off_begin(&call_off, call, s->ort, options);
   failed = model->map ? api->CreateSessionFromArray(s->ort->env, model->map, model->map_size,
                                                     options, &s->handle)
                       : api->CreateSession(s->ort->env, model->path, options, &s->handle);
+  call_off_end(&call_off);
   if (listen) phases_end(&s->phases, call->span);
   return failed;
 }
@@ -54,6 +60,11 @@ static enum hoist_status create_once(const struct call *call, struct session *s,
   struct OrtStatus *failed = call_runtime(call, s, model, options);
   s->ort->library.api.ReleaseSessionOptions(options);
   if (!failed) return HOIST_OK;
+  status = call_check(call, CREATING, err);
+  if (status != HOIST_OK) {
+    s->ort->library.api.ReleaseStatus(failed);
+    return status;
+  }
   return ort_fail_model(s->ort, failed, model->path ? model->path : GRAPH_MAPPED_FILE, err);
 }
 
@@ -71,7 +82,8 @@ static enum hoist_status create(const struct call *call, struct session *s,
   struct hoist_error problem = {0};
   enum hoist_status status = create_once(call, s, model, wanted, 0, &problem);
   if (status == HOIST_OK) return HOIST_OK;
-  if (!s->providers.beyond_cpu || status == HOIST_NO_MEMORY || has_requirement(wanted)) {
+  bool is_final = status == HOIST_NO_MEMORY || status == HOIST_CANCELLED || status == HOIST_TIMEOUT;
+  if (is_final || !s->providers.beyond_cpu || has_requirement(wanted)) {
     if (err) *err = problem;
     return status;
   }
@@ -92,8 +104,7 @@ static enum hoist_status describe(struct session *s, struct hoist_error *err) {
 static enum hoist_status begin(const struct call *call, const struct session_options *options,
                                struct hoist_error *err) {
   enum hoist_status status = session_options_check(options, err);
-  /* Once begun, a session's creation cannot be interrupted. */
-  return status == HOIST_OK ? call_check(call, "creating the session", err) : status;
+  return status == HOIST_OK ? call_check(call, CREATING, err) : status;
 }
 
 enum hoist_status session_create(const struct call *call, struct ort *ort,
@@ -103,7 +114,7 @@ enum hoist_status session_create(const struct call *call, struct ort *ort,
   HOIST_AUTO(session) struct session *s = calloc(1, sizeof *s);
   if (!s) {
     if (model->map) munmap(model->map, model->map_size);
-    return hoist_fail_memory(err, "creating the session");
+    return hoist_fail_memory(err, CREATING);
   }
   s->ort = ort_ref(ort);
   s->map = model->map;

@@ -69,13 +69,13 @@ struct session_draft;
 /** Creates the draft of a session on the weights `weights_name` of a claimed model. Children of the call's
  *  span (the caller's model.session.create): ort.model_parse, ort.partition, ort.graph_optimize,
  *  ort.kernel_init, ort.weights, ort.prepack, as far as the runtime's log marks them. Blocks until the
- *  runtime is done: once begun, the creation can be neither cancelled nor timed out. Shares `ort`.
+ *  runtime is done; from 1.22 on a creation that has begun can be called off, and runs out of time. Shares `ort`.
  *  @param graph  a saved graph of this very model, runtime, machine and options: opened instead of the
  *                weights. Where that fails the weights are, and session_graph_use tells. NULL: none
  *  Errors: CORRUPT the runtime refuses the file (its message, one line) · UNSUPPORTED the model needs
  *          an operator or version this runtime lacks, or a required provider cannot be had · NOT_FOUND
- *          the model has no such file · INVALID an option makes no sense · CANCELLED, TIMEOUT before it
- *          began · NO_MEMORY */
+ *          the model has no such file · INVALID an option makes no sense · CANCELLED, TIMEOUT ·
+ *          NO_MEMORY */
 HOIST_MUST_CHECK enum hoist_status session_draft_open(const struct call *call, struct ort *ort,
                                                       const struct cache_claim *claim,
                                                       const char *weights_name,

@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
   void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
   if (!library) return fprintf(stderr, "%s\n", dlerror()), 1;
   const struct ort_api_base *base = ((ort_get_api_base_fn)dlsym(library, "OrtGetApiBase"))();
-  struct ort_api api = ort_api_bind(base->GetApi(ORT_API_WANTED));
+  struct ort_api api = ort_api_bind(base->GetApi(ORT_API_WANTED), ORT_API_WANTED);
   struct OrtEnv *env = NULL;
   struct OrtSessionOptions *options = NULL;
   struct OrtSession *session = NULL;

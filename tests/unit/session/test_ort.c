@@ -165,7 +165,7 @@ static void test_a_runtime_of_an_unusable_version_is_unsupported(void **state) {
       {"libfake_ort_old.so", "is ONNX Runtime 1.16.3, hoist works with 1.17 and later"},
       {"libfake_ort_next.so", "is ONNX Runtime 2.0.0, hoist works with 1.17 and later 1.x"},
       {"libfake_ort_odd.so", "is ONNX Runtime nightly, hoist works with"},
-      {"libfake_ort_empty.so", "ONNX Runtime 1.30.0, has no interface 21"},
+      {"libfake_ort_empty.so", "ONNX Runtime 1.30.0, has no interface 22"},
       {"libfake_ort_oldest.so", "ONNX Runtime 1.17.0, has no interface 17"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

@@ -15,7 +15,7 @@
 
 #include "ort_run.h"
 
-#define LIST_SLOTS 285 /* of interface version 21 */
+#define LIST_SLOTS 318 /* of interface version 22 */
 
 struct row {
   unsigned slot;
@@ -24,7 +24,7 @@ struct row {
 
 static const struct row rows[] = {
 #define ROW(slot, result, name, parameters) {slot, #name},
-    ORT_SLOTS(ROW) ORT_RUN_SLOTS(ROW)
+    ORT_SLOTS(ROW) ORT_SLOTS_22(ROW) ORT_RUN_SLOTS(ROW)
 #undef ROW
 };
 
@@ -69,6 +69,9 @@ __attribute__((unused)) static void assign_every_function(const OrtApi *official
                                                           struct ort_run_api *run) {
 #define ASSIGN(slot, result, name, parameters) ours->name = official->name;
   ORT_SLOTS(ASSIGN)
+#if ORT_API_VERSION >= 22
+  ORT_SLOTS_22(ASSIGN)
+#endif
 #undef ASSIGN
 #define ASSIGN(slot, result, name, parameters) run->name = official->name;
   ORT_RUN_SLOTS(ASSIGN)
@@ -79,6 +82,9 @@ static void test_every_slot_is_where_the_official_header_has_it(void **state) {
 #define CHECK(slot, result, name, parameters)                                                      \
   assert_int_equal(offsetof(OrtApi, name) / sizeof(void *), slot);
   ORT_SLOTS(CHECK)
+#if ORT_API_VERSION >= 22
+  ORT_SLOTS_22(CHECK)
+#endif
   ORT_RUN_SLOTS(CHECK)
 #undef CHECK
 }
