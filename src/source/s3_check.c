@@ -15,10 +15,8 @@ static const struct rule {
   enum hoist_status status;
   const char *text;
 } rules[] = {
-    {"InvalidAccessKeyId", NULL, HOIST_DENIED,
-     "the server does not know this access key; check AWS_ACCESS_KEY_ID"},
-    {"SignatureDoesNotMatch", NULL, HOIST_DENIED,
-     "the secret key does not match the access key; check AWS_SECRET_ACCESS_KEY"},
+    {"InvalidAccessKeyId", NULL, HOIST_DENIED, "the server does not know this access key"},
+    {"SignatureDoesNotMatch", NULL, HOIST_DENIED, "the secret key does not match the access key"},
     {"AccessDenied", "kms:", HOIST_DENIED,
      "these credentials may not use the key it is encrypted with; allow them kms:Decrypt"},
     {"AccessDenied", NULL, HOIST_DENIED,
@@ -26,20 +24,20 @@ static const struct rule {
     {"ExpiredToken", NULL, HOIST_DENIED, "the session token has expired; get new credentials"},
     {"TokenRefreshRequired", NULL, HOIST_DENIED,
      "the session token has expired; get new credentials"},
-    {"InvalidToken", NULL, HOIST_DENIED, "the session token is not valid; check AWS_SESSION_TOKEN"},
+    {"InvalidToken", NULL, HOIST_DENIED, "the session token is not valid"},
     {"RequestTimeTooSkewed", NULL, HOIST_DENIED,
      "this machine's clock is too far from the server's; set the clock"},
     {"InvalidObjectState", NULL, HOIST_DENIED, "the object is archived; restore it first"},
     {"InvalidRequest", "Server Side Encryption", HOIST_UNSUPPORTED,
      "it is encrypted with a key that only its owner has (SSE-C), which hoist does not take; store "
      "it with SSE-S3 or SSE-KMS"},
-    {"NoSuchBucket", NULL, HOIST_NOT_FOUND, "there is no such bucket; check INFER_BUCKET"},
+    {"NoSuchBucket", NULL, HOIST_NOT_FOUND, "there is no such bucket; check its name"},
     {"NoSuchKey", NULL, HOIST_NOT_FOUND, "there is no such object"},
     {"NoSuchVersion", NULL, HOIST_NOT_FOUND, "there is no such version of the object"},
     {"PreconditionFailed", NULL, HOIST_UNAVAILABLE,
      "the object changed while it was read; try again"},
     {"SlowDown", NULL, HOIST_UNAVAILABLE, "the server asks for fewer requests; try again later"},
-    {"InvalidBucketName", NULL, HOIST_INVALID, "this is not a bucket name; check INFER_BUCKET"},
+    {"InvalidBucketName", NULL, HOIST_INVALID, "this is not a bucket name; check it"},
 };
 
 static const struct rule *find_rule(const struct s3_error *error) {
@@ -99,10 +97,29 @@ static void append_ids(const struct refusal *r, struct hoist_error *err) {
     memcpy(request, r->error.request_id, sizeof request);
   if (!http_response_header(r->response, "x-amz-id-2", host, sizeof host))
     memcpy(host, r->error.host_id, sizeof host);
-  size_t used = strlen(err->message);
-  if (*request)
-    snprintf(err->message + used, sizeof err->message - used, " [request %s%s%s]", request,
-             *host ? ", host " : "", host);
+  if (*request) hoist_error_append(err, " [request %s%s%s]", request, *host ? ", host " : "", host);
+}
+
+/* The part of the credentials that an error is about, as the variable it may come from; NULL: it is about none. */
+static const char *variable_of(const char *code) {
+  if (strcmp(code, "InvalidAccessKeyId") == 0) return "AWS_ACCESS_KEY_ID";
+  if (strcmp(code, "SignatureDoesNotMatch") == 0) return "AWS_SECRET_ACCESS_KEY";
+  return strcmp(code, "InvalidToken") == 0 ? "AWS_SESSION_TOKEN" : NULL;
+}
+
+#define STEP_SIZE 96
+
+/* The next step, where that depends on where the credentials come from. */
+static const char *step_of(const struct refusal *r, char ret_step[STEP_SIZE]) {
+  const char *variable = variable_of(r->error.code);
+  ret_step[0] = '\0';
+  if (!variable || !r->credentials) return ret_step;
+  if (strcmp(r->credentials->provider, "environment") == 0)
+    snprintf(ret_step, STEP_SIZE, "; check %s", variable);
+  else
+    snprintf(ret_step, STEP_SIZE, "; check what gave the credentials: %s",
+             r->credentials->provider);
+  return ret_step;
 }
 
 static enum hoist_status fail(const struct refusal *r, struct hoist_error *err) {
@@ -117,8 +134,9 @@ static enum hoist_status fail(const struct refusal *r, struct hoist_error *err) 
   if (!rule) return fail_unknown(r, err);
   const char *words = words_of(r);
   size_t size = utf8_prefix(words, strlen(words), MAX_WORDS);
-  return hoist_fail(err, rule->status, "%s: %s (%s)%s%.*s", r->what, rule->text, rule->code,
-                    size > 0 ? ": " : "", (int)size, words);
+  char step[STEP_SIZE];
+  return hoist_fail(err, rule->status, "%s: %s%s (%s)%s%.*s", r->what, rule->text, step_of(r, step),
+                    rule->code, size > 0 ? ": " : "", (int)size, words);
 }
 
 enum hoist_status s3_check(const char *region, const struct aws_credentials *credentials,

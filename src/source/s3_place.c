@@ -72,7 +72,8 @@ static enum hoist_status check_bucket(const struct s3_addressing *a, struct hois
                       "general-purpose bucket",
                       bucket);
   if (!bucket || !*bucket || strlen(bucket) > MAX_BUCKET_BYTES || !is_made_of(bucket, "-._:"))
-    return hoist_fail(err, HOIST_INVALID, "\"%.100s\" is not a bucket name; set INFER_BUCKET",
+    return hoist_fail(err, HOIST_INVALID,
+                      "\"%.100s\" is not a bucket name; check INFER_BUCKET or the s3:// place",
                       bucket ? bucket : "");
   if (a->virtual_host > 0 && !is_made_of(bucket, "-."))
     return hoist_fail(err, HOIST_INVALID,

@@ -170,7 +170,7 @@ for (const [title, server, url, more] of places) {
 
     test('a bucket that is not there', async (t) => {
       const { error } = await pull(t, 'plain/1', { bucket: 'nobody-has-it', rc: 3 });
-      assert.match(error, /there is no such bucket; check INFER_BUCKET \(NoSuchBucket\)/);
+      assert.match(error, /there is no such bucket; check its name \(NoSuchBucket\)/);
     });
 
     test('a model that is not there', async (t) => {

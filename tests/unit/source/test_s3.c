@@ -59,7 +59,7 @@ static void open_source(struct s3_fixture *s) {
 static void set_up(struct s3_fixture *s) {
   *s = (struct s3_fixture){
       .options = {.bucket = "bucket", .verify_md5 = 1, .prefix = "models/", .virtual_host = -1},
-      .keys = {.access_key = ACCESS, .secret_key = SECRET, .provider = "test"}};
+      .keys = {.access_key = ACCESS, .secret_key = SECRET, .provider = "environment"}};
   fixture_init(&s->f);
   assert_int_equal(aws_provider_new(find_keys, s, NULL, &s->provider, NULL), HOIST_OK);
   s->options.credentials = s->provider;
@@ -529,7 +529,7 @@ static void test_errors_say_what_to_do(void **state) {
       {"400 Bad Request", "InvalidToken", "<Token-0>" SESSION "</Token-0>", HOIST_DENIED, 400,
        "AWS_SESSION_TOKEN"},
       {"403 Forbidden", "RequestTimeTooSkewed", "", HOIST_DENIED, 403, "set the clock"},
-      {"404 Not Found", "NoSuchBucket", "", HOIST_NOT_FOUND, 404, "check INFER_BUCKET"},
+      {"404 Not Found", "NoSuchBucket", "", HOIST_NOT_FOUND, 404, "no such bucket; check its name"},
       {"404 Not Found", "NoSuchKey", "", HOIST_NOT_FOUND, 404, "no such object"},
       {"301 Moved Permanently", "PermanentRedirect", "", HOIST_INVALID, 301,
        "set AWS_REGION and AWS_ENDPOINT_URL_S3"},
@@ -569,6 +569,21 @@ static void test_errors_say_what_to_do(void **state) {
     assert_int_equal(s.collector.begins, 0);
     tear_down(&s);
   }
+}
+
+static void test_a_denial_names_what_gave_the_credentials(void **state) {
+  (void)state;
+  static const struct script_reply replies[] = {
+      {.data = "HTTP/1.1 403 No\r\nContent-Length: 49\r\n\r\n"
+               "<Error><Code>SignatureDoesNotMatch</Code></Error>"}};
+  struct s3_fixture s;
+  set_up(&s);
+  s.keys.provider = "profile";
+  FIXTURE_REPLAY(&s.f, replies);
+  open_source(&s);
+  assert_int_equal(describe(&s), HOIST_DENIED);
+  assert_message(&s, "check what gave the credentials: profile (SignatureDoesNotMatch)");
+  tear_down(&s);
 }
 
 static void test_a_denial_without_credentials_asks_for_them(void **state) {
@@ -762,6 +777,7 @@ int main(void) {
       cmocka_unit_test(test_a_checksum_that_comes_with_a_part_is_not_of_the_object),
       cmocka_unit_test(test_the_object_fetched_is_the_one_listed),
       cmocka_unit_test(test_errors_say_what_to_do),
+      cmocka_unit_test(test_a_denial_names_what_gave_the_credentials),
       cmocka_unit_test(test_a_denial_without_credentials_asks_for_them),
       cmocka_unit_test(test_a_server_that_is_down_is_unavailable),
       cmocka_unit_test(test_options_are_checked),
