@@ -3,6 +3,9 @@
 #include "failure.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 static const struct row {
   CURLcode code;
@@ -58,11 +61,34 @@ static const struct row *find_row(CURLcode code) {
   return &unknown;
 }
 
+#define PROXY_SIZE 280
+
+/* Whom curl could not connect to, where that is not whom we asked. "": the very host, or it does not say. */
+static void find_proxy(const char *authority, const char *detail, char ret_proxy[PROXY_SIZE]) {
+  char host[256];
+  unsigned port;
+  ret_proxy[0] = '\0';
+  if (sscanf(detail, "Failed to connect to %255s port %u", host, &port) != 2) return;
+  if (*authority == '[') authority++;
+  if (strncasecmp(authority, host, strlen(host)) != 0)
+    snprintf(ret_proxy, PROXY_SIZE, "%s port %u", host, port);
+}
+
+static void fail_proxy(const char *authority, const char *proxy, struct hoist_error *err) {
+  hoist_fail(err, HOIST_UNAVAILABLE,
+             "%s: cannot connect to the proxy %s; check http_proxy, https_proxy, all_proxy and "
+             "no_proxy, and that the proxy is running",
+             authority, proxy);
+}
+
 enum hoist_status failure_of_curl(CURLcode code, int sys_errno, const char *authority,
                                   const char *detail, struct failure *ret_failure,
                                   struct hoist_error *err) {
   const struct row *row = find_row(code);
   *ret_failure = (struct failure){.reason = row->reason, .retry = row->retry};
+  char proxy[PROXY_SIZE] = "";
+  if (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT)
+    find_proxy(authority, detail, proxy);
   if (code == CURLE_COULDNT_CONNECT && sys_errno == ECONNREFUSED) {
     ret_failure->reason = "connection_refused";
     detail = "connection refused";
@@ -71,8 +97,11 @@ enum hoist_status failure_of_curl(CURLcode code, int sys_errno, const char *auth
   } else if (!*detail) {
     detail = curl_easy_strerror(code);
   }
-  hoist_fail(err, row->status, "%s: %s%s%s%s; %s", authority, row->cause, *detail ? " (" : "",
-             detail, *detail ? ")" : "", row->next_step);
+  if (*proxy)
+    fail_proxy(authority, proxy, err);
+  else
+    hoist_fail(err, row->status, "%s: %s%s%s%s; %s", authority, row->cause, *detail ? " (" : "",
+               detail, *detail ? ")" : "", row->next_step);
   if (err && code == CURLE_COULDNT_CONNECT) err->sys_errno = sys_errno;
   return row->status;
 }

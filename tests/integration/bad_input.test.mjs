@@ -57,6 +57,7 @@ const rows = [
   ['a missing API key', 4, ['401', 'ROBOFLOW_API_KEY'], ['load', modelId], { ...api, ROBOFLOW_API_KEY: '' }],
   ['a wrong API key', 4, ['401', 'ROBOFLOW_API_KEY'], ['load', modelId], { ...api, ROBOFLOW_API_KEY: `${marker}-wrong` }],
   ['an API that is down', 5, ['127.0.0.1:9'], ['load', modelId], { ...api, API_BASE_URL: 'http://127.0.0.1:9' }],
+  ['a proxy that is down', 5, ['api.invalid', 'the proxy 127.0.0.1 port 9', 'no_proxy'], ['load', modelId], { ...api, API_BASE_URL: 'http://api.invalid', http_proxy: 'http://127.0.0.1:9', no_proxy: '127.0.0.1', HOIST_MAX_ATTEMPTS: '1' }],
   ['a host that does not exist', 5, ['nowhere.invalid'], ['load', modelId], { ...api, API_BASE_URL: 'http://nowhere.invalid' }],
   ['an API URL that is none', 2, ['API_BASE_URL', 'https://'], ['load', modelId], { ...api, API_BASE_URL: 'not a url' }, null, { noSpan: true }], // nothing is loaded yet
   ['a listing of a million keys', 7, ['s3://huge', 'more than 16384 objects'], ['load', modelId], { ...s3, INFER_BUCKET: 'huge' }],
