@@ -18,7 +18,8 @@ struct examination {
 static void print_finding(struct cli *cli, const struct hoist_finding *f) {
   bool good = f->status == HOIST_OK, fancy = cli->out_term.unicode;
   const char *mark = good ? fancy ? "✓ " : "ok   " : fancy ? "✗ " : "FAIL ";
-  term_print(cli->out, &cli->out_term, good ? TERM_GREEN : TERM_RED, mark);
+  if (f->skipped) mark = fancy ? "– " : "--   ";
+  term_print(cli->out, &cli->out_term, f->skipped ? TERM_DIM : good ? TERM_GREEN : TERM_RED, mark);
   cli_put_fit(cli->out, &cli->out_term, f->subject, 20);
   fputs("  ", cli->out);
   cli_put(cli->out, f->detail ? f->detail : good ? "works" : hoist_status_name(f->status));
@@ -32,7 +33,7 @@ static void take_finding(void *user, const struct hoist_finding *f) {
   if (x->cli->options.json) {
     json_open(&x->cli->json, NULL, '{');
     json_text(&x->cli->json, "subject", f->subject);
-    json_text(&x->cli->json, "status", hoist_status_name(f->status));
+    json_text(&x->cli->json, "status", f->skipped ? "skipped" : hoist_status_name(f->status));
     json_text(&x->cli->json, "detail", f->detail);
     json_close(&x->cli->json, '}');
   } else if (!x->cli->options.quiet) {
@@ -68,6 +69,7 @@ static void examine_collector(struct examination *x) {
   const char *endpoint = config.traces_endpoint ? config.traces_endpoint : config.metrics_endpoint;
   struct hoist_finding finding = {.subject = "telemetry", .detail = works};
   if (!wanted || !endpoint) {
+    finding.skipped = 1;
     finding.detail = "not exported: set OTEL_EXPORTER_OTLP_ENDPOINT to a collector's URL";
   } else {
     config.sampler = "always_on";

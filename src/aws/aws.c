@@ -99,11 +99,12 @@ static enum hoist_status examine_place(const struct call *call, const struct aws
   HOIST_AUTO(aws_credentials) const struct aws_credentials *found = NULL;
   struct hoist_error error = {.status = HOIST_OK};
   enum hoist_status status = place->ask(call, s, &found, &error);
-  *finding = (struct aws_finding){place->name, status, detail};
+  *finding = (struct aws_finding){.place = place->name, .status = status, .detail = detail};
   if (status == HOIST_OK) {
     describe(found, detail, DETAIL_SIZE);
   } else if (status == HOIST_NOT_FOUND) {
     finding->status = HOIST_OK;
+    finding->skipped = true;
     snprintf(detail, DETAIL_SIZE, "does not apply: %s", error.message);
   } else {
     text_copy(detail, DETAIL_SIZE, error.message);
@@ -122,7 +123,8 @@ enum hoist_status aws_examine(const struct call *call, struct aws *aws,
   const struct aws_search s = make_search(aws, &config);
   for (size_t i = 0; i < PLACES; i++) {
     snprintf(detail, sizeof detail, "is not asked: %s comes first", first ? first : "");
-    struct aws_finding finding = {places[i].name, HOIST_OK, detail};
+    struct aws_finding finding = {
+        .place = places[i].name, .status = HOIST_OK, .detail = detail, .skipped = true};
     if (!first && examine_place(call, &s, &places[i], &finding, detail) != HOIST_NOT_FOUND)
       first = places[i].name;
     status = call_check(call, "looking for AWS credentials", err);

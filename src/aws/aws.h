@@ -48,8 +48,9 @@ const char *aws_profile_endpoint(const struct aws *aws, const char *service);
 /** What came of asking one place; borrowed for the length of the callback. */
 struct aws_finding {
   const char *place;        /* "environment", "web identity", "profile", "container", "instance" */
-  enum hoist_status status; /* OK: it gives credentials, or does not apply */
+  enum hoist_status status; /* OK: it gives credentials */
   const char *detail;
+  bool skipped; /* it does not apply, or was not asked: `status` is OK */
 };
 /** Asks the places in their order until one gives credentials, and tells what came of each.
  *  Errors: TIMEOUT, CANCELLED, as aws_new. Threads: any */

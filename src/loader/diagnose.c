@@ -21,6 +21,12 @@ static void report(const struct examination *x, const char *subject, enum hoist_
   x->report(x->user, &finding);
 }
 
+/* It was not tried, or does not apply. */
+static void report_skipped(const struct examination *x, const char *subject, const char *detail) {
+  const struct hoist_finding finding = {.subject = subject, .detail = detail, .skipped = 1};
+  x->report(x->user, &finding);
+}
+
 static void examine_cache(const struct examination *x) {
   const char *root = cache_root(x->op->hoist->cache);
   char detail[HOIST_ERROR_MESSAGE_SIZE];
@@ -51,7 +57,7 @@ static void examine_locks(const struct examination *x) {
     report(x, "file locks", HOIST_UNSUPPORTED, detail);
     return;
   case CACHE_LOCKS_UNKNOWN:
-    report(x, "file locks", HOIST_OK, "are tried when the first model is fetched");
+    report_skipped(x, "file locks", "are tried when the first model is fetched");
     return;
   }
 }
@@ -59,13 +65,21 @@ static void examine_locks(const struct examination *x) {
 static void report_place(void *user, const struct aws_finding *finding) {
   char subject[64];
   snprintf(subject, sizeof subject, "aws %s", finding->place);
-  report(user, subject, finding->status, finding->detail);
+  if (finding->skipped)
+    report_skipped(user, subject, finding->detail);
+  else
+    report(user, subject, finding->status, finding->detail);
 }
 
 /* Where the S3 sources get their credentials from. */
 static enum hoist_status examine_aws(const struct examination *x) {
   struct operation *op = x->op;
-  if (!op->hoist->chain.aws || op->hoist->offline) return HOIST_OK;
+  if (op->hoist->offline) return HOIST_OK;
+  if (!op->hoist->chain.aws) {
+    report_skipped(x, "aws",
+                   "no S3 source is configured (INFER_BUCKET): credentials are not looked for");
+    return HOIST_OK;
+  }
   if (op->hoist->anonymous) {
     report(x, "aws", HOIST_OK, "requests are not signed: HOIST_S3_ANONYMOUS is set");
     return HOIST_OK;

@@ -225,6 +225,7 @@ test('the doctor tells of each place', async (t) => {
   const result = await hoist(['doctor'], { env, home });
   const lines = result.stdout.split('\n').filter((line) => line.includes('aws '));
   assert.equal(lines.length, 5, result.stdout);
+  assert.deepEqual(lines.map((line) => line.split(/ +/)[0]), ['–', '–', '–', '✓', '–']);
   assert.match(lines[0], /aws environment +does not apply: AWS_ACCESS_KEY_ID is not set/);
   assert.match(lines[1], /aws web identity +does not apply: AWS_WEB_IDENTITY_TOKEN_FILE is not set/);
   assert.match(lines[2], /aws profile +does not apply: there is no profile "default" in .*\.aws\/config or /);
@@ -240,7 +241,7 @@ test('the doctor tells of each place in JSON, and what failed', async (t) => {
   assert.equal(result.rc, 4, result.output);
   const [{ findings }] = jsonLines(result.stdout);
   const of = (place) => findings.find((finding) => finding.subject === `aws ${place}`);
-  assert.equal(of('environment').status, 'ok');
+  assert.equal(of('environment').status, 'skipped');
   assert.equal(of('web identity').status, 'denied');
   assert.match(of('web identity').detail, /STS refuses role .*InvalidIdentityToken/);
   assert.match(of('profile').detail, /is not asked: web identity comes first/);

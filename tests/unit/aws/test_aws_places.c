@@ -656,7 +656,7 @@ struct told {
 static void tell(void *user, const struct aws_finding *f) {
   struct told *t = user;
   snprintf(t->lines[t->count++], sizeof t->lines[0], "%s: %s: %s", f->place,
-           hoist_status_name(f->status), f->detail);
+           f->skipped ? "skipped" : hoist_status_name(f->status), f->detail);
 }
 
 static void test_each_place_tells_whether_it_applies(void **state) {
@@ -671,15 +671,16 @@ static void test_each_place_tells_whether_it_applies(void **state) {
   assert_int_equal(aws_new(w.f.http, &w.options, &w.aws, NULL), HOIST_OK);
   assert_int_equal(aws_examine(&w.f.call, w.aws, tell, &t, NULL), HOIST_OK);
   assert_int_equal(t.count, 5);
-  assert_string_equal(t.lines[0], "environment: ok: does not apply: AWS_ACCESS_KEY_ID is not set");
-  assert_string_equal(t.lines[1],
-                      "web identity: ok: does not apply: AWS_WEB_IDENTITY_TOKEN_FILE is not set");
-  assert_string_equal(t.lines[2],
-                      "profile: ok: does not apply: there is no profile \"default\" in " NO_FILE
-                      " or " NO_FILE);
+  assert_string_equal(t.lines[0],
+                      "environment: skipped: does not apply: AWS_ACCESS_KEY_ID is not set");
+  assert_string_equal(
+      t.lines[1], "web identity: skipped: does not apply: AWS_WEB_IDENTITY_TOKEN_FILE is not set");
+  assert_string_equal(
+      t.lines[2], "profile: skipped: does not apply: there is no profile \"default\" in " NO_FILE
+                  " or " NO_FILE);
   assert_string_equal(t.lines[3],
                       "container: ok: gives key AKIA…MPLE until " EXPIRES " (container)");
-  assert_string_equal(t.lines[4], "instance: ok: is not asked: container comes first");
+  assert_string_equal(t.lines[4], "instance: skipped: is not asked: container comes first");
   tear_down(&w);
 }
 
@@ -694,7 +695,7 @@ static void test_a_place_that_fails_is_told_and_ends_the_search(void **state) {
   assert_int_equal(aws_examine(&w.f.call, w.aws, tell, &t, NULL), HOIST_OK);
   assert_ptr_equal(strstr(t.lines[1], "web identity: denied: the web identity token: "),
                    t.lines[1]);
-  assert_string_equal(t.lines[2], "profile: ok: is not asked: web identity comes first");
+  assert_string_equal(t.lines[2], "profile: skipped: is not asked: web identity comes first");
   tear_down(&w);
 }
 

@@ -277,10 +277,11 @@ enum hoist_status hoist_diagnose(struct hoist *hoist, const struct hoist_call_op
                                  void (*report)(void *user, const struct hoist_finding *finding),
                                  void *user, struct hoist_error *err) {
   const struct hoist_finding findings[] = {
-      {"cache", HOIST_OK, "/cache, writable"},
-      {"source s3", fake_hoist.finding_status, "bucket models"},
+      {.subject = "cache", .detail = "/cache, writable"},
+      {.subject = "file locks", .detail = "are tried later", .skipped = 1},
+      {.subject = "source s3", .status = fake_hoist.finding_status, .detail = "bucket models"},
   };
-  for (size_t i = 0; i < 2; i++)
+  for (size_t i = 0; i < 3; i++)
     report(user, &findings[i]);
   if (fake_hoist.diagnose_status != HOIST_OK)
     return hoist_fail(err, fake_hoist.diagnose_status, "out of time");

@@ -585,7 +585,8 @@ static void test_doctor_exits_with_the_first_failure(void **state) {
   run_line("hoist doctor");
   assert_int_equal(run.code, 0);
   assert_says(&run.out, "ok   cache                 /cache, writable\n");
-  assert_says(&run.out, "not exported: set OTEL_EXPORTER_OTLP_ENDPOINT");
+  assert_says(&run.out, "--   file locks            are tried later\n");
+  assert_says(&run.out, "--   telemetry             not exported: set OTEL_EXPORTER_OTLP_ENDPOINT");
   assert_says(&run.out, "hoist 9.8.7, libcurl ");
   fake_hoist.finding_status = HOIST_DENIED;
   run_line("hoist doctor");
@@ -594,7 +595,9 @@ static void test_doctor_exits_with_the_first_failure(void **state) {
   run_line("hoist doctor --json");
   assert_int_equal(run.code, 4);
   json_t *json = json_line(0);
-  assert_int_equal(json_array_size(json_object_get(json, "findings")), 3);
+  assert_int_equal(json_array_size(json_object_get(json, "findings")), 4);
+  assert_string_equal(text_at(json_array_get(json_object_get(json, "findings"), 1), "status"),
+                      "skipped");
   assert_string_equal(text_at(json, "hoist"), "9.8.7");
   json_decref(json);
   fake_hoist.diagnose_status = HOIST_TIMEOUT;
