@@ -12,7 +12,7 @@
 #include "text.h"
 
 #define MAX_CONFIG_BYTES (1u << 20)
-#define MAX_PATTERN_TEXTS 2
+#define JSON_BLANKS " \t\n\r"
 #define DEFAULT_CA_MOUNT "/etc/ssl/custom-certs" /* of the webhook */
 #define LEGACY_ENDPOINT "https://s3.amazonaws.com"
 #define ACCELERATE_ENDPOINT "https://s3-accelerate.amazonaws.com"
@@ -219,12 +219,23 @@ static json_t *split_at_commas(const char *text) {
   return list;
 }
 
+/* [" and not only [, with which a pattern may begin, too. */
+static bool begins_as_array(const char *text) {
+  text += strspn(text, JSON_BLANKS);
+  return *text == '[' && text[1 + strspn(text + 1, JSON_BLANKS)] == '"';
+}
+
 /* A JSON array of strings, else a list with commas. */
 static enum hoist_status read_patterns(const struct kserve *k, const char *variable,
                                        json_t **ret_list, struct hoist_error *err) {
   const char *text = look_up(k->get_env, variable);
   if (!text) return HOIST_OK;
   json_t *list = json_loads(text, JSON_DECODE_ANY, NULL);
+  if (!list && begins_as_array(text))
+    return hoist_fail(err, HOIST_INVALID,
+                      "%s begins as a JSON array and is none: write [\"*.onnx\", \"*.txt\"], or "
+                      "the patterns with commas between them",
+                      variable);
   if (!json_is_array(list)) {
     json_decref(list);
     list = split_at_commas(text);
@@ -261,13 +272,22 @@ struct hoist_copy_options kserve_rules(const struct kserve *k) {
   return (struct hoist_copy_options){.rules = k->rules, .rule_count = k->rule_count, .unpack = 1};
 }
 
+/* The files would be copied as they are, and their server would not understand them. */
+static enum hoist_status refuse_confidential(const struct kserve *k, struct hoist_error *err) {
+  if (!says(look_up(k->get_env, "CONFIDENTIAL_ENABLED"), "true")) return HOIST_OK;
+  return hoist_fail(err, HOIST_UNSUPPORTED,
+                    "CONFIDENTIAL_ENABLED: hoist does not decrypt models; leave this service to "
+                    "KServe's own storage initializer");
+}
+
 enum hoist_status kserve_read(settings_get_env get_env, struct hoist_config *config,
                               struct kserve **ret_kserve, struct hoist_error *err) {
   HOIST_AUTO(kserve) struct kserve *k = calloc(1, sizeof *k);
   if (k) k->storage = json_object();
   if (!k || !k->storage) return hoist_fail_memory(err, "KServe's configuration");
   k->get_env = get_env;
-  enum hoist_status status = merge(k, "STORAGE_CONFIG", err);
+  enum hoist_status status = refuse_confidential(k, err);
+  if (status == HOIST_OK) status = merge(k, "STORAGE_CONFIG", err);
   if (status == HOIST_OK) status = merge(k, "STORAGE_OVERRIDE_CONFIG", err);
   if (status == HOIST_OK) status = set_s3(k, config, err);
   if (status == HOIST_OK) status = set_rules(k, err);

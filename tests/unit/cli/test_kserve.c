@@ -151,6 +151,8 @@ static void test_what_makes_no_sense_is_refused_without_its_secrets(void **state
       {"S3_MAX_ATTEMPTS", "many", "S3_MAX_ATTEMPTS is 'many'"},
       {"S3_READ_TIMEOUT", "0", "S3_READ_TIMEOUT is '0'"},
       {"STORAGE_ALLOW_PATTERNS", "[\"a\", 1]", "STORAGE_ALLOW_PATTERNS: pattern 2 is not a string"},
+      {"STORAGE_IGNORE_PATTERNS", "[\"*.bin\"",
+       "STORAGE_IGNORE_PATTERNS begins as a JSON array and is none"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct reading r = READ(cases[i].name, cases[i].value);
@@ -158,6 +160,15 @@ static void test_what_makes_no_sense_is_refused_without_its_secrets(void **state
     if (!strstr(r.err.message, cases[i].says)) fail_msg("%s", r.err.message);
     assert_null(strstr(r.err.message, "hunter2"));
   }
+}
+
+static void test_confidential_serving_is_refused(void **state) {
+  struct reading r = READ("CONFIDENTIAL_ENABLED", "true");
+  assert_int_equal(r.status, HOIST_UNSUPPORTED);
+  assert_non_null(strstr(r.err.message, "KServe's own storage initializer"));
+  struct reading off = READ("CONFIDENTIAL_ENABLED", "false");
+  assert_int_equal(off.status, HOIST_OK);
+  done(&off);
 }
 
 /* ---- patterns ---------------------------------------------------------------------------------- */
@@ -171,6 +182,7 @@ static void test_patterns_become_rules(void **state) {
       {"*.safetensors, *.json,", "", "-* +*.safetensors +*.json "},
       {"", "[\"*.bin\"]", "-*.bin "},
       {"*", "a*,b*", "-* +* -a* -b* "},
+      {"[a-c]*,x", "", "-* +[a-c]* +x "},
       {"[]", " , ", ""},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -261,6 +273,7 @@ int main(void) {
       TEST(test_whom_tls_trusts),
       TEST(test_limits),
       TEST(test_what_makes_no_sense_is_refused_without_its_secrets),
+      TEST(test_confidential_serving_is_refused),
       TEST(test_patterns_become_rules),
       TEST(test_where_uris_point),
       TEST(test_pairs_are_copied_one_after_the_other),
