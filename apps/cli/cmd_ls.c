@@ -110,7 +110,7 @@ static void print_row(struct cli *cli, const struct row *row, size_t columns, ui
 
 static void print_table(struct cli *cli, const struct listing *l) {
   char bytes[HUMAN_SIZE];
-  uint64_t total = 0, now_unix_s = clock_realtime_ns() / NS_PER_S;
+  uint64_t total = 0, graphs = 0, now_unix_s = clock_realtime_ns() / NS_PER_S;
   size_t columns = id_columns(cli, l);
   if (l->count > 0) {
     term_set(cli->out, &cli->out_term, TERM_DIM);
@@ -122,16 +122,19 @@ static void print_table(struct cli *cli, const struct listing *l) {
   for (size_t i = 0; i < l->count; i++) {
     print_row(cli, &l->rows[i], columns, now_unix_s);
     total += l->rows[i].size_bytes;
+    graphs += l->rows[i].graph_bytes;
   }
-  fprintf(cli->out, "%zu model%s, %s\n", l->count, l->count == 1 ? "" : "s",
+  fprintf(cli->out, "%zu model%s, %s", l->count, l->count == 1 ? "" : "s",
           human_bytes(bytes, total));
+  if (graphs > 0) fprintf(cli->out, ", and %s of saved graphs", human_bytes(bytes, graphs));
+  fputc('\n', cli->out);
 }
 
 /* ---- for programs ---------------------------------------------------------------------------- */
 
 static void print_json(struct cli *cli, const struct listing *l) {
   struct json *j = &cli->json;
-  uint64_t total = 0;
+  uint64_t total = 0, graphs = 0;
   json_open(j, NULL, '{');
   json_open(j, "models", '[');
   for (size_t i = 0; i < l->count; i++) {
@@ -148,9 +151,11 @@ static void print_json(struct cli *cli, const struct listing *l) {
     if (row->problem) json_text(j, "problem", row->problem);
     json_close(j, '}');
     total += row->size_bytes;
+    graphs += row->graph_bytes;
   }
   json_close(j, ']');
   json_uint(j, "total_bytes", total);
+  json_uint(j, "total_graph_bytes", graphs);
   json_close(j, '}');
   json_end(j);
 }

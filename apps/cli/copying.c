@@ -2,12 +2,49 @@
 /* One copy at a time, on the main thread. */
 #include "copying.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auto.h"
 #include "human.h"
+#include "text.h"
 #include "waterfall.h"
+
+/* 0, or why the directory can neither be used nor made. */
+static int directory_problem(const char *directory) {
+  HOIST_AUTO(mem) char *path = text_dup(directory);
+  struct stat st;
+  if (!path) return ENOMEM;
+  while (stat(path, &st) != 0) {
+    char *slash = strrchr(path, '/');
+    if (errno != ENOENT) return errno;
+    if (!slash) return access(".", W_OK) == 0 ? 0 : errno;
+    slash[slash == path] = '\0'; /* what it is in */
+  }
+  if (!S_ISDIR(st.st_mode)) return ENOTDIR;
+  return access(path, W_OK) == 0 ? 0 : errno;
+}
+
+/* Before anything else speaks of it as the cache, which it is none of. */
+static enum hoist_status check_directory(struct cli *cli, const char *directory) {
+  struct hoist_error error;
+  int problem = directory_problem(directory);
+  if (problem == 0) return HOIST_OK;
+  enum hoist_status status =
+      hoist_fail_errno(&error, problem, "the directory to copy into, %s", directory);
+  hoist_error_advise(&error, "name one that can be made and written to");
+  cli_report(cli, NULL, NULL, &error);
+  return status;
+}
 
 enum hoist_status copying_open(struct cli *cli, struct hoist_config *config, const char *directory,
                                struct work *ret_work) {
   bool draws = cli_talks(cli) && cli->options.waterfall == CHOICE_YES;
+  *ret_work = (struct work){.cli = cli};
+  enum hoist_status status = check_directory(cli, directory);
+  if (status != HOIST_OK) return status;
   config->cache_dir = directory;
   config->sources =
       ""; /* models are none of its business, so what is wrong with their sources is neither */
@@ -92,7 +129,7 @@ enum hoist_status copying_run(const struct work *work, const char *place, const 
   if (status == HOIST_OK)
     print_result(cli, place, directory, &result);
   else
-    cli_report(cli, "result", place, &error);
+    work_report(cli, place, &error);
   if (status == HOIST_OK && ret_result) *ret_result = result;
   return status;
 }

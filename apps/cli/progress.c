@@ -8,13 +8,16 @@
 
 #include "clock.h"
 #include "glyph.h"
+#include "human.h"
 #include "signals.h"
 #include "text.h"
 
 #define REDRAW_NS (100 * NS_PER_MS)
 #define LINE_NS (3 * NS_PER_S)
 #define SAMPLE_NS (250 * NS_PER_MS)
+#define GAP_NS (5 * NS_PER_S) /* without a byte: speed begins anew after it */
 #define RETRY_TOLD_MS 1000
+#define NAMED_FILES 16 /* more of them are not told one by one where lines stay */
 
 /* ---- accounts -------------------------------------------------------------------------------- */
 
@@ -57,6 +60,7 @@ static void note_sample(struct progress *p) {
   uint64_t now = p->now_ns();
   size_t last = (p->sample_count + PROGRESS_SAMPLES - 1) % PROGRESS_SAMPLES;
   if (p->sample_count > 0 && now - p->samples[last].at_ns < SAMPLE_NS) return;
+  if (p->sample_count > 0 && now - p->samples[last].at_ns > GAP_NS) p->sample_count = 0;
   size_t next = p->sample_count++ % PROGRESS_SAMPLES;
   p->samples[next].at_ns = now;
   p->samples[next].bytes = p->total_done;
@@ -121,6 +125,12 @@ static void note(struct progress *p, const struct hoist_progress *e) {
     note_file(p, e);
     note_sample(p);
     break;
+  case HOIST_PROGRESS_RESUME:
+    note_totals(p, e);
+    note_file(p, e);
+    p->sample_count = 0; /* what was there did not come at any speed */
+    note_sample(p);
+    break;
   case HOIST_PROGRESS_FALLTHROUGH:
     p->in_flight = 0;
     break;
@@ -166,6 +176,15 @@ static void tell_line(struct progress *p, const char *text) {
   fflush(p->out);
 }
 
+static void tell_resume(struct progress *p, const struct hoist_progress *e) {
+  char text[PROGRESS_NAME_BYTES + 128], there[HUMAN_SIZE], all[HUMAN_SIZE];
+  snprintf(text, sizeof text,
+           "%.*s: an interrupted download had brought %s of %s; only the rest is fetched",
+           PROGRESS_NAME_BYTES - 1, e->file, human_bytes(there, (uint64_t)e->bytes),
+           human_bytes(all, (uint64_t)e->file_bytes));
+  tell_line(p, text);
+}
+
 /* A short wait is over before its line is read. */
 static void tell_retry(struct progress *p, const struct hoist_progress *e) {
   if (e->wait_ms >= RETRY_TOLD_MS) tell_line(p, e->message ? e->message : "trying again");
@@ -206,7 +225,9 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
     tell_warning(p, e);
   else if (e->kind == HOIST_PROGRESS_NOTICE)
     tell_line(p, e->message);
-  else if (e->kind == HOIST_PROGRESS_FILE && e->file_done)
+  else if (e->kind == HOIST_PROGRESS_RESUME)
+    tell_resume(p, e);
+  else if (e->kind == HOIST_PROGRESS_FILE && e->file_done && p->file_count <= NAMED_FILES)
     tell_file_done(p, e);
   else if (e->kind == HOIST_PROGRESS_WAIT)
     tell_wait(p);
@@ -223,6 +244,7 @@ static void show_bars(struct progress *p, const struct hoist_progress *e) {
   if (e->kind == HOIST_PROGRESS_RETRY) tell_retry(p, e);
   if (e->kind == HOIST_PROGRESS_WARNING) tell_warning(p, e);
   if (e->kind == HOIST_PROGRESS_NOTICE) tell_line(p, e->message);
+  if (e->kind == HOIST_PROGRESS_RESUME) tell_resume(p, e);
   bool moved_on = e->kind != HOIST_PROGRESS_FILE && e->kind != HOIST_PROGRESS_WAIT;
   if (e->kind == HOIST_PROGRESS_DONE || (!moved_on && !is_due(p, REDRAW_NS))) return;
   signals_guard_cursor(fileno(p->out));

@@ -235,6 +235,8 @@ static const char *kind_name(enum hoist_progress_kind kind) {
     return "warning";
   case HOIST_PROGRESS_NOTICE:
     return "notice";
+  case HOIST_PROGRESS_RESUME:
+    return "resume";
   }
   return "other";
 }
@@ -260,22 +262,20 @@ void progress_print_json(struct progress *p, const struct hoist_progress *e) {
   json_text(j, "kind", kind_name(e->kind));
   json_text(j, "model_id", e->model_id);
   if (e->source) json_text(j, "source", e->source);
-  if (e->kind == HOIST_PROGRESS_FILE) {
-    json_text(j, "file", e->file);
+  if (e->file) json_text(j, "file", e->file);
+  if (e->kind == HOIST_PROGRESS_FILE || e->kind == HOIST_PROGRESS_RESUME) {
     json_int(j, "bytes", e->bytes);
     size_or_null(j, "file_bytes", e->file_bytes);
-    json_bool(j, "file_done", e->file_done != 0);
   }
+  if (e->kind == HOIST_PROGRESS_FILE) json_bool(j, "file_done", e->file_done != 0);
   if (e->file_count > 0) {
     json_uint(j, "file_count", e->file_count);
     json_uint(j, "files_done", e->files_done);
     json_int(j, "total_done", e->total_done);
     size_or_null(j, "total_bytes", e->total_bytes);
+    json_uint(j, "total_retries", p->retries);
   }
-  if (e->kind == HOIST_PROGRESS_FILE) {
-    print_speed(p, j);
-    json_uint(j, "retries", p->retries);
-  }
+  if (e->kind == HOIST_PROGRESS_FILE) print_speed(p, j);
   if (e->kind == HOIST_PROGRESS_RETRY) json_uint(j, "wait_ms", e->wait_ms);
   if (e->kind == HOIST_PROGRESS_WAIT) {
     if (e->waiting_for_pid > 0) json_int(j, "waiting_for_pid", e->waiting_for_pid);

@@ -17,6 +17,7 @@
 #include "lookahead.h"
 #include "progress.h"
 #include "repeat.h"
+#include "text.h"
 #include "trace_text.h"
 #include "waterfall.h"
 #include "work.h"
@@ -53,15 +54,17 @@ static bool draws_waterfall(const struct cli *cli, const struct transfer_ops *op
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static void print_result_json(struct transfer *t, const struct hoist_info *info,
-                              const struct trace_set *spans) {
+static void print_result_json(struct transfer *t, const char *asked_for,
+                              const struct hoist_info *info, const struct trace_set *spans) {
   struct json *j = &t->cli->json;
   json_open(j, NULL, '{');
   json_text(j, "event", "result");
   json_text(j, "model_id", info->model_id);
+  if (!text_equal(asked_for, info->model_id)) json_text(j, "alias", asked_for);
   json_text(j, "status", "ok");
   json_bool(j, "cache_hit", info->cache_hit != 0);
   json_uint(j, "downloaded_bytes", info->downloaded_bytes);
+  json_uint(j, "resumed_bytes", info->resumed_bytes);
   json_number(j, "load_time_s", info->load_time_s);
   info_json_members(t->cli, info);
   if (spans) trace_json_phases(j, spans);
@@ -79,16 +82,20 @@ static void print_result_line(struct cli *cli, const struct hoist_info *info) {
   } else {
     fputs("from ", cli->out);
     cli_put(cli->out, info->source ? info->source : "its source");
-    fprintf(cli->out, " (%s)", human_bytes(bytes, info->downloaded_bytes));
+    fprintf(cli->out, " (%s", human_bytes(bytes, info->downloaded_bytes));
+    if (info->resumed_bytes > 0)
+      fprintf(cli->out, ", and %s of an interrupted download",
+              human_bytes(bytes, info->resumed_bytes));
+    fputc(')', cli->out);
   }
   fprintf(cli->out, " in %s\n",
           human_duration(duration, (uint64_t)(info->load_time_s * 1e9), cli->out_term.unicode));
 }
 
-static void print_result(struct transfer *t, const struct hoist_info *info,
+static void print_result(struct transfer *t, const char *asked_for, const struct hoist_info *info,
                          const struct trace_set *spans) {
   if (t->cli->options.json)
-    print_result_json(t, info, spans);
+    print_result_json(t, asked_for, info, spans);
   else if (cli_talks(t->cli) && !(t->draws && spans))
     print_result_line(t->cli, info);
 }
@@ -135,9 +142,9 @@ static enum hoist_status tell(struct transfer *t, struct task *task, bool first)
   draw(t, spans, first);
   fflush(t->cli->out); /* so that the two streams appear in the order things happened */
   if (task->status == HOIST_OK)
-    print_result(t, t->ops->info(task->held), spans);
+    print_result(t, task->model_id, t->ops->info(task->held), spans);
   else
-    cli_report(t->cli, "result", task->model_id, &task->error);
+    work_report(t->cli, task->model_id, &task->error);
   pthread_mutex_unlock(&t->lock);
   if (task->status == HOIST_OK) t->ops->release(task->held);
   task->held = NULL;
@@ -154,7 +161,7 @@ static enum hoist_status repeat_one(struct transfer *t, struct task *task) {
     const struct trace_set *spans = tracing_spans(t->work->tracing, task->model_id);
     progress_end(&task->progress);
     if (task->status != HOIST_OK) {
-      cli_report(t->cli, "result", task->model_id, &task->error);
+      work_report(t->cli, task->model_id, &task->error);
       return task->status;
     }
     t->ops->release(task->held);

@@ -180,7 +180,8 @@ struct hoist_cancel {
   int private_;
 };
 /** Stops every call that was given this switch, now and later: they return CANCELLED within 100 ms
- *  (a running ONNX Runtime session creation, and an fsync, are waited for). Async-signal-safe.
+ *  (an fsync is waited for, and so is what ONNX Runtime does between two looks at its own switch while it creates a
+ *  session; before 1.22 it has none, and the creation is waited for). Async-signal-safe.
  *  Threads: any */
 HOIST_API void hoist_cancel(struct hoist_cancel *cancel);
 
@@ -198,6 +199,8 @@ enum hoist_progress_kind {
   HOIST_PROGRESS_WARNING =
       10, /**< something is not as it should be, but the call goes on: `message` */
   HOIST_PROGRESS_NOTICE = 11, /**< something was done on the way: `message` */
+  /** an interrupted download had brought `bytes` of `file` already: they are whole, and only the rest is fetched */
+  HOIST_PROGRESS_RESUME = 12,
 };
 
 /** One piece of news about a running call. Everything in it is borrowed for the length of the
@@ -206,9 +209,9 @@ struct hoist_progress {
   enum hoist_progress_kind kind;
   const char *model_id;
   const char *source; /**< "s3", "roboflow_api", "dir"; NULL where it does not apply */
-  const char *file;   /**< FILE only */
-  int64_t bytes;      /**< FILE: of this file so far */
-  int64_t file_bytes; /**< FILE: its size */
+  const char *file;   /**< FILE, RESUME; RETRY where it is of one */
+  int64_t bytes;      /**< FILE, RESUME: of this file so far */
+  int64_t file_bytes; /**< FILE, RESUME: its size */
   int file_done;      /**< FILE: 1 when it is complete and its digest right */
   size_t file_count;  /**< files of the model; 0 until PLAN */
   size_t files_done;
@@ -288,7 +291,7 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_settle(
 /** What is known about the model; borrowed from it. */
 HOIST_API const struct hoist_info *hoist_model_info(const struct hoist_model *model);
 /** `const OrtApi *`, `OrtEnv *`, `OrtSession *` of onnxruntime_c_api.h, borrowed from the model. The API
- *  table is that of the runtime opened: API version 21 or what the runtime has, if that is less. */
+ *  table is that of the runtime opened: API version 22 or what the runtime has, if that is less. */
 HOIST_API const void *hoist_model_ort_api(const struct hoist_model *model);
 HOIST_API void *hoist_model_ort_env(const struct hoist_model *model);
 HOIST_API void *hoist_model_ort_session(const struct hoist_model *model);
@@ -509,6 +512,7 @@ struct hoist_finding {
                    "source roboflow_api", "onnxruntime" */
   enum hoist_status status; /**< OK: works */
   const char *detail;       /**< what was found, or what is wrong and what to do */
+  int skipped; /**< 1: it does not apply here, or was not tried; `status` is OK, `detail` says why */
 };
 /** Tries out what a load needs: the cache directory, every source in its order, ONNX Runtime.
  *  Errors:  only CANCELLED, TIMEOUT, NO_MEMORY; what was found goes to `report` */

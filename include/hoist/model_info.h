@@ -128,6 +128,8 @@ struct hoist_info {
   /* About the call that made this */
   int cache_hit;
   uint64_t downloaded_bytes;
+  uint64_t
+      resumed_bytes; /**< that an interrupted download had brought, and were not downloaded again */
   double load_time_s; /**< wall time of the whole call */
 };
 HOIST_API void hoist_info_free(struct hoist_info *info); /**< NULL is fine */

@@ -137,3 +137,17 @@ void hoist_error_prepend(struct hoist_error *err, const char *fmt, ...) {
   append(err, ": ");
   append(err, old);
 }
+
+void hoist_error_append(struct hoist_error *err, const char *fmt, ...) {
+  if (!err) return;
+  struct hoist_error more;
+  va_list args;
+  va_start(args, fmt);
+  format_message(&more, fmt, args);
+  va_end(args);
+  append(err, more.message);
+}
+
+void hoist_error_advise(struct hoist_error *err, const char *next_step) {
+  if (err && !strstr(err->message, "; ")) hoist_error_append(err, "; %s", next_step);
+}

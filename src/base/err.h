@@ -27,4 +27,10 @@ enum hoist_status hoist_fail_memory(struct hoist_error *err, const char *what);
 /** Puts "context: " before the message; status and codes stay. `err` may be NULL. */
 void hoist_error_prepend(struct hoist_error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/** Puts more behind the message. `err` may be NULL. */
+void hoist_error_append(struct hoist_error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/** Puts "; next step" behind the message, where it has none. `err` may be NULL. */
+void hoist_error_advise(struct hoist_error *err, const char *next_step);
+
 #endif

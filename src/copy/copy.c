@@ -40,7 +40,7 @@ static void report(const struct copy *c, struct hoist_progress event) {
 static void pass_on(void *user, const struct hoist_progress *event) {
   const struct copy *c = user;
   struct hoist_progress whole = *event;
-  if (event->kind == HOIST_PROGRESS_FILE) {
+  if (event->kind == HOIST_PROGRESS_FILE || event->kind == HOIST_PROGRESS_RESUME) {
     whole.files_done += c->files_before;
     whole.total_done += c->bytes_before;
   }

@@ -16,9 +16,10 @@
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
-static void tell(struct fetch *f, const struct file *file, bool done) {
+static void tell(struct fetch *f, const struct file *file, enum hoist_progress_kind kind,
+                 bool done) {
   struct hoist_progress event = {
-      .kind = HOIST_PROGRESS_FILE,
+      .kind = kind,
       .model_id = f->id->text,
       .source = f->source->name,
       .file = file->m->name,
@@ -41,7 +42,13 @@ void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done) 
   uint64_t now = clock_monotonic_ns();
   if (!done && now - file->reported_ns < PROGRESS_INTERVAL_NS) return;
   file->reported_ns = now;
-  tell(f, file, done);
+  tell(f, file, HOIST_PROGRESS_FILE, done);
+}
+
+void fetch_report_resumed(struct fetch *f, struct file *file, int64_t bytes) {
+  file->received += bytes;
+  f->bytes_done += bytes;
+  if (f->call.progress) tell(f, file, HOIST_PROGRESS_RESUME, false);
 }
 
 /* ---- beginning and ending a file -------------------------------------------------------------- */

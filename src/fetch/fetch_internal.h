@@ -69,6 +69,8 @@ struct fetch {
 void fetch_count_large(struct fetch *f, struct slot *slot);
 /** Takes note of `bytes` more of a file, or fewer, and tells whoever watches. Under the lock. */
 void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done);
+/** The same of bytes that an earlier download had brought. Under the lock. */
+void fetch_report_resumed(struct fetch *f, struct file *file, int64_t bytes);
 /** Wakes or starts a worker where there is work for one more. Under the lock. */
 void fetch_summon(struct fetch *f);
 

@@ -129,7 +129,7 @@ static enum hoist_status adopt(struct fetch *f, struct slot *slot, const struct 
   if (status != HOIST_OK) return status;
   file->journaled = true;
   if (!file_retake(file, &slot->run)) slot->run = (struct run){0};
-  fetch_report(f, file, file->resumed, false);
+  if (file->resumed > 0) fetch_report_resumed(f, file, file->resumed);
   fetch_summon(f);
   return HOIST_OK;
 }

@@ -4,6 +4,7 @@
  * on to be hashed where it follows on what is hashed. What an attempt brought stays when the next one goes
  * on from there. One worker at a time. */
 #include <errno.h>
+#include <hoist/hoist.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -287,6 +288,15 @@ static enum hoist_status run(struct stream *s, struct hoist_error *err) {
   return s->file->part_count == 1 ? finish_only_part(s, err) : HOIST_OK;
 }
 
+/* The layers below know requests, not files. */
+static void tell_of_file(void *user, const struct hoist_progress *event) {
+  const struct stream *s = user;
+  struct hoist_progress named = *event;
+  named.file = s->file->m->name;
+  named.source = s->fetch->source->name;
+  s->fetch->call.progress(s->fetch->call.progress_user, &named);
+}
+
 static void prepare(struct stream *s) {
   struct file *file = s->file;
   struct slot *slot = s->slot;
@@ -316,6 +326,10 @@ enum hoist_status stream_run(struct fetch *f, struct slot *slot, enum source_tro
   s.call.received = &s.file->came;
   s.call.stop = &slot->stop;
   s.call.paused = &slot->paused;
+  if (f->call.progress) {
+    s.call.progress = tell_of_file;
+    s.call.progress_user = &s;
+  }
   pthread_mutex_lock(&f->lock);
   prepare(&s);
   pthread_mutex_unlock(&f->lock);

@@ -139,7 +139,10 @@ static enum hoist_status try_source(struct operation *op, struct source *source,
   enum hoist_status status = describe(&a);
   if (status == HOIST_OK) status = transfer(&a, lock, ret_entry);
   operation_hold(op, NULL);
-  if (status == HOIST_OK) op->downloaded_bytes += a.fetched.bytes;
+  if (status == HOIST_OK) {
+    op->downloaded_bytes += a.fetched.bytes;
+    op->resumed_bytes += a.fetched.resumed_bytes;
+  }
   /* Something of this machine that is missing is not a model that is missing. */
   if (a.local && status == HOIST_NOT_FOUND) status = op->error.status = HOIST_UNAVAILABLE;
   end_attempt(&a, status);
@@ -158,6 +161,10 @@ static enum hoist_status give_up(struct operation *op, const struct hoist_error 
   size_t tried = op->hoist->chain.count;
   if (tried == 1) {
     op->error = *verdict;
+    if (verdict->status == HOIST_CORRUPT)
+      hoist_error_advise(
+          &op->error,
+          "nothing was kept: try again, and check the model's files where they come from");
     hoist_error_prepend(&op->error, "%s", op->hoist->chain.sources[0]->name);
   } else {
     enum hoist_status status = verdict->status;

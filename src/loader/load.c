@@ -50,6 +50,7 @@ static enum hoist_status load_new(struct operation *op, struct hoist_model **ret
   opening_save_graph(op, &entry, model);
   model->info->cache_hit = op->cache_hit;
   model->info->downloaded_bytes = op->downloaded_bytes;
+  model->info->resumed_bytes = op->resumed_bytes;
   model->info->load_time_s = operation_seconds(op);
   *ret_model = HOIST_TAKE(model);
   return HOIST_OK;
@@ -102,6 +103,7 @@ static enum hoist_status pull(struct operation *op, struct hoist_info **ret_info
   if (status != HOIST_OK) return status;
   (*ret_info)->cache_hit = op->cache_hit;
   (*ret_info)->downloaded_bytes = op->downloaded_bytes;
+  (*ret_info)->resumed_bytes = op->resumed_bytes;
   (*ret_info)->load_time_s = operation_seconds(op);
   operation_report(op, (struct hoist_progress){.kind = HOIST_PROGRESS_DONE});
   return HOIST_OK;

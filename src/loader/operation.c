@@ -31,7 +31,7 @@ static void start_span(struct operation *op, const char *name,
 static void tell_waiters(struct cache_lock *lock, const struct hoist_progress *event) {
   int is_step = event->kind == HOIST_PROGRESS_SOURCE || event->kind == HOIST_PROGRESS_PLAN ||
                 event->kind == HOIST_PROGRESS_COMMIT;
-  if (is_step || event->kind == HOIST_PROGRESS_FILE)
+  if (is_step || event->kind == HOIST_PROGRESS_FILE || event->kind == HOIST_PROGRESS_RESUME)
     cache_lock_tell(lock, event->total_done,
                     event->kind == HOIST_PROGRESS_SOURCE ? -1 : event->total_bytes, is_step);
 }
@@ -105,7 +105,7 @@ enum hoist_status operation_begin_on_cache(struct operation *op, struct hoist *h
   op->checked_unix_ns = 0;
   op->cache_hit = 0;
   op->lookup_counted = 0;
-  op->downloaded_bytes = 0;
+  op->downloaded_bytes = op->resumed_bytes = 0;
   pthread_mutex_init(&op->progress_lock, NULL);
   start_span(op, span_name, options);
   make_call(op, options);

@@ -32,7 +32,7 @@ struct operation {
   /* What is learnt on the way */
   int cache_hit;
   int lookup_counted;
-  uint64_t downloaded_bytes;
+  uint64_t downloaded_bytes, resumed_bytes;
 };
 
 /** The id of the model that `name` stands for: what is in the cache under the very name, else what the aliases say.

@@ -59,6 +59,15 @@ for (const place of ['s3://data/m', 's3://data/m/']) {
   });
 }
 
+test('a directory that cannot be: says so, and nothing of a cache', async (t) => {
+  reset();
+  const file = join(tempDir(t), 'file');
+  writeFileSync(file, '');
+  const run = await hoist(['pull', 's3://data/m', join(file, 'below')], { env: env() });
+  assert.equal(run.rc, 3, run.output);
+  assert.equal(run.stderr, `hoist: the directory to copy into, ${join(file, 'below')}: Not a directory; name one that can be made and written to\n`);
+});
+
 test('one object, by its key', async (t) => {
   reset();
   const dir = tempDir(t);

@@ -107,6 +107,24 @@ test('Ctrl-C keeps what is finished, and the next pull goes on', async (t) => {
   assert.ok(resumed >= sent - 4 * (BLOCK + 6 * MiB), `${resumed} of ${sent} bytes`);
 });
 
+test('what an interrupted download had brought is told, to people and to programs', async (t) => {
+  const cache = tempDir(t);
+  await interrupt(cache, data.length / 2);
+  await interrupt(cache, data.length / 4);
+  reset([{ path: '/weights\\.onnx', drip: { bytes: 256 * 1024, ms: 2 }, times: 0 }]);
+  const { child, done } = start(['pull', id], { env: env(cache) });
+  while (sentBytes() < data.length / 8) await sleep(1);
+  child.kill('SIGINT');
+  assert.match((await done).stderr, /big\/1: weights\.onnx: an interrupted download had brought \d+ MB of 200 MB; only the rest is fetched/);
+  reset();
+  const events = (await hoist(['pull', id, '--json'], { env: env(cache) })).stdout.trim().split('\n').map((line) => JSON.parse(line));
+  const [there] = events.filter(({ kind }) => kind === 'resume');
+  assert.deepEqual([there.file, there.file_bytes], ['weights.onnx', data.length]);
+  const result = events.at(-1);
+  assert.ok(there.bytes > data.length / 2 && result.resumed_bytes === there.bytes, JSON.stringify([there, result]));
+  assert.ok(result.downloaded_bytes >= size - result.resumed_bytes);
+});
+
 // A machine that is restarted again and again, with a slow connection, comes to an end all the same.
 for (const [signal, point] of [['SIGINT', 12 * MiB], ['SIGKILL', 36 * MiB]])
   test(`${signal} over slow connections, before a single part is whole: the next pull goes on`, async (t) => {

@@ -67,6 +67,17 @@ static void test_errno_decides_the_status(void **state) {
   }
 }
 
+static void test_a_next_step_is_put_behind_a_message_that_has_none(void **state) {
+  struct hoist_error err;
+  hoist_fail(&err, HOIST_CORRUPT, "a.bin: got 1 of 2 bytes");
+  hoist_error_advise(&err, "try again");
+  assert_string_equal(err.message, "a.bin: got 1 of 2 bytes; try again");
+  hoist_error_advise(&err, "check the file");
+  assert_string_equal(err.message, "a.bin: got 1 of 2 bytes; try again");
+  assert_int_equal(err.status, HOIST_CORRUPT);
+  hoist_error_advise(NULL, "try again");
+}
+
 static void test_context_is_prepended_and_codes_stay(void **state) {
   struct hoist_error err = {0};
   (void)hoist_fail_errno(&err, ENOENT, "weights.onnx");
@@ -412,6 +423,7 @@ int main(void) {
       cmocka_unit_test(test_control_bytes_cannot_start_a_second_line),
       cmocka_unit_test(test_long_messages_are_cut_and_say_so),
       cmocka_unit_test(test_errno_decides_the_status),
+      cmocka_unit_test(test_a_next_step_is_put_behind_a_message_that_has_none),
       cmocka_unit_test(test_context_is_prepended_and_codes_stay),
       cmocka_unit_test(test_every_status_has_its_own_name),
       cmocka_unit_test(test_a_buffer_grows_up_to_its_cap_and_no_further),

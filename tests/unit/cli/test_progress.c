@@ -80,6 +80,26 @@ static void test_plain_lines_come_every_three_seconds_and_at_file_ends(void **st
   capture_free(&s.out);
 }
 
+static void test_many_files_are_not_told_one_by_one(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_PLAIN);
+  tell_plan(&s);
+  for (size_t i = 1; i <= 500; i++) {
+    fake_now_ns += 10 * NS_PER_MS;
+    tell(&s, (struct hoist_progress){.kind = HOIST_PROGRESS_FILE,
+                                     .file = "part",
+                                     .file_done = 1,
+                                     .file_count = 500,
+                                     .files_done = i,
+                                     .total_done = (int64_t)i,
+                                     .total_bytes = 500});
+  }
+  progress_end(&s.progress);
+  assert_string_equal(capture_end(&s.out),
+                      "faces/1: 300 of 500 files, 300 B / 500 B, 100 B/s, 2 s left, from s3\n");
+  capture_free(&s.out);
+}
+
 static void test_plain_lines_tell_of_waiting_and_falling_through(void **state) {
   struct scene s;
   begin(&s, PROGRESS_PLAIN);
@@ -298,6 +318,62 @@ static void test_the_rate_follows_the_last_seconds(void **state) {
   capture_free(&s.out);
 }
 
+static void tell_resumed(struct scene *s) {
+  tell(s, (struct hoist_progress){.kind = HOIST_PROGRESS_RESUME,
+                                  .source = "s3",
+                                  .file = "weights.onnx",
+                                  .bytes = 600,
+                                  .file_bytes = 1000,
+                                  .file_count = 2,
+                                  .total_done = 600,
+                                  .total_bytes = 2000});
+}
+
+static void test_what_was_there_is_told_and_came_at_no_speed(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_PLAIN);
+  tell_plan(&s);
+  tell_file(&s, "class_names.txt", 0, 0, 0);
+  fake_now_ns += NS_PER_S;
+  tell_resumed(&s);
+  assert_true(progress_rate(&s.progress) == 0);
+  fake_now_ns += 2 * NS_PER_S;
+  tell_file(&s, "weights.onnx", 700, 700, 0);
+  assert_int_equal((uint64_t)progress_rate(&s.progress), 50);
+  progress_end(&s.progress);
+  assert_non_null(strstr(capture_end(&s.out),
+                         "faces/1: weights.onnx: an interrupted download had brought 600 B of "
+                         "1.00 KB; only the rest is fetched\n"));
+  capture_free(&s.out);
+}
+
+static void test_programs_learn_what_was_there(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_JSON);
+  tell_resumed(&s);
+  progress_end(&s.progress);
+  assert_string_equal(
+      capture_end(&s.out),
+      "{\"event\":\"progress\",\"kind\":\"resume\",\"model_id\":\"faces/1\",\"source\":\"s3\","
+      "\"file\":\"weights.onnx\",\"bytes\":600,\"file_bytes\":1000,\"file_count\":2,"
+      "\"files_done\":0,\"total_done\":600,\"total_bytes\":2000,\"total_retries\":0}\n");
+  capture_free(&s.out);
+}
+
+static void test_speed_begins_anew_after_a_pause(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_BARS);
+  tell_plan(&s);
+  tell_file(&s, "weights.onnx", 0, 0, 0);
+  fake_now_ns += 60 * NS_PER_S; /* the server asked for it */
+  tell_file(&s, "weights.onnx", 10, 10, 0);
+  fake_now_ns += NS_PER_S;
+  tell_file(&s, "weights.onnx", 510, 510, 0);
+  assert_int_equal((uint64_t)progress_rate(&s.progress), 500);
+  progress_end(&s.progress);
+  capture_free(&s.out);
+}
+
 static void test_a_total_that_is_not_known_has_no_percentage(void **state) {
   struct scene s;
   begin(&s, PROGRESS_BARS);
@@ -329,11 +405,12 @@ static void test_events_are_json_lines_for_programs(void **state) {
       capture_end(&s.out),
       "{\"event\":\"progress\",\"kind\":\"source\",\"model_id\":\"faces/1\",\"source\":\"s3\"}\n"
       "{\"event\":\"progress\",\"kind\":\"plan\",\"model_id\":\"faces/1\",\"source\":\"s3\","
-      "\"file_count\":2,\"files_done\":0,\"total_done\":0,\"total_bytes\":2000}\n"
+      "\"file_count\":2,\"files_done\":0,\"total_done\":0,\"total_bytes\":2000,"
+      "\"total_retries\":0}\n"
       "{\"event\":\"progress\",\"kind\":\"file\",\"model_id\":\"faces/1\",\"source\":\"s3\","
       "\"file\":\"weights.onnx\",\"bytes\":10,\"file_bytes\":1000,\"file_done\":false,"
       "\"file_count\":2,\"files_done\":0,\"total_done\":10,\"total_bytes\":2000,"
-      "\"retries\":0}\n"
+      "\"total_retries\":0}\n"
       "{\"event\":\"progress\",\"kind\":\"fallthrough\",\"model_id\":\"faces/1\",\"source\":\"s3\","
       "\"message\":\"no answer\"}\n");
   capture_free(&s.out);
@@ -344,14 +421,18 @@ static void test_programs_learn_rate_time_left_and_retries(void **state) {
   begin(&s, PROGRESS_JSON);
   tell_plan(&s);
   tell_file(&s, "weights.onnx", 0, 0, 0);
-  tell(&s,
-       (struct hoist_progress){.kind = HOIST_PROGRESS_RETRY, .message = "again", .wait_ms = 240});
+  tell(&s, (struct hoist_progress){.kind = HOIST_PROGRESS_RETRY,
+                                   .source = "s3",
+                                   .file = "weights.onnx",
+                                   .message = "again",
+                                   .wait_ms = 240});
   fake_now_ns += 2 * NS_PER_S;
   tell_file(&s, "weights.onnx", 1000, 1000, 0);
   progress_end(&s.progress);
   const char *text = capture_end(&s.out);
-  assert_non_null(strstr(text, "\"kind\":\"retry\",\"model_id\":\"faces/1\",\"wait_ms\":240"));
-  assert_non_null(strstr(text, "\"bytes_per_s\":500,\"seconds_left\":2,\"retries\":1}"));
+  assert_non_null(strstr(text, "\"kind\":\"retry\",\"model_id\":\"faces/1\",\"source\":\"s3\","
+                               "\"file\":\"weights.onnx\",\"wait_ms\":240"));
+  assert_non_null(strstr(text, "\"total_retries\":1,\"bytes_per_s\":500,\"seconds_left\":2}"));
   capture_free(&s.out);
 }
 
@@ -372,6 +453,7 @@ static void test_only_waits_of_a_second_and_more_are_told_to_people(void **state
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_plain_lines_come_every_three_seconds_and_at_file_ends),
+      cmocka_unit_test(test_many_files_are_not_told_one_by_one),
       cmocka_unit_test(test_plain_lines_tell_of_waiting_and_falling_through),
       cmocka_unit_test(test_silence_is_silent),
       cmocka_unit_test(test_plain_lines_show_the_progress_of_the_process_waited_for),
@@ -385,6 +467,9 @@ int main(void) {
       cmocka_unit_test(test_no_line_of_a_frame_is_wider_than_the_terminal),
       cmocka_unit_test(test_more_files_in_flight_than_bars_are_only_counted),
       cmocka_unit_test(test_the_rate_follows_the_last_seconds),
+      cmocka_unit_test(test_what_was_there_is_told_and_came_at_no_speed),
+      cmocka_unit_test(test_programs_learn_what_was_there),
+      cmocka_unit_test(test_speed_begins_anew_after_a_pause),
       cmocka_unit_test(test_a_total_that_is_not_known_has_no_percentage),
       cmocka_unit_test(test_events_are_json_lines_for_programs),
       cmocka_unit_test(test_programs_learn_rate_time_left_and_retries),
