@@ -2,18 +2,12 @@
 /* Requests to the Roboflow API and what its answers' statuses mean. Any thread. */
 #include "roboflow_client.h"
 
-#include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <hoist/telemetry.h>
 
 #include "clock.h"
 #include "path_rule.h"
-#include "text.h"
-
-#define MAX_WORDS 160 /* of the API's own, in an error */
 
 static const struct hoist_instrument api_duration = {
     .name = "inference.roboflow_api.duration",
@@ -36,30 +30,6 @@ static bool says_not_here(enum roboflow_family family, int http_status) {
              ? http_status == 400 || http_status == 404 || http_status == 405 ||
                    http_status == 410 || http_status == 501
              : http_status == 404;
-}
-
-/* Whether a text repeats what nobody may see: what we sent with the request, or a URL, which may be signed. */
-static bool has_secret(const struct roboflow_client *client, const char *text) {
-  const struct roboflow_api *api = &client->api;
-  if (strstr(text, "://") || (api->api_key && strstr(text, api->api_key)) ||
-      (api->service_secret && strstr(text, api->service_secret)))
-    return true;
-  for (size_t i = 0; i < api->header_count; i++)
-    if (strstr(text, api->headers[i].value)) return true;
-  return false;
-}
-
-/* The API's own words about a refusal: {"message": …}, {"error": …} or {"error": {"message": …}}. */
-static void append_words(const struct roboflow_client *client, const struct buf *body,
-                         struct hoist_error *err) {
-  json_t *root = json_loadb(buf_str(body), body->size, 0, NULL);
-  const json_t *error = json_object_get(root, "error");
-  const char *words = json_string_value(json_object_get(root, "message"));
-  if (!words) words = json_string_value(error);
-  if (!words) words = json_string_value(json_object_get(error, "message"));
-  if (words && *words && !has_secret(client, words))
-    hoist_error_append(err, ": %.*s", (int)utf8_prefix(words, strlen(words), MAX_WORDS), words);
-  json_decref(root);
 }
 
 /* What the API's refusals mean and what to do about each; the rest is as with any server. */
@@ -87,7 +57,6 @@ static enum hoist_status check_api(const struct roboflow_client *client,
     if (rules[i].http_status != meant) continue;
     (void)hoist_fail(err, rules[i].status, "model \"%s\": %s (HTTP status %d)", shown,
                      rules[i].text, response->status);
-    if (rules[i].status == HOIST_DENIED) append_words(client, &response->body, err);
     if (err) err->http_status = response->status;
     return rules[i].status;
   }
