@@ -70,7 +70,7 @@ for (const protocol of protocols) {
   test(`what a killed collector acknowledged is exported, the rest dropped, each span in one count (${protocol})`, async (t) => {
     const victim = await startVictim({ killOn: 3 });
     t.after(() => victim.close());
-    const result = await makeSpans({ endpoint: protocol === 'grpc' ? victim.grpcUrl : `${victim.httpUrl}/v1/traces`, grpc: protocol === 'grpc', spans: 1000, batch: 100, timeout: 300 });
+    const result = await makeSpans({ endpoint: protocol === 'grpc' ? victim.grpcUrl : `${victim.httpUrl}/v1/traces`, grpc: protocol === 'grpc', spans: 1000, batch: 100, timeout: 1000 });
     assert.ok(victim.wasKilled());
     assert.deepEqual([result.exported, result.dropped], [200, 800]);
     assert.equal(result.warnings.length, 1);

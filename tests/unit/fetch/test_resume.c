@@ -152,7 +152,8 @@ static void test_files_that_were_finished_first_do_not_void_the_parts(void **sta
   go_on(w);
   fake_source_add(w->source, "a.txt", "small");
   struct fake_file *f = add(w, good);
-  assert_int_equal(world_fetch_all(w, 3), HOIST_OK);
+  /* one connection: with more, what is slow would be asked for twice */
+  assert_int_equal(world_fetch_all(w, 1), HOIST_OK);
   assert_int_equal(w->outcome.resumed_bytes, 4 * FILE_PART_BYTES);
   assert_int_equal(f->sent, (int64_t)SIZE - 4 * FILE_PART_BYTES);
 }
