@@ -125,7 +125,9 @@ static enum hoist_status try_family(const struct call *call, struct description 
 
 static void visit_endpoint(const struct description *d, enum roboflow_family family, bool was_asked,
                            enum hoist_status status, const struct hoist_error *failure) {
-  const char *reason = "not asked: an endpoint before it has the model";
+  const char *reason = status == HOIST_OK
+                           ? "not asked: an endpoint before it has the model"
+                           : "not asked: one before it could not say whether it has the model";
   if (was_asked) reason = status == HOIST_OK ? "it has the model" : failure->message;
   const struct source_candidate candidate = {
       .endpoint = roboflow_endpoint(family),
@@ -164,7 +166,7 @@ static enum hoist_status try_families(const struct call *call, struct descriptio
     status = HOIST_NOT_FOUND;
   }
   for (; i < count; i++)
-    visit_endpoint(d, families[i], false, HOIST_OK, NULL);
+    visit_endpoint(d, families[i], false, status, NULL);
   if (may_go_on(status) && makeshift.files) {
     d->manifest = makeshift;
     makeshift = (struct manifest){0};

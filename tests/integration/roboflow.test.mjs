@@ -228,6 +228,8 @@ test('a name stands for its model, wherever an id is expected', async (t) => {
   const { cache, spans } = await run(t, ['pull', 'yolov8n-640', '-q']);
   const [root] = named(spans, 'model.pull');
   assert.deepEqual([root.attributes['model.id'], root.attributes['model.alias']], ['coco/3', 'yolov8n-640']);
+  const told = jsonLines((await run(t, ['pull', 'yolov8n-640', '--json'])).result.stdout).at(-1);
+  assert.deepEqual([told.model_id, told.alias], ['coco/3', 'yolov8n-640']);
   assert.deepEqual(filesOf(cache, 'coco/3'), detection);
   const env = world.env(cache, api);
   for (const id of ['yolov8n-640', 'coco/3']) assert.equal(jsonLines((await hoistOk(['info', id, '--json'], { env })).stdout)[0].task_type, 'object-detection');

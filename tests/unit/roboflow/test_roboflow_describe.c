@@ -365,6 +365,17 @@ static enum hoist_status check_access(struct world *w) {
   return w->source->ops->check_access(&w->f.call, w->source, &id, &w->err);
 }
 
+static void test_an_endpoint_that_refuses_keeps_the_others_from_being_asked(void **state) {
+  struct world *w = *state;
+  w->packages_status = 403;
+  assert_explained(
+      w, HOIST_DENIED,
+      "/models/v1/external/weights -: model \"coins/1\": the Roboflow API forbids it: check "
+      "the scopes of the API key and its workspace (HTTP status 403)\n"
+      "/ort -: not asked: one before it could not say whether it has the model\n"
+      "/owlv2 -: not asked: one before it could not say whether it has the model\n");
+}
+
 static void test_access_is_checked_by_stat_and_else_by_the_older_endpoint(void **state) {
   struct world *w = *state;
   w->stat_body = "{\"modelMetadata\": {\"modelArchitecture\": \"yolov8\"}}";
@@ -434,6 +445,7 @@ int main(void) {
       WORLD_TEST(test_packages_of_no_use_and_nothing_else_are_unsupported),
       WORLD_TEST(test_packages_of_unknown_types_are_skipped_with_a_warning),
       WORLD_TEST(test_what_was_weighed_is_told),
+      WORLD_TEST(test_an_endpoint_that_refuses_keeps_the_others_from_being_asked),
       WORLD_TEST(test_access_is_checked_by_stat_and_else_by_the_older_endpoint),
       WORLD_TEST(test_a_file_is_not_begun_from_an_old_url),
       WORLD_TEST(test_a_young_url_is_used_as_it_is),
