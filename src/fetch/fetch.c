@@ -349,6 +349,8 @@ static enum hoist_status run_fetch(struct fetch *f, struct fetch_outcome *ret_ou
   if (f->status == HOIST_OK) f->status = share_files(f, &f->error);
   if (f->status == HOIST_OK) run_workers(f);
   f->outcome.keep = may_heal(f) && resume_keep(f);
+  if (f->outcome.keep && (f->status == HOIST_CANCELLED || f->status == HOIST_TIMEOUT))
+    hoist_error_advise(&f->error, "the same again goes on with what has come");
   close_files(f);
   journal_close(f->journal);
   *ret_outcome = f->outcome;

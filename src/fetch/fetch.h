@@ -21,7 +21,8 @@ struct fetch_outcome {
   uint64_t resumed_bytes; /* that an earlier download had brought */
   size_t files;           /* that are complete now and were not before */
   uint64_t shared_bytes;  /* that another model in the cache had */
-  int keep; /* 1: it failed, but the next one may go on from what is staged: cache_txn_keep */
+  /* 1: it failed, but the next one may go on from what is staged, and the error says so: cache_txn_keep */
+  int keep;
   int disk_failed; /* 1: the failure was this machine's: another source would not help */
 };
 

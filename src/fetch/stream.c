@@ -47,8 +47,9 @@ static void note_bytes(struct stream *s) {
   file->waited_ns += s->waited_ns;
   s->waited_ns = 0;
   if (file->limit == 1 && file->part_count <= 1) return;
-  if (ramp_note(&file->ramp, file->received, file->waited_ns, s->now_ns)) fetch_summon(s->fetch);
+  bool has_grown = ramp_note(&file->ramp, file->received, file->waited_ns, s->now_ns);
   file->limit = file->ramp.target;
+  if (has_grown) fetch_summon(s->fetch);
 }
 
 /* Remembers the sum of a block while its part is under way. */

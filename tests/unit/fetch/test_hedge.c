@@ -114,6 +114,29 @@ static enum hoist_status fails_twice(const struct call *call, struct fake_file *
   return hoist_fail(err, HOIST_UNAVAILABLE, "nobody gets this part");
 }
 
+static atomic_int begun;         /* requests */
+static atomic_int begun_by_half; /* when the first of them had brought half a part */
+
+/* 6 MB/s for each connection, and the first byte at once. */
+static enum hoist_status slow_for_each(const struct call *call, struct fake_file *f, int n,
+                                       struct source_request *request, struct hoist_error *err) {
+  (void)n;
+  int mine = begun++;
+  enum hoist_status status = fake_send_until(f, request, "\"v1\"", request->from, err);
+  while (status == HOIST_OK && request->from < request->to) {
+    status = call_check(call, "dripping", err);
+    if (status != HOIST_OK) return status;
+    int64_t left = request->to - request->from;
+    size_t size = left < 65536 ? (size_t)left : 65536;
+    fake_note_sent(f, size);
+    status = request->sink.write(request->sink.user, f->data + request->from, size, err);
+    if (mine == 0 && begun_by_half == 0 && request->from >= FILE_PART_BYTES / 2)
+      begun_by_half = (int)begun;
+    pause_ms(10);
+  }
+  return status;
+}
+
 /* ---- fetches ----------------------------------------------------------------------------------- */
 
 static struct fake_file *serve(struct world *w, fake_answer *answer) {
@@ -134,6 +157,16 @@ static void assert_fetched(const struct world *w) {
   buf_done(&staged);
 }
 
+static void test_more_connections_are_made_long_before_a_part_is_whole(void **state) {
+  struct world *w = *state;
+  begun = begun_by_half = 0;
+  (void)serve(w, slow_for_each);
+  enum hoist_status status = world_fetch_all(w, 4);
+  if (status != HOIST_OK) fail_msg("%s", w->err.message);
+  assert_fetched(w);
+  assert_true(begun_by_half >= 2);
+}
+
 static void test_a_part_that_gets_nowhere_is_asked_for_again(void **state) {
   struct world *w = *state;
   static fake_answer *const servers[] = {falls_silent, falls_silent_half_way, trickles,
@@ -143,7 +176,8 @@ static void test_a_part_that_gets_nowhere_is_asked_for_again(void **state) {
     enum hoist_status status = world_fetch_all(w, 4);
     if (status != HOIST_OK) fail_msg("server %zu: %s", i, w->err.message);
     assert_fetched(w);
-    assert_int_equal(f->requests, PARTS + 1);
+    /* One more than there are parts, and on a busy machine perhaps another one: its own parts get nowhere, too. */
+    assert_in_range(f->requests, PARTS + 1, PARTS + 2);
     assert_int_equal(w->outcome.bytes, f->sent); /* those in vain, too */
     world_forget(w);
   }
@@ -316,6 +350,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 #define R(name) cmocka_unit_test_setup_teardown(name, set_up_race, tear_down_race)
   const struct CMUnitTest tests[] = {
+      T(test_more_connections_are_made_long_before_a_part_is_whole),
       T(test_a_part_that_gets_nowhere_is_asked_for_again),
       T(test_what_both_requests_fail_with_is_a_failure),
       T(test_progress_counts_bytes_once),
