@@ -282,7 +282,8 @@ struct hoist_graph_report {
 /** Waits until every graph that is to be saved in the background has been, and tells what came of those since
  *  the last call. A program that ends after a load calls it, if it wants the next load to be fast.
  *  @param report  NULL: nobody wants to know
- *  Errors:  TIMEOUT, CANCELLED (what is being saved goes on) */
+ *  Errors:  TIMEOUT (what is being saved goes on) · CANCELLED: it is given up, and what waits for its turn is not
+ *           saved, either */
 HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_settle(
     struct hoist *hoist, const struct hoist_call_options *options,
     void (*report)(void *user, const struct hoist_graph_report *report), void *user,

@@ -23,6 +23,7 @@ struct saver {
   int has_thread; /* to be joined */
   int is_running; /* it has not seen the end of the queue yet */
   int is_closing;
+  atomic_int is_called_off; /* what is being saved is to end; any thread */
   struct graph_job *first, **last;
   size_t jobs;
   struct graph_result *results;
@@ -102,7 +103,7 @@ static void *run(void *user) {
   pthread_mutex_lock(&s->lock);
   for (struct graph_job *job = take_job(s); job; job = take_job(s)) {
     pthread_mutex_unlock(&s->lock);
-    const struct call call = {.telemetry = s->hoist->telemetry};
+    const struct call call = {.telemetry = s->hoist->telemetry, .cancel = &s->is_called_off};
     struct graph_result result;
     graph_save(&call, s->hoist, job, &result);
     graph_job_free(job);
@@ -134,6 +135,7 @@ static int create_thread(struct saver *s) {
 static void start_thread(struct saver *s) {
   if (s->is_running) return;
   if (s->has_thread) pthread_join(s->thread, NULL); /* it has let the lock go for the last time */
+  atomic_store(&s->is_called_off, 0);
   s->is_running = s->has_thread = create_thread(s);
 }
 
@@ -151,12 +153,27 @@ void saver_submit(struct saver *s, struct graph_job *job) {
   if (!taken) graph_job_free(job);
 }
 
+/* Under the lock. */
+static void drop_jobs(struct saver *s) {
+  while (s->first) {
+    struct graph_job *job = s->first;
+    s->first = job->next;
+    graph_job_free(job);
+  }
+  s->last = &s->first;
+  s->jobs = 0;
+}
+
 enum hoist_status saver_wait(const struct call *call, struct saver *s, struct hoist_error *err) {
   enum hoist_status status = HOIST_OK;
   pthread_mutex_lock(&s->lock);
   while (status == HOIST_OK && s->is_running) {
     status = call_check(call, "waiting for graphs to be saved", err);
     if (status == HOIST_OK) condition_wait_ns(&s->changed, &s->lock, WAIT_SLICE_MS * NS_PER_MS);
+  }
+  if (status == HOIST_CANCELLED) {
+    atomic_store(&s->is_called_off, 1);
+    drop_jobs(s);
   }
   pthread_mutex_unlock(&s->lock);
   return status;
@@ -168,11 +185,7 @@ void saver_free(struct saver *s) {
   s->is_closing = 1;
   pthread_mutex_unlock(&s->lock);
   if (s->has_thread) pthread_join(s->thread, NULL);
-  while (s->first) {
-    struct graph_job *job = s->first;
-    s->first = job->next;
-    graph_job_free(job);
-  }
+  drop_jobs(s);
   struct graph_result unread;
   while (saver_take_result(s, &unread)) {
   }

@@ -308,7 +308,7 @@ static void test_closing_waits_for_the_graph_that_is_being_saved(void **state) {
   meddle(w, "! ls -d .hoist/graphs/*/new.* 2>/dev/null");
 }
 
-static void test_a_settling_that_is_called_off_says_so(void **state) {
+static void test_a_settling_that_is_called_off_says_so_and_gives_the_graph_up(void **state) {
   struct world *w = *state;
   struct hoist_cancel cancel = {0};
   const struct hoist_call_options options = {.cancel = &cancel};
@@ -317,6 +317,9 @@ static void test_a_settling_that_is_called_off_says_so(void **state) {
   hoist_cancel(&cancel);
   enum hoist_status status = hoist_settle(w->hoist, &options, NULL, NULL, &w->err);
   assert_true(status == HOIST_CANCELLED);
+  reopen(w);
+  meddle(w, "! ls -d .hoist/graphs/*/new.* 2>/dev/null");
+  assert_string_equal(load_and_leave(w, "lines/1"), "miss");
 }
 
 /* ---- verification beside the session ---- */
@@ -532,7 +535,7 @@ int main(void) {
       G(test_a_model_with_weights_in_another_file_loads_and_loads_again),
       G(test_a_saved_graph_counts_in_the_bound_of_the_cache),
       G(test_closing_waits_for_the_graph_that_is_being_saved),
-      G(test_a_settling_that_is_called_off_says_so),
+      G(test_a_settling_that_is_called_off_says_so_and_gives_the_graph_up),
       T(test_bytes_are_compared_beside_the_creation_of_the_session),
       T(test_a_session_on_bytes_that_turn_out_wrong_is_never_seen),
       T(test_the_runtime_is_opened_while_a_model_is_fetched),
