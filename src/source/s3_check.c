@@ -134,9 +134,12 @@ static enum hoist_status fail(const struct refusal *r, struct hoist_error *err) 
   if (!rule) return fail_unknown(r, err);
   const char *words = words_of(r);
   size_t size = utf8_prefix(words, strlen(words), MAX_WORDS);
-  char step[STEP_SIZE];
-  return hoist_fail(err, rule->status, "%s: %s%s (%s)%s%.*s", r->what, rule->text, step_of(r, step),
-                    rule->code, size > 0 ? ": " : "", (int)size, words);
+  char step[STEP_SIZE], attempts[64] = "";
+  if (r->response->attempts > 1)
+    snprintf(attempts, sizeof attempts, ", HTTP status %d after %u attempts", r->response->status,
+             r->response->attempts);
+  return hoist_fail(err, rule->status, "%s: %s%s (%s%s)%s%.*s", r->what, rule->text,
+                    step_of(r, step), rule->code, attempts, size > 0 ? ": " : "", (int)size, words);
 }
 
 enum hoist_status s3_check(const char *region, const struct aws_credentials *credentials,
