@@ -103,9 +103,21 @@ static enum hoist_status examine(struct examination *x, const struct work *work)
 
 /* A hoist that cannot be opened is the first thing a doctor should be able to talk about. */
 static enum hoist_status examine_everything(struct examination *x) {
-  HOIST_AUTO(work) struct work work = {0};
-  enum hoist_status status = work_open(x->cli, TRACING_NONE, &work);
-  return status == HOIST_OK ? examine(x, &work) : status;
+  HOIST_AUTO(work) struct work work = {.cli = x->cli};
+  struct hoist_config config;
+  struct hoist_error error;
+  const char *subject = "settings";
+  enum hoist_status status = options_configure(&x->cli->options, x->cli->get_env, &config, &error);
+  if (status == HOIST_OK) {
+    subject = "cache and sources";
+    status = hoist_open(&config, &work.hoist, &error);
+  }
+  if (status == HOIST_OK) return examine(x, &work);
+  const struct hoist_finding finding = {
+      .subject = subject, .status = status, .detail = error.message};
+  take_finding(x, &finding);
+  examine_collector(x);
+  return x->first_failure;
 }
 
 enum hoist_status cmd_doctor(struct cli *cli) {
@@ -117,12 +129,9 @@ enum hoist_status cmd_doctor(struct cli *cli) {
               versions_openssl());
     return status;
   }
-  HOIST_AUTO(work) struct work work = {0};
-  enum hoist_status status = work_open(cli, TRACING_NONE, &work);
-  if (status != HOIST_OK) return status;
   json_open(&cli->json, NULL, '{');
   json_open(&cli->json, "findings", '[');
-  status = examine(&x, &work);
+  enum hoist_status status = examine_everything(&x);
   json_close(&cli->json, ']');
   versions_json(cli);
   json_close(&cli->json, '}');

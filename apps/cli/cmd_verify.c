@@ -65,6 +65,7 @@ static enum hoist_status verify_one(const struct work *work, const char *id) {
   uint64_t bytes = 0, started = clock_monotonic_ns();
   enum hoist_status status = hoist_verify(work->hoist, id, &options, &bytes, &error);
   fflush(work->cli->out);
+  if (status == HOIST_CORRUPT) hoist_error_advise(&error, "'hoist pull' brings it anew");
   if (status != HOIST_OK)
     cli_report(work->cli, NULL, id, &error);
   else

@@ -17,9 +17,11 @@ static int directory_problem(const char *directory) {
   HOIST_AUTO(mem) char *path = text_dup(directory);
   struct stat st;
   if (!path) return ENOMEM;
+  if (!*path) return EINVAL;
   while (stat(path, &st) != 0) {
     char *slash = strrchr(path, '/');
-    if (errno != ENOENT) return errno;
+    int problem = errno;
+    if (problem != ENOENT || lstat(path, &st) == 0) return problem; /* a link to nothing */
     if (!slash) return access(".", W_OK) == 0 ? 0 : errno;
     slash[slash == path] = '\0'; /* what it is in */
   }
@@ -33,7 +35,8 @@ static enum hoist_status check_directory(struct cli *cli, const char *directory)
   int problem = directory_problem(directory);
   if (problem == 0) return HOIST_OK;
   enum hoist_status status =
-      hoist_fail_errno(&error, problem, "the directory to copy into, %s", directory);
+      hoist_fail_errno(&error, problem, "the directory to copy into, \"%s\"", directory);
+  if (status == HOIST_NOT_FOUND) status = error.status = HOIST_INVALID; /* no model is missing */
   hoist_error_advise(&error, "name one that can be made and written to");
   cli_report(cli, NULL, NULL, &error);
   return status;
@@ -82,8 +85,11 @@ static void print_line(struct cli *cli, const char *place, const char *directory
                        const struct hoist_copy_result *r) {
   char bytes[HUMAN_SIZE], duration[HUMAN_SIZE];
   cli_put(cli->out, place);
-  fprintf(cli->out, ": %zu file%s copied (%s) to ", r->copied_files,
-          r->copied_files == 1 ? "" : "s", human_bytes(bytes, r->copied_bytes));
+  fprintf(cli->out, ": %zu file%s copied (%s", r->copied_files, r->copied_files == 1 ? "" : "s",
+          human_bytes(bytes, r->copied_bytes));
+  if (r->resumed_bytes > 0)
+    fprintf(cli->out, ", and %s of an interrupted copy", human_bytes(bytes, r->resumed_bytes));
+  fputs(") to ", cli->out);
   cli_put(cli->out, directory);
   fprintf(cli->out, " in %s",
           human_duration(duration, (uint64_t)(r->seconds * 1e9), cli->out_term.unicode));
@@ -129,7 +135,7 @@ enum hoist_status copying_run(const struct work *work, const char *place, const 
   if (status == HOIST_OK)
     print_result(cli, place, directory, &result);
   else
-    work_report(cli, place, &error);
+    cli_report(cli, "result", place, &error);
   if (status == HOIST_OK && ret_result) *ret_result = result;
   return status;
 }

@@ -106,6 +106,7 @@ static void begin_source(struct progress *p, const struct hoist_progress *e) {
 }
 
 static void note(struct progress *p, const struct hoist_progress *e) {
+  if (e->kind != HOIST_PROGRESS_RETRY) p->moved_ns = p->now_ns();
   bool is_aside = e->kind == HOIST_PROGRESS_WARNING || e->kind == HOIST_PROGRESS_NOTICE;
   if (!is_aside) p->waiting = p->waiting && e->kind == HOIST_PROGRESS_WAIT;
   if (e->model_id) clean(p->model_id, sizeof p->model_id, e->model_id);
@@ -185,9 +186,11 @@ static void tell_resume(struct progress *p, const struct hoist_progress *e) {
   tell_line(p, text);
 }
 
-/* A short wait is over before its line is read. */
+/* A short wait is over before its line is read, unless nothing had come for long before it. */
 static void tell_retry(struct progress *p, const struct hoist_progress *e) {
-  if (e->wait_ms >= RETRY_TOLD_MS) tell_line(p, e->message ? e->message : "trying again");
+  uint64_t silence_ns = p->moved_ns ? p->now_ns() - p->moved_ns : 0;
+  if (e->wait_ms >= RETRY_TOLD_MS || silence_ns >= RETRY_TOLD_MS * NS_PER_MS)
+    tell_line(p, e->message ? e->message : "trying again");
 }
 
 /* The first line says whom we wait for, the ones every few seconds how far that process is. */

@@ -34,6 +34,7 @@ struct progress {
   size_t file_count, files_done;
   int64_t total_done, total_bytes;
   size_t retries;
+  uint64_t moved_ns;   /* when the last news came that was no retry; 0: never */
   int64_t waiting_for; /* the process whose download the totals are of; 0: not known */
   bool waiting;
   struct {

@@ -144,7 +144,7 @@ static enum hoist_status tell(struct transfer *t, struct task *task, bool first)
   if (task->status == HOIST_OK)
     print_result(t, task->model_id, t->ops->info(task->held), spans);
   else
-    work_report(t->cli, task->model_id, &task->error);
+    cli_report(t->cli, "result", task->model_id, &task->error);
   pthread_mutex_unlock(&t->lock);
   if (task->status == HOIST_OK) t->ops->release(task->held);
   task->held = NULL;
@@ -161,7 +161,7 @@ static enum hoist_status repeat_one(struct transfer *t, struct task *task) {
     const struct trace_set *spans = tracing_spans(t->work->tracing, task->model_id);
     progress_end(&task->progress);
     if (task->status != HOIST_OK) {
-      work_report(t->cli, task->model_id, &task->error);
+      cli_report(t->cli, "result", task->model_id, &task->error);
       return task->status;
     }
     t->ops->release(task->held);

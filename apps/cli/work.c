@@ -30,12 +30,6 @@ void work_close(struct work *work) {
   *work = (struct work){0};
 }
 
-void work_report(struct cli *cli, const char *what, struct hoist_error *error) {
-  if (error->status == HOIST_CANCELLED || error->status == HOIST_TIMEOUT)
-    hoist_error_advise(error, "the same again goes on with what has come");
-  cli_report(cli, "result", what, error);
-}
-
 static enum progress_mode progress_mode(const struct cli *cli) {
   if (cli->options.quiet) return PROGRESS_SILENT;
   if (cli->options.json) return PROGRESS_JSON;

@@ -30,10 +30,6 @@ static inline void work_cleanup(struct work *work) {
  * wait. What cannot be saved is no failure: the next load is as slow as this one. */
 void work_settle(const struct work *work);
 
-/** cli_report of a load, a pull or a copy that failed. Where it was called off, it says what is left of it.
- *  @param what   the model's id, or the place */
-void work_report(struct cli *cli, const char *what, struct hoist_error *error);
-
 /** Progress as the options and the terminal ask for it. */
 struct progress work_progress(struct cli *cli);
 

@@ -63,9 +63,12 @@ test('a directory that cannot be: says so, and nothing of a cache', async (t) =>
   reset();
   const file = join(tempDir(t), 'file');
   writeFileSync(file, '');
-  const run = await hoist(['pull', 's3://data/m', join(file, 'below')], { env: env() });
-  assert.equal(run.rc, 3, run.output);
-  assert.equal(run.stderr, `hoist: the directory to copy into, ${join(file, 'below')}: Not a directory; name one that can be made and written to\n`);
+  symlinkSync('/nonexistent', `${file}-link`);
+  for (const [dir, why] of [[join(file, 'below'), 'Not a directory'], [`${file}-link`, 'No such file or directory'], ['', 'Invalid argument']]) {
+    const run = await hoist(['pull', 's3://data/m', dir], { env: env() });
+    assert.equal(run.rc, 2, run.output);
+    assert.equal(run.stderr, `hoist: the directory to copy into, "${dir}": ${why}; name one that can be made and written to\n`);
+  }
 });
 
 test('one object, by its key', async (t) => {

@@ -606,6 +606,19 @@ static void test_doctor_exits_with_the_first_failure(void **state) {
   assert_int_equal(run.code, 6);
 }
 
+static void test_doctor_tells_of_a_cache_that_cannot_be_opened(void **state) {
+  fake_hoist.open_status = HOIST_DENIED;
+  run_line("hoist doctor");
+  assert_int_equal(run.code, 4);
+  assert_says(&run.out, "FAIL cache and sources     /cache: read-only\n");
+  assert_says(&run.out, "--   telemetry ");
+  run_line("hoist doctor --json");
+  assert_int_equal(run.code, 4);
+  json_t *json = json_line(0);
+  assert_int_equal(json_array_size(json_object_get(json, "findings")), 2);
+  json_decref(json);
+}
+
 static void test_doctor_finds_out_that_nobody_collects(void **state) {
   static const char *const variables[] = {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1",
                                           NULL};
@@ -868,6 +881,7 @@ int main(void) {
       TEST(test_info_says_what_was_weighed),
       TEST(test_config_shows_values_origins_and_no_secret),
       TEST(test_doctor_exits_with_the_first_failure),
+      TEST(test_doctor_tells_of_a_cache_that_cannot_be_opened),
       TEST(test_doctor_finds_out_that_nobody_collects),
       TEST(test_trace_draws_what_can_be_read_of_a_damaged_file),
       TEST(test_trace_shows_what_meets_the_conditions),

@@ -450,6 +450,18 @@ static void test_only_waits_of_a_second_and_more_are_told_to_people(void **state
   capture_free(&s.out);
 }
 
+static void test_what_a_server_kept_silent_for_long_before_is_told(void **state) {
+  struct scene s;
+  begin(&s, PROGRESS_PLAIN);
+  tell_plan(&s);
+  fake_now_ns += 30 * NS_PER_S;
+  tell(&s, (struct hoist_progress){
+               .kind = HOIST_PROGRESS_RETRY, .message = "the server sent nothing", .wait_ms = 10});
+  progress_end(&s.progress);
+  assert_non_null(strstr(capture_end(&s.out), "faces/1: the server sent nothing\n"));
+  capture_free(&s.out);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_plain_lines_come_every_three_seconds_and_at_file_ends),
@@ -474,6 +486,7 @@ int main(void) {
       cmocka_unit_test(test_events_are_json_lines_for_programs),
       cmocka_unit_test(test_programs_learn_rate_time_left_and_retries),
       cmocka_unit_test(test_only_waits_of_a_second_and_more_are_told_to_people),
+      cmocka_unit_test(test_what_a_server_kept_silent_for_long_before_is_told),
   };
   return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
 }
