@@ -145,16 +145,30 @@ void fake_tracer_free(struct fake_tracer *t) {
   free(t);
 }
 
+/* Others may still be starting spans. */
+static void lock(const struct fake_tracer *t) {
+  pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&t->lock);
+}
+
+static void unlock(const struct fake_tracer *t) {
+  pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&t->lock);
+}
+
 const struct fake_span *fake_span(const struct fake_tracer *t, const char *name, int n) {
-  for (int i = 0; i < t->span_count; i++)
-    if (strcmp(t->spans[i].name, name) == 0 && n-- == 0) return &t->spans[i];
-  return NULL;
+  const struct fake_span *found = NULL;
+  lock(t);
+  for (int i = 0; i < t->span_count && !found; i++)
+    if (strcmp(t->spans[i].name, name) == 0 && n-- == 0) found = &t->spans[i];
+  unlock(t);
+  return found;
 }
 
 int fake_span_count(const struct fake_tracer *t, const char *name) {
   int count = 0;
+  lock(t);
   for (int i = 0; i < t->span_count; i++)
     count += strcmp(t->spans[i].name, name) == 0;
+  unlock(t);
   return count;
 }
 
@@ -166,9 +180,11 @@ const char *fake_attr(const struct fake_span *span, const char *key) {
 
 double fake_metric_sum(const struct fake_tracer *t, const char *name, const char *attrs) {
   double sum = 0;
+  lock(t);
   for (int i = 0; i < t->metric_count; i++)
     if (strcmp(t->metrics[i].name, name) == 0 && strstr(t->metrics[i].attrs, attrs))
       sum += t->metrics[i].sum;
+  unlock(t);
   return sum;
 }
 
