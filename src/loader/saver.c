@@ -87,6 +87,7 @@ static struct graph_job *take_job(struct saver *s) {
   s->first = job->next;
   if (!s->first) s->last = &s->first;
   s->jobs--;
+  atomic_store(&s->is_called_off, 0); /* which was said of those before it */
   return job;
 }
 
@@ -135,7 +136,6 @@ static int create_thread(struct saver *s) {
 static void start_thread(struct saver *s) {
   if (s->is_running) return;
   if (s->has_thread) pthread_join(s->thread, NULL); /* it has let the lock go for the last time */
-  atomic_store(&s->is_called_off, 0);
   s->is_running = s->has_thread = create_thread(s);
 }
 
