@@ -41,6 +41,13 @@ static void take_finding(void *user, const struct hoist_finding *f) {
   }
 }
 
+static void take_failure(struct examination *x, const char *subject,
+                         const struct hoist_error *error) {
+  const struct hoist_finding finding = {
+      .subject = subject, .status = error->status, .detail = error->message};
+  take_finding(x, &finding);
+}
+
 /* ---- the collector --------------------------------------------------------------------------- */
 
 static void ignore_warning(void *user, const char *line) {
@@ -92,9 +99,7 @@ static enum hoist_status examine(struct examination *x, const struct work *work)
   struct hoist_error error;
   enum hoist_status status = hoist_diagnose(work->hoist, &options, take_finding, x, &error);
   if (status != HOIST_OK) {
-    const struct hoist_finding finding = {
-        .subject = "doctor", .status = status, .detail = error.message};
-    take_finding(x, &finding);
+    take_failure(x, "doctor", &error);
     return status;
   }
   examine_collector(x);
@@ -113,9 +118,7 @@ static enum hoist_status examine_everything(struct examination *x) {
     status = hoist_open(&config, &work.hoist, &error);
   }
   if (status == HOIST_OK) return examine(x, &work);
-  const struct hoist_finding finding = {
-      .subject = subject, .status = status, .detail = error.message};
-  take_finding(x, &finding);
+  take_failure(x, subject, &error);
   examine_collector(x);
   return x->first_failure;
 }

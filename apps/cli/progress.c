@@ -59,8 +59,9 @@ static void note_totals(struct progress *p, const struct hoist_progress *e) {
 static void note_sample(struct progress *p) {
   uint64_t now = p->now_ns();
   size_t last = (p->sample_count + PROGRESS_SAMPLES - 1) % PROGRESS_SAMPLES;
-  if (p->sample_count > 0 && now - p->samples[last].at_ns < SAMPLE_NS) return;
-  if (p->sample_count > 0 && now - p->samples[last].at_ns > GAP_NS) p->sample_count = 0;
+  uint64_t since_ns = p->sample_count > 0 ? now - p->samples[last].at_ns : SAMPLE_NS;
+  if (since_ns < SAMPLE_NS) return;
+  if (since_ns > GAP_NS) p->sample_count = 0;
   size_t next = p->sample_count++ % PROGRESS_SAMPLES;
   p->samples[next].at_ns = now;
   p->samples[next].bytes = p->total_done;
@@ -219,18 +220,39 @@ static void tell_file_done(struct progress *p, const struct hoist_progress *e) {
           p->file_count);
 }
 
-static void show_plain(struct progress *p, const struct hoist_progress *e) {
-  if (e->kind == HOIST_PROGRESS_FALLTHROUGH)
+/* What is told in a line of its own, whatever else is on the screen. False: it is something else. */
+static bool tell_aside(struct progress *p, const struct hoist_progress *e) {
+  switch (e->kind) {
+  case HOIST_PROGRESS_FALLTHROUGH:
     tell_fallthrough(p, e);
-  else if (e->kind == HOIST_PROGRESS_RETRY)
+    return true;
+  case HOIST_PROGRESS_RETRY:
     tell_retry(p, e);
-  else if (e->kind == HOIST_PROGRESS_WARNING)
+    return true;
+  case HOIST_PROGRESS_WARNING:
     tell_warning(p, e);
-  else if (e->kind == HOIST_PROGRESS_NOTICE)
+    return true;
+  case HOIST_PROGRESS_NOTICE:
     tell_line(p, e->message);
-  else if (e->kind == HOIST_PROGRESS_RESUME)
+    return true;
+  case HOIST_PROGRESS_RESUME:
     tell_resume(p, e);
-  else if (e->kind == HOIST_PROGRESS_FILE && e->file_done && p->file_count <= NAMED_FILES)
+    return true;
+  case HOIST_PROGRESS_WAIT:
+  case HOIST_PROGRESS_SOURCE:
+  case HOIST_PROGRESS_PLAN:
+  case HOIST_PROGRESS_FILE:
+  case HOIST_PROGRESS_COMMIT:
+  case HOIST_PROGRESS_SESSION:
+  case HOIST_PROGRESS_DONE:
+    break;
+  }
+  return false;
+}
+
+static void show_plain(struct progress *p, const struct hoist_progress *e) {
+  if (tell_aside(p, e)) return;
+  if (e->kind == HOIST_PROGRESS_FILE && e->file_done && p->file_count <= NAMED_FILES)
     tell_file_done(p, e);
   else if (e->kind == HOIST_PROGRESS_WAIT)
     tell_wait(p);
@@ -243,11 +265,7 @@ static void show_plain(struct progress *p, const struct hoist_progress *e) {
 }
 
 static void show_bars(struct progress *p, const struct hoist_progress *e) {
-  if (e->kind == HOIST_PROGRESS_FALLTHROUGH) tell_fallthrough(p, e);
-  if (e->kind == HOIST_PROGRESS_RETRY) tell_retry(p, e);
-  if (e->kind == HOIST_PROGRESS_WARNING) tell_warning(p, e);
-  if (e->kind == HOIST_PROGRESS_NOTICE) tell_line(p, e->message);
-  if (e->kind == HOIST_PROGRESS_RESUME) tell_resume(p, e);
+  (void)tell_aside(p, e);
   bool moved_on = e->kind != HOIST_PROGRESS_FILE && e->kind != HOIST_PROGRESS_WAIT;
   if (e->kind == HOIST_PROGRESS_DONE || (!moved_on && !is_due(p, REDRAW_NS))) return;
   signals_guard_cursor(fileno(p->out));

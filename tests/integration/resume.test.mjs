@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { assertSoundTrace, hoist, listTree, mountSmall, named, start, tempDir } from '../lib/harness.mjs';
+import { assertSoundTrace, hoist, jsonLines, listTree, mountSmall, named, start, tempDir } from '../lib/harness.mjs';
 import { meddle, readLedger, syncedBytes } from '../lib/meddle.mjs';
 import { makeWorld, modelFiles, putModel, totalBytes } from './world.mjs';
 
@@ -117,7 +117,7 @@ test('what an interrupted download had brought is told, to people and to program
   child.kill('SIGINT');
   assert.match((await done).stderr, /big\/1: weights\.onnx: an interrupted download had brought \d+ MB of 200 MB; only the rest is fetched/);
   reset();
-  const events = (await hoist(['pull', id, '--json'], { env: env(cache) })).stdout.trim().split('\n').map((line) => JSON.parse(line));
+  const events = jsonLines((await hoist(['pull', id, '--json'], { env: env(cache) })).stdout);
   const [there] = events.filter(({ kind }) => kind === 'resume');
   assert.deepEqual([there.file, there.file_bytes], ['weights.onnx', data.length]);
   const result = events.at(-1);

@@ -49,9 +49,9 @@ static void tell_plan(struct scene *s) {
               .kind = HOIST_PROGRESS_PLAN, .source = "s3", .file_count = 2, .total_bytes = 2000});
 }
 
-static void tell_file(struct scene *s, const char *name, int64_t bytes, int64_t total_done,
-                      int done) {
-  tell(s, (struct hoist_progress){.kind = HOIST_PROGRESS_FILE,
+static void tell_of_file(struct scene *s, enum hoist_progress_kind kind, const char *name,
+                         int64_t bytes, int64_t total_done, int done) {
+  tell(s, (struct hoist_progress){.kind = kind,
                                   .source = "s3",
                                   .file = name,
                                   .bytes = bytes,
@@ -61,6 +61,11 @@ static void tell_file(struct scene *s, const char *name, int64_t bytes, int64_t 
                                   .files_done = (size_t)done,
                                   .total_done = total_done,
                                   .total_bytes = 2000});
+}
+
+static void tell_file(struct scene *s, const char *name, int64_t bytes, int64_t total_done,
+                      int done) {
+  tell_of_file(s, HOIST_PROGRESS_FILE, name, bytes, total_done, done);
 }
 
 static void test_plain_lines_come_every_three_seconds_and_at_file_ends(void **state) {
@@ -319,14 +324,7 @@ static void test_the_rate_follows_the_last_seconds(void **state) {
 }
 
 static void tell_resumed(struct scene *s) {
-  tell(s, (struct hoist_progress){.kind = HOIST_PROGRESS_RESUME,
-                                  .source = "s3",
-                                  .file = "weights.onnx",
-                                  .bytes = 600,
-                                  .file_bytes = 1000,
-                                  .file_count = 2,
-                                  .total_done = 600,
-                                  .total_bytes = 2000});
+  tell_of_file(s, HOIST_PROGRESS_RESUME, "weights.onnx", 600, 600, 0);
 }
 
 static void test_what_was_there_is_told_and_came_at_no_speed(void **state) {
