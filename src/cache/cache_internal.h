@@ -125,6 +125,16 @@ bool cache_shared_leads_nowhere(const struct cache *cache, const char *path);
 uint64_t cache_remove_derived(const struct cache *cache, const char *name);
 /** Adds up the sizes of the graphs of a model. */
 uint64_t cache_derived_bytes(const struct cache *cache, const char *name);
+/** Adds up the sizes of the files below a directory; 0 where they cannot be seen. */
+uint64_t cache_bytes_below(int dir_fd, const char *path);
+
+/* ---- graph_txn.c ------------------------------------------------------------------------- */
+/** Removes what killed savings of the model's graphs left, unless somebody saves one just now.
+ *  @param name      as in cache_name_of
+ *  @param ret_gone  whether there was anything; with `dry_run`, whether there is */
+HOIST_MUST_CHECK enum hoist_status cache_graph_sweep(const struct cache *cache, const char *name,
+                                                     int dry_run, uint64_t *ret_bytes,
+                                                     bool *ret_gone, struct hoist_error *err);
 
 /* ---- entry.c ----------------------------------------------------------------------------- */
 /** Notes the identities of the files as they are now: for a model that was just published. */

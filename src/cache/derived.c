@@ -13,12 +13,16 @@ static enum hoist_status add_size(void *user, struct tree_item *item, struct hoi
   return HOIST_OK;
 }
 
+uint64_t cache_bytes_below(int dir_fd, const char *path) {
+  uint64_t bytes = 0;
+  HOIST_AUTO(fd) int dir = tree_open(dir_fd, path, O_RDONLY | O_DIRECTORY);
+  return dir >= 0 && tree_walk(dir, add_size, &bytes, NULL) == HOIST_OK ? bytes : 0;
+}
+
 uint64_t cache_derived_bytes(const struct cache *cache, const char *name) {
   char path[CACHE_STATE_PATH_SIZE];
   snprintf(path, sizeof path, CACHE_GRAPHS_DIR "/%s", name);
-  HOIST_AUTO(fd) int dir = tree_open(cache->root_fd, path, O_RDONLY | O_DIRECTORY);
-  uint64_t bytes = 0;
-  return dir >= 0 && tree_walk(dir, add_size, &bytes, NULL) == HOIST_OK ? bytes : 0;
+  return cache_bytes_below(cache->root_fd, path);
 }
 
 uint64_t cache_remove_derived(const struct cache *cache, const char *name) {

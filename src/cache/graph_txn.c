@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making saved graphs: in a directory of their own, under a lock that one process per model holds, made
- * durable and renamed into place. What a crash leaves is removed by whoever holds the lock next, or with
- * the model. One thread per transaction. */
+ * durable and renamed into place. What a crash leaves is removed by whoever holds the lock next, by a clean-up, or
+ * with the model. One thread per transaction. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -94,6 +94,47 @@ enum hoist_status cache_graph_stage(struct cache_graph_txn *txn, const char *nam
   if (!path) return hoist_fail_memory(err, "making a graph");
   *ret_path = path;
   return HOIST_OK;
+}
+
+/* ---- what killed savings left ------------------------------------------------------------ */
+
+struct leftovers {
+  int dry_run;
+  uint64_t bytes;
+  size_t count;
+};
+
+static enum hoist_status sweep_unfinished(void *user, struct tree_item *item,
+                                          struct hoist_error *err) {
+  struct leftovers *l = user;
+  if (item->event == TREE_LEAVE) return HOIST_OK;
+  item->skip = true;
+  if (!text_starts_with(item->name, UNFINISHED)) return HOIST_OK;
+  uint64_t bytes = cache_bytes_below(item->dir_fd, item->name);
+  enum hoist_status status = l->dry_run ? HOIST_OK : fs_remove_tree(item->dir_fd, item->name, err);
+  if (status != HOIST_OK) return status;
+  l->bytes += bytes;
+  l->count++;
+  return HOIST_OK;
+}
+
+/* Where locks do nothing, holding one does not tell that nobody saves; whoever saves next removes it. */
+enum hoist_status cache_graph_sweep(const struct cache *cache, const char *name, int dry_run,
+                                    uint64_t *ret_bytes, bool *ret_gone, struct hoist_error *err) {
+  struct leftovers l = {.dry_run = dry_run};
+  char path[CACHE_STATE_PATH_SIZE];
+  snprintf(path, sizeof path, CACHE_GRAPHS_DIR "/%s", name);
+  HOIST_AUTO(fd) int place = tree_open(cache->root_fd, path, O_RDONLY | O_DIRECTORY);
+  int lock = place < 0 || cache_locks(cache) == CACHE_LOCKS_DO_NOTHING
+                 ? -1
+                 : openat(place, LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (lock < 0) return HOIST_OK;
+  enum hoist_status status = HOIST_OK;
+  if (cache_try_flock(lock, LOCK_EX) == 0) status = tree_walk(place, sweep_unfinished, &l, err);
+  cache_unlock_fd(lock);
+  *ret_bytes = l.bytes;
+  *ret_gone = l.count > 0;
+  return status;
 }
 
 /* ---- committing -------------------------------------------------------------------------- */

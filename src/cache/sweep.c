@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sweeping: stagings whose writer is gone, models whose removal was cut short, lock files of models that
+/* Sweeping: stagings whose writer is gone, of models and of graphs, models whose removal was cut short, lock files of models that
  * are gone. All are removed under the lock they belong to, taken without waiting. A lock file may be removed
  * whatever its model does next, because who locks a file checks that it still has the name; that the
  * model is not there is only why nobody will miss it. */
@@ -35,17 +35,6 @@ static void tell(const struct sweep *s, const char *path, const char *reason, ui
 
 /* ---- stagings ---------------------------------------------------------------------------- */
 
-static enum hoist_status add_size(void *user, struct tree_item *item, struct hoist_error *err) {
-  if (item->event == TREE_FILE) *(uint64_t *)user += (uint64_t)item->st.st_size;
-  return HOIST_OK;
-}
-
-static uint64_t size_below(int dir_fd, const char *name) {
-  uint64_t bytes = 0;
-  HOIST_AUTO(fd) int dir = tree_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
-  return dir >= 0 && tree_walk(dir, add_size, &bytes, NULL) == HOIST_OK ? bytes : 0;
-}
-
 static enum hoist_status remove_staging(struct sweep *s, const struct tree_item *item,
                                         const char *name, bool *ret_gone, struct hoist_error *err) {
   if (s->dry_run) {
@@ -64,7 +53,7 @@ static enum hoist_status sweep_staging(void *user, struct tree_item *item,
   if (!cache_name_before_dot(item->name, name)) return HOIST_OK;
   enum hoist_status status = call_check(s->call, "cleaning up the cache", err);
   if (status != HOIST_OK) return status;
-  uint64_t size_bytes = size_below(item->dir_fd, item->name);
+  uint64_t size_bytes = cache_bytes_below(item->dir_fd, item->name);
   bool gone = false;
   status = remove_staging(s, item, name, &gone, err);
   if (!gone) return status;
@@ -189,7 +178,7 @@ static enum hoist_status sweep_lock(void *user, struct tree_item *item, struct h
   return HOIST_OK;
 }
 
-/* ---- what was derived from models that are gone ------------------------------------------------- */
+/* ---- what was derived from models that are gone, and what killed savings of graphs left ------------------------------------------------- */
 
 static enum hoist_status remove_derived(struct sweep *s, const char *name, uint64_t *size_bytes,
                                         bool *ret_gone, struct hoist_error *err) {
@@ -213,16 +202,18 @@ static enum hoist_status sweep_derived(void *user, struct tree_item *item,
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
   char path[CACHE_STATE_PATH_SIZE];
-  if (strlen(item->name) >= CACHE_NAME_SIZE || has_model(s, item->name)) return HOIST_OK;
+  if (strlen(item->name) >= CACHE_NAME_SIZE) return HOIST_OK;
   enum hoist_status status = call_check(s->call, "cleaning up the cache", err);
   uint64_t size_bytes = 0;
-  bool gone = false, is_graph = item->event == TREE_ENTER;
-  if (status == HOIST_OK) status = remove_derived(s, item->name, &size_bytes, &gone, err);
+  bool gone = false, is_graph = item->event == TREE_ENTER, stays = has_model(s, item->name);
+  if (status != HOIST_OK || (stays && !is_graph)) return status;
+  status = stays ? cache_graph_sweep(s->cache, item->name, s->dry_run, &size_bytes, &gone, err)
+                 : remove_derived(s, item->name, &size_bytes, &gone, err);
   if (!gone || !is_graph) return status;
   s->cleanup->removed_leftovers++;
   s->cleanup->freed_bytes += size_bytes;
   snprintf(path, sizeof path, CACHE_GRAPHS_DIR "/%.120s", item->name);
-  tell(s, path, "graph", size_bytes);
+  tell(s, path, stays ? "staging" : "graph", size_bytes);
   return HOIST_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -301,6 +302,58 @@ static void test_clean_ups_count_graphs_and_remove_those_without_a_model(void **
   assert_true(path_count(f, ".hoist/verified") <= 0);
 }
 
+static struct cache_cleanup sweep(struct fixture *f, int dry_run, char *reason) {
+  struct cache_cleanup done = {.removed = note_reason, .user = reason};
+  assert_int_equal(cache_sweep(&no_limits, f->cache, dry_run, &done, NULL), HOIST_OK);
+  return done;
+}
+
+/* A process that saves a graph, and is killed. */
+static void leave_unfinished(struct fixture *f) {
+  pid_t child = fork();
+  if (child == 0) {
+    struct model_id id = id_of("coco/3");
+    struct cache_graph_txn *txn = NULL;
+    char *dir = NULL, path[512];
+    bool ok = cache_graph_begin(f->cache, &id, KEY, &txn, NULL) == HOIST_OK &&
+              cache_graph_stage(txn, "mapped", &dir, NULL) == HOIST_OK;
+    snprintf(path, sizeof path, "%s/graph.ort", dir);
+    int fd = ok ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    ok = ok && write(fd, CONTENT, strlen(CONTENT)) == (ssize_t)strlen(CONTENT);
+    _exit(ok ? 0 : 1);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+}
+
+static void test_clean_ups_remove_what_a_killed_saving_left(void **state) {
+  struct fixture *f = *state;
+  char reason[64] = "";
+  assert_int_equal(save(f, KEY, CONTENT, &facts, NULL), HOIST_OK);
+  leave_unfinished(f);
+  assert_int_equal(sweep(f, 1, reason).freed_bytes, strlen(CONTENT));
+  assert_string_equal(reason, "staging");
+  struct cache_cleanup done = sweep(f, 0, reason);
+  assert_int_equal(done.removed_leftovers, 1);
+  assert_int_equal(done.freed_bytes, strlen(CONTENT));
+  assert_int_equal(sweep(f, 0, reason).removed_leftovers, 0);
+  assert_int_equal(find(f, KEY, NULL), HOIST_OK);
+}
+
+static void test_clean_ups_leave_a_graph_that_is_being_saved(void **state) {
+  struct fixture *f = *state;
+  struct model_id id = id_of("coco/3");
+  char reason[64] = "";
+  HOIST_AUTO(cache_graph_txn) struct cache_graph_txn *txn = NULL;
+  HOIST_AUTO(mem) char *dir = NULL;
+  assert_int_equal(cache_graph_begin(f->cache, &id, KEY, &txn, NULL), HOIST_OK);
+  assert_int_equal(cache_graph_stage(txn, "mapped", &dir, NULL), HOIST_OK);
+  assert_int_equal(sweep(f, 1, reason).removed_leftovers, 0);
+  assert_int_equal(sweep(f, 0, reason).removed_leftovers, 0);
+  assert_int_equal(access(dir, F_OK), 0);
+}
+
 /* ---- records ----------------------------------------------------------------------------- */
 
 static void make_record(struct buf *text) {
@@ -355,6 +408,8 @@ int main(void) {
       CASE(test_a_graph_goes_with_its_model_and_counts_as_its_size),
       CASE(test_a_graph_of_an_earlier_version_goes_when_the_model_is_replaced),
       CASE(test_clean_ups_count_graphs_and_remove_those_without_a_model),
+      CASE(test_clean_ups_remove_what_a_killed_saving_left),
+      CASE(test_clean_ups_leave_a_graph_that_is_being_saved),
       cmocka_unit_test(test_a_record_is_read_as_it_was_written_or_not_at_all),
   };
   return cmocka_run_group_tests_name("cache_graphs", tests, NULL, NULL);
