@@ -221,5 +221,10 @@ int cli_run(int argc, char **argv, FILE *out, FILE *err, settings_get_env get_en
     return cli_exit_code(status);
   }
   status = run_command(&cli);
-  return cli_exit_code(check_output(&cli, status));
+  int code = cli_exit_code(check_output(&cli, status));
+  if (cli.is_left) {
+    fflush(err);
+    _exit(code);
+  }
+  return code;
 }

@@ -21,6 +21,7 @@ struct cli {
   char **args; /* of the command */
   size_t arg_count;
   struct json json; /* on `out` */
+  bool is_left; /* it was stopped, and something goes on that is not waited for: no exit handlers */
   /* Runs this very command again with those arguments, NULL at the end, and reads its standard output;
    * tests put a stand-in here. */
   enum hoist_status (*run_again)(struct cli *cli, char *const *argv, struct again *ret_again,

@@ -193,14 +193,9 @@ static enum hoist_status run_round(struct bench *b, uint32_t round, struct hoist
   return HOIST_OK;
 }
 
-static bool is_called_off(void) {
-  const struct hoist_cancel *cancel = signals_cancel();
-  return __atomic_load_n(&cancel->private_, __ATOMIC_RELAXED) != 0;
-}
-
 static enum hoist_status run_all(struct bench *b, struct hoist_error *err) {
   for (uint32_t round = 0; round < b->runs; round++) {
-    if (is_called_off()) return hoist_fail(err, HOIST_CANCELLED, "called off");
+    if (signals_stopped()) return hoist_fail(err, HOIST_CANCELLED, "called off");
     enum hoist_status status = run_round(b, round, err);
     if (status != HOIST_OK) return status;
     if (cli_talks(b->cli) && b->cli->err_term.tty)

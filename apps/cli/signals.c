@@ -55,6 +55,10 @@ const struct hoist_cancel *signals_cancel(void) {
   return &cancel;
 }
 
+bool signals_stopped(void) {
+  return stops_asked != 0;
+}
+
 bool signals_interrupted(void) {
   return interrupted != 0;
 }

@@ -13,6 +13,9 @@ void signals_install(void);
 /** The switch that the first signal turns. Static. */
 const struct hoist_cancel *signals_cancel(void);
 
+/** Whether there was one. */
+bool signals_stopped(void);
+
 /** Whether it was Ctrl-C: somebody sits there and waits for the prompt. */
 bool signals_interrupted(void);
 

@@ -271,19 +271,22 @@ const struct trace_set *tracing_spans(struct tracing *t, const char *model_id) {
 
 /* ---- closing --------------------------------------------------------------------------------- */
 
-static void stop(struct tracing *t) {
+/* Milliseconds for what is left. */
+static uint32_t last_ms(struct tracing *t) {
   struct hoist_telemetry_status status = {0};
-  if (!t->telemetry) return;
   hoist_telemetry_get_status(t->telemetry, &status);
-  uint32_t usual_ms = status.spans_exported > 0 ? TRACING_LIVE_MS : TRACING_DEAD_MS;
-  hoist_telemetry_close(t->telemetry, patience_ms(t, usual_ms));
+  return patience_ms(t, status.spans_exported > 0 ? TRACING_LIVE_MS : TRACING_DEAD_MS);
+}
+
+static void print_warnings(const struct tracing *t) {
+  for (size_t i = 0; i < t->warning_count; i++)
+    cli_warn(t->cli, t->warnings[i]);
 }
 
 void tracing_close(struct tracing *t) {
   if (!t) return;
-  stop(t);
-  for (size_t i = 0; i < t->warning_count; i++)
-    cli_warn(t->cli, t->warnings[i]);
+  if (t->telemetry) hoist_telemetry_close(t->telemetry, last_ms(t));
+  print_warnings(t);
   hoist_telemetry_config_done(&t->config);
   hoist_baggage_free(t->baggage);
   trace_set_done(&t->taken);
@@ -291,4 +294,14 @@ void tracing_close(struct tracing *t) {
   pthread_mutex_destroy(&t->lock);
   pthread_cond_destroy(&t->arrived);
   free(t);
+}
+
+void tracing_leave(struct tracing *t) {
+  if (!t) return;
+  enum hoist_status ignored = HOIST_OK;
+  if (t->telemetry) ignored = hoist_telemetry_flush(t->telemetry, last_ms(t), NULL);
+  (void)ignored; /* what went wrong is among the warnings */
+  pthread_mutex_lock(&t->lock);
+  print_warnings(t);
+  pthread_mutex_unlock(&t->lock);
 }

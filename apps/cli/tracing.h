@@ -35,6 +35,9 @@ const struct trace_set *tracing_spans(struct tracing *tracing, const char *model
  * where none has, and prints the warnings there were. All spans must have ended. NULL is fine. */
 void tracing_close(struct tracing *tracing);
 
+/** The same where spans may still be open in other threads, which go on: releases nothing. */
+void tracing_leave(struct tracing *tracing);
+
 #define TRACING_LIVE_MS 5000
 #define TRACING_DEAD_MS 1500
 #define TRACING_INTERRUPTED_MS 40 /* after Ctrl-C, for this and tracing_spans together */

@@ -2,7 +2,10 @@
 /* Opening and closing what nearly every command needs. Main thread. */
 #include "work.h"
 
-#include "clock.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "condition.h"
 #include "human.h"
 #include "signals.h"
 
@@ -24,11 +27,78 @@ enum hoist_status work_open_configured(struct cli *cli, enum tracing_mode mode,
   return status;
 }
 
+/* ---- closing --------------------------------------------------------------------------------- */
+
+/* Closing waits for what the runtime is at, and for a slow disk. Who stopped the command does not: the cache is as
+ * after a kill then, which it is made for. */
+#define CLOSE_MS 10
+
+struct closing {
+  struct hoist *hoist;
+  pthread_mutex_t lock;
+  pthread_cond_t ended;
+  bool is_over; /* under the lock */
+};
+
+static void *close_in_thread(void *user) {
+  struct closing *c = user;
+  hoist_close(c->hoist);
+  pthread_mutex_lock(&c->lock);
+  c->is_over = true;
+  pthread_cond_signal(&c->ended);
+  pthread_mutex_unlock(&c->lock);
+  return NULL;
+}
+
+static bool is_over_soon(struct closing *c) {
+  uint64_t until_ns = clock_monotonic_ns() + CLOSE_MS * NS_PER_MS;
+  pthread_mutex_lock(&c->lock);
+  while (!c->is_over && condition_wait_until(&c->ended, &c->lock, until_ns)) {
+  }
+  bool is_over = c->is_over;
+  pthread_mutex_unlock(&c->lock);
+  return is_over;
+}
+
+/* False: it goes on, and `c` must stay. */
+static bool close_soon(struct closing *c) {
+  pthread_t thread;
+  pthread_mutex_init(&c->lock, NULL);
+  condition_init(&c->ended);
+  if (pthread_create(&thread, NULL, close_in_thread, c) != 0)
+    hoist_close(c->hoist);
+  else if (is_over_soon(c))
+    pthread_join(thread, NULL);
+  else
+    return false;
+  pthread_cond_destroy(&c->ended);
+  pthread_mutex_destroy(&c->lock);
+  return true;
+}
+
+static bool close_hoist(struct work *work) {
+  struct closing *c = work->hoist && signals_stopped() ? calloc(1, sizeof *c) : NULL;
+  if (!c) {
+    hoist_close(work->hoist);
+    return true;
+  }
+  c->hoist = work->hoist;
+  if (!close_soon(c)) return false;
+  free(c);
+  return true;
+}
+
 void work_close(struct work *work) {
-  hoist_close(work->hoist);
-  tracing_close(work->tracing);
+  if (close_hoist(work)) {
+    tracing_close(work->tracing);
+  } else {
+    tracing_leave(work->tracing);
+    work->cli->is_left = true;
+  }
   *work = (struct work){0};
 }
+
+/* ---- for the commands ------------------------------------------------------------------------ */
 
 static enum progress_mode progress_mode(const struct cli *cli) {
   if (cli->options.quiet) return PROGRESS_SILENT;

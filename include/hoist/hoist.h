@@ -170,7 +170,8 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_open(const struct hoist_confi
                                                         struct hoist_error *err);
 /** Releases everything but models still held, which stay usable. NULL is fine. No call may be running
  *  on the object. A graph that is being saved is waited for; one whose turn has not come is not saved
- *  (hoist_settle waits for all). */
+ *  (hoist_settle waits for all). So is ONNX Runtime where it is still at sessions whose loads were called off, or ran
+ *  out of time, through any hoist object of the process: a program that ends without this ends beneath it. */
 HOIST_API void hoist_close(struct hoist *hoist);
 
 /* ---- calling off, watching ---------------------------------------------------------------------- */
@@ -180,8 +181,9 @@ struct hoist_cancel {
   int private_;
 };
 /** Stops every call that was given this switch, now and later: they return CANCELLED within 100 ms
- *  (an fsync is waited for, and so is what ONNX Runtime does between two looks at its own switch while it creates a
- *  session; before 1.22 it has none, and the creation is waited for). Async-signal-safe.
+ *  (an fsync is waited for). ONNX Runtime may be at the creation of a session for longer: it goes on by itself in a
+ *  thread of hoist's until it looks at its own switch next, or, before 1.22, to its end; then everything is released.
+ *  Async-signal-safe.
  *  Threads: any */
 HOIST_API void hoist_cancel(struct hoist_cancel *cancel);
 
@@ -444,9 +446,9 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_list(
 struct hoist_gc_item {
   const char *model_id; /**< NULL: no model, but something of hoist's own */
   const char *path;     /**< relative to the cache */
-  /** "age" unused for too long · "size" the cache is too large · "staging" left by a download that was
-   *  killed · "removal" the rest of a model whose removal was killed · "graph" saved for a model that is gone · "lock" lock file of a model that is
-   *  not in the cache */
+  /** "age" unused for too long · "size" the cache is too large · "staging" left by a download, or by
+   *  the saving of a graph, that was killed · "removal" the rest of a model whose removal was killed · "graph" saved
+   *  for a model that is gone · "lock" lock file of a model that is not in the cache */
   const char *reason;
   uint64_t size_bytes;
   uint64_t used_unix_s; /**< of a model: as in hoist_list_item */
@@ -464,7 +466,8 @@ struct hoist_gc_options {
 };
 
 struct hoist_gc_result {
-  size_t removed_models, removed_leftovers, removed_locks; /**< leftovers: "staging", "removal" */
+  size_t removed_models, removed_leftovers,
+      removed_locks; /**< leftovers: "staging", "removal", "graph" */
   uint64_t freed_bytes;
   size_t busy_models;    /**< should have been removed, but are in use or being loaded */
   size_t models;         /**< that are left */

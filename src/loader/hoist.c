@@ -154,6 +154,7 @@ enum hoist_status hoist_open(const struct hoist_config *config, struct hoist **r
 void hoist_close(struct hoist *hoist) {
   if (!hoist) return;
   if (hoist->owner == getpid()) saver_free(hoist->saver); /* a forked child has no such thread */
+  session_await_left();
   chain_done(&hoist->chain);
   settings_copy_done(&hoist->config);
   access_free(hoist->access);

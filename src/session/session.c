@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session: created on one model, described, released. Owns the OrtSession, a share of the runtime, the
  * mapping that its weights may lie in, and the listener to the session's log, which the runtime may call
- * until the session is released. One thread creates and closes it; the OrtSession itself may be run by
- * many. */
+ * until the session is released. One thread creates and closes it, or leaves it to its creation.c; the OrtSession
+ * itself may be run by many. */
 #include <sys/mman.h>
 
-#include "call_off.h"
 #include "clock.h"
+#include "creation.h"
 #include "dispatch.h"
 #include "session_internal.h"
-
-#define CREATING "creating the session"
 
 void session_close(struct session *s) {
   if (!s) return;
@@ -30,42 +28,42 @@ static struct OrtStatus *listen_for_phases(struct session *s, struct OrtSessionO
   return api->SetSessionLogSeverityLevel(options, ORT_LOG_INFO);
 }
 
-static struct OrtStatus *call_runtime(const struct call *call, struct session *s,
-                                      const struct session_model *model,
-                                      struct OrtSessionOptions *options) {
-  const struct ort_api *api = &s->ort->library.api;
-  bool listen = call->span && call->span->telemetry;
-  struct OrtStatus *failed = listen ? listen_for_phases(s, options) : NULL;
-  if (failed) return failed;
-  if (listen) phases_begin(&s->phases, telemetry_now(call->span), clock_monotonic_ns);
-  struct call_off call_off;
-  call_off_begin(&call_off, call, s->ort, options);
-  failed = model->map ? api->CreateSessionFromArray(s->ort->env, model->map, model->map_size,
-                                                    options, &s->handle)
-                      : api->CreateSession(s->ort->env, model->path, options, &s->handle);
-  call_off_end(&call_off);
-  if (listen) phases_end(&s->phases, call->span);
+static struct OrtStatus *listen(const struct call *call, struct session *s,
+                                struct OrtSessionOptions *options) {
+  s->listens = call->span && call->span->telemetry;
+  if (!s->listens) return NULL;
+  struct OrtStatus *failed = listen_for_phases(s, options);
+  if (!failed) phases_begin(&s->phases, telemetry_now(call->span), clock_monotonic_ns);
   return failed;
 }
 
-/* @param cpu_only  1: leave the providers out */
-static enum hoist_status create_once(const struct call *call, struct session *s,
+/* @param cpu_only  1: leave the providers out
+ * @param s         set to NULL where the creation was left to itself */
+static enum hoist_status create_once(const struct call *call, struct session **s,
                                      const struct session_model *model,
                                      const struct session_options *wanted, int cpu_only,
                                      struct hoist_error *err) {
+  struct ort *ort = (*s)->ort;
   struct OrtSessionOptions *options = NULL;
   enum hoist_status status =
-      session_make_options(s->ort, model, wanted, cpu_only, &options, &s->providers, err);
+      session_make_options(ort, model, wanted, cpu_only, &options, &(*s)->providers, err);
   if (status != HOIST_OK) return status;
-  struct OrtStatus *failed = call_runtime(call, s, model, options);
-  s->ort->library.api.ReleaseSessionOptions(options);
-  if (!failed) return HOIST_OK;
-  status = call_check(call, CREATING, err);
+  struct OrtStatus *failed = listen(call, *s, options);
+  if (failed)
+    ort->library.api.ReleaseSessionOptions(options);
+  else
+    status = creation_run(call, *s, model, options, &failed, err);
   if (status != HOIST_OK) {
-    s->ort->library.api.ReleaseStatus(failed);
+    *s = NULL;
     return status;
   }
-  return ort_fail_model(s->ort, failed, model->path ? model->path : GRAPH_MAPPED_FILE, err);
+  if (!failed) return HOIST_OK;
+  status = call_check(call, SESSION_CREATING, err);
+  if (status != HOIST_OK) {
+    ort->library.api.ReleaseStatus(failed);
+    return status;
+  }
+  return ort_fail_model(ort, failed, model->path ? model->path : GRAPH_MAPPED_FILE, err);
 }
 
 static bool has_requirement(const struct session_options *wanted) {
@@ -76,21 +74,21 @@ static bool has_requirement(const struct session_options *wanted) {
 
 /* A provider may be there and still not do: no device, a version that does not fit. Where it was only
  * preferred, the CPU does. */
-static enum hoist_status create(const struct call *call, struct session *s,
+static enum hoist_status create(const struct call *call, struct session **s,
                                 const struct session_model *model,
                                 const struct session_options *wanted, struct hoist_error *err) {
   struct hoist_error problem = {0};
   enum hoist_status status = create_once(call, s, model, wanted, 0, &problem);
   if (status == HOIST_OK) return HOIST_OK;
   bool is_final = status == HOIST_NO_MEMORY || status == HOIST_CANCELLED || status == HOIST_TIMEOUT;
-  if (is_final || !s->providers.beyond_cpu || has_requirement(wanted)) {
+  if (is_final || !(*s)->providers.beyond_cpu || has_requirement(wanted)) {
     if (err) *err = problem;
     return status;
   }
-  struct provider_outcome refused = s->providers;
+  struct provider_outcome refused = (*s)->providers;
   provider_outcome_refuse(&refused, refused.chosen, problem.message);
   status = create_once(call, s, model, wanted, 1, err);
-  memcpy(s->providers.refused, refused.refused, sizeof refused.refused);
+  if (*s) memcpy((*s)->providers.refused, refused.refused, sizeof refused.refused);
   return status;
 }
 
@@ -104,7 +102,7 @@ static enum hoist_status describe(struct session *s, struct hoist_error *err) {
 static enum hoist_status begin(const struct call *call, const struct session_options *options,
                                struct hoist_error *err) {
   enum hoist_status status = session_options_check(options, err);
-  return status == HOIST_OK ? call_check(call, CREATING, err) : status;
+  return status == HOIST_OK ? call_check(call, SESSION_CREATING, err) : status;
 }
 
 enum hoist_status session_create(const struct call *call, struct ort *ort,
@@ -114,13 +112,13 @@ enum hoist_status session_create(const struct call *call, struct ort *ort,
   HOIST_AUTO(session) struct session *s = calloc(1, sizeof *s);
   if (!s) {
     if (model->map) munmap(model->map, model->map_size);
-    return hoist_fail_memory(err, CREATING);
+    return hoist_fail_memory(err, SESSION_CREATING);
   }
   s->ort = ort_ref(ort);
   s->map = model->map;
   s->map_size = model->map_size;
   enum hoist_status status = begin(call, options, err);
-  if (status == HOIST_OK) status = create(call, s, model, options, err);
+  if (status == HOIST_OK) status = create(call, &s, model, options, err);
   if (status == HOIST_OK) status = describe(s, err);
   if (status != HOIST_OK) return status;
   *ret_session = HOIST_TAKE(s);

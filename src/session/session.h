@@ -69,7 +69,8 @@ struct session_draft;
 /** Creates the draft of a session on the weights `weights_name` of a claimed model. Children of the call's
  *  span (the caller's model.session.create): ort.model_parse, ort.partition, ort.graph_optimize,
  *  ort.kernel_init, ort.weights, ort.prepack, as far as the runtime's log marks them. Blocks until the
- *  runtime is done; from 1.22 on a creation that has begun can be called off, and runs out of time. Shares `ort`.
+ *  runtime is done, or the call is called off or out of time: then a creation that has begun is told to stop (from 1.22
+ *  on) and left to itself, see session_await_left. Shares `ort`.
  *  @param graph  a saved graph of this very model, runtime, machine and options: opened instead of the
  *                weights. Where that fails the weights are, and session_graph_use tells. NULL: none
  *  Errors: CORRUPT the runtime refuses the file (its message, one line) · UNSUPPORTED the model needs
@@ -100,6 +101,9 @@ HOIST_MUST_CHECK enum hoist_status session_open(
     const char *weights_name, const struct cache_graph *graph,
     const struct session_options *options, struct session **ret_session, struct hoist_error *err);
 void session_close(struct session *s); /* NULL is fine */
+
+/** Waits until the runtime has come to an end with every creation of this process that was left to itself. */
+void session_await_left(void);
 
 const void *session_ort_api(const struct session *s); /* const OrtApi * */
 void *session_ort_env(const struct session *s);       /* OrtEnv * */

@@ -30,9 +30,14 @@ struct session {
   char graph_reason[HOIST_ERROR_MESSAGE_SIZE];
   void *map; /* what the session's weights lie in; NULL: none */
   size_t map_size;
+  bool listens; /* its log goes to `phases` */
   struct phases phases;
+  uint64_t creation_cpu_ns; /* of the thread that created it */
 };
 HOIST_DEFINE_AUTO(session, struct session, session_close)
+
+/** What is being done, for messages. */
+#define SESSION_CREATING "creating the session"
 
 /** Creates a session on files that the caller vouches for. */
 HOIST_MUST_CHECK enum hoist_status session_create(const struct call *call, struct ort *ort,

@@ -152,66 +152,6 @@ static void test_a_cancelled_call_creates_no_session(void **state) {
   assert_null(s);
 }
 
-/* One that takes the runtime a good while to create a session on, at any speed. */
-static const char *slow_model(void) {
-  struct buf model = buf_make(64 << 20);
-  onnx_write_chain(6000, 8, &model);
-  const char *path = scratch_file("slow.onnx", buf_str(&model), model.size);
-  buf_done(&model);
-  return path;
-}
-
-#define BEGUN_NS (30 * NS_PER_MS)
-
-static void *call_off_soon(void *cancel) {
-  const struct timespec t = {.tv_nsec = BEGUN_NS};
-  nanosleep(&t, NULL);
-  atomic_store((atomic_int *)cancel, 1);
-  return NULL;
-}
-
-static enum hoist_status create_and_call_off(const char *path, struct session **ret_session,
-                                             struct hoist_error *err) {
-  pthread_t thread;
-  atomic_int cancel = 0;
-  const struct call call = {.cancel = &cancel};
-  assert_int_equal(pthread_create(&thread, NULL, call_off_soon, &cancel), 0);
-  enum hoist_status status = session_open_path(&call, ort, path, &one_thread, ret_session, err);
-  pthread_join(thread, NULL);
-  return status;
-}
-
-static void test_a_creation_that_has_begun_is_called_off(void **state) {
-  struct session *s = NULL;
-  struct hoist_error err;
-  assert_int_equal(create_and_call_off(slow_model(), &s, &err), HOIST_CANCELLED);
-  assert_string_equal(err.message, "creating the session: cancelled");
-  assert_null(s);
-}
-
-static void test_a_creation_that_has_begun_runs_out_of_time(void **state) {
-  const char *path = slow_model();
-  const struct call call = {.deadline_ns = clock_monotonic_ns() + BEGUN_NS};
-  struct session *s = NULL;
-  struct hoist_error err;
-  assert_int_equal(session_open_path(&call, ort, path, &one_thread, &s, &err), HOIST_TIMEOUT);
-  assert_string_equal(err.message, "creating the session: the deadline passed");
-  assert_null(s);
-}
-
-static void test_a_runtime_without_a_switch_is_waited_for(void **state) {
-  struct ort_api *api = &ort->library.api;
-  __typeof__(api->SessionOptionsSetLoadCancellationFlag) its_switch =
-      api->SessionOptionsSetLoadCancellationFlag;
-  struct session *s = NULL;
-  const char *path = slow_model();
-  api->SessionOptionsSetLoadCancellationFlag = NULL;
-  enum hoist_status status = create_and_call_off(path, &s, NULL);
-  api->SessionOptionsSetLoadCancellationFlag = its_switch;
-  assert_int_equal(status, HOIST_OK);
-  session_close(s);
-}
-
 static void test_the_default_number_of_threads_works_too(void **state) {
   static const struct session_options options = {0};
   struct session *s = NULL;
@@ -402,9 +342,6 @@ int main(void) {
       cmocka_unit_test(test_as_many_dimensions_as_the_cap),
       cmocka_unit_test(test_a_negative_number_of_threads_is_invalid),
       cmocka_unit_test(test_a_cancelled_call_creates_no_session),
-      cmocka_unit_test(test_a_creation_that_has_begun_is_called_off),
-      cmocka_unit_test(test_a_creation_that_has_begun_runs_out_of_time),
-      cmocka_unit_test(test_a_runtime_without_a_switch_is_waited_for),
       cmocka_unit_test(test_the_default_number_of_threads_works_too),
       cmocka_unit_test(test_closing_null_does_nothing),
       cmocka_unit_test(test_a_traced_creation_has_its_phases_in_order_inside_the_span),
