@@ -5,6 +5,7 @@
  * and guarded by its lock where it says so. */
 #include <hoist/hoist.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "condition.h"
@@ -16,8 +17,8 @@
 
 /* ---- progress -------------------------------------------------------------------------------- */
 
-static void tell(struct fetch *f, const struct file *file, enum hoist_progress_kind kind,
-                 bool done) {
+static void tell(struct fetch *f, const struct file *file, enum hoist_progress_kind kind, bool done,
+                 const char *message) {
   struct hoist_progress event = {
       .kind = kind,
       .model_id = f->id->text,
@@ -30,8 +31,9 @@ static void tell(struct fetch *f, const struct file *file, enum hoist_progress_k
       .files_done = f->files_done,
       .total_done = f->bytes_done,
       .total_bytes = f->total_bytes,
+      .message = message,
   };
-  f->call.progress(f->call.progress_user, &event);
+  if (f->call.progress) f->call.progress(f->call.progress_user, &event);
 }
 
 void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done) {
@@ -42,13 +44,13 @@ void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done) 
   uint64_t now = clock_monotonic_ns();
   if (!done && now - file->reported_ns < PROGRESS_INTERVAL_NS) return;
   file->reported_ns = now;
-  tell(f, file, HOIST_PROGRESS_FILE, done);
+  tell(f, file, HOIST_PROGRESS_FILE, done, NULL);
 }
 
 void fetch_report_resumed(struct fetch *f, struct file *file, int64_t bytes) {
   file->received += bytes;
   f->bytes_done += bytes;
-  if (f->call.progress) tell(f, file, HOIST_PROGRESS_RESUME, false);
+  tell(f, file, HOIST_PROGRESS_RESUME, false, NULL);
 }
 
 /* ---- beginning and ending a file -------------------------------------------------------------- */
@@ -200,11 +202,37 @@ static bool is_of_disk(enum hoist_status status) {
          status != HOIST_TIMEOUT;
 }
 
+/* A byte that was turned over on the way is not the source's fault, nor for ever, unless its ranges are at fault. Nobody
+ * else is at the file. */
+static enum hoist_status fetch_once_more(struct fetch *f, struct file *file, int *disk_failed,
+                                         struct hoist_error *err) {
+  const struct hoist_attr what = {
+      .key = "message", .type = HOIST_ATTR_STRING, .value.string = file->doubt};
+  hoist_span_add_event(&file->span, "artifact.wrong_digest", &what, 1);
+  char line[HOIST_ERROR_MESSAGE_SIZE];
+  snprintf(line, sizeof line, "%.400s: it is fetched once more", file->doubt);
+  pthread_mutex_lock(&f->lock);
+  enum hoist_status status = f->status; /* a failure of something else, which is told already */
+  tell(f, file, HOIST_PROGRESS_WARNING, false, line);
+  if (status == HOIST_OK) {
+    f->bytes_done -= file->received;
+    file->whole = true;
+    status = file_begin_again(file, err);
+    *disk_failed = status != HOIST_OK;
+  }
+  pthread_cond_broadcast(&f->work);
+  pthread_mutex_unlock(&f->lock);
+  return status;
+}
+
 /* A file is made durable by who finished it, beside the transfer of others. */
 static enum hoist_status finish(struct fetch *f, struct file *file, int *disk_failed,
                                 struct hoist_error *err) {
   uint64_t arrived_ns = clock_monotonic_ns();
+  bool is_first = !file->doubt;
   enum hoist_status status = file_finish(&f->call, file, err);
+  if (status == HOIST_CORRUPT && is_first && file->doubt)
+    return fetch_once_more(f, file, disk_failed, err);
   uint64_t hashed_ns = clock_monotonic_ns();
   size_t index = (size_t)(file - f->files);
   if (status == HOIST_OK)

@@ -35,6 +35,7 @@ void file_done(struct file *file) {
   checksums_done(&file->sums);
   free_parts(file);
   free(HOIST_TAKE(file->validator));
+  free(HOIST_TAKE(file->doubt));
   fd_cleanup(&file->fd);
 }
 
@@ -287,6 +288,20 @@ static enum hoist_status note_version(struct file *file, struct hoist_error *err
   return HOIST_OK;
 }
 
+static enum hoist_status come_wrong(struct file *file, enum hoist_status status,
+                                    struct hoist_error *wrong, struct hoist_error *err) {
+  if (status == HOIST_CORRUPT && !file->doubt) {
+    file->doubt = text_dup(wrong->message); /* else this is the end of it */
+  } else if (status == HOIST_CORRUPT) {
+    bool same = strcmp(file->doubt, wrong->message) == 0;
+    hoist_error_append(wrong, "%s",
+                       same ? ", both times it was fetched"
+                            : ", and something else the other time it was fetched");
+  }
+  if (err) *err = *wrong;
+  return status;
+}
+
 enum hoist_status file_finish(const struct call *call, struct file *file, struct hoist_error *err) {
   int64_t size = file->parts[file->part_count - 1].at;
   if (file->size != FILE_SIZE_UNKNOWN && size != file->size)
@@ -296,8 +311,10 @@ enum hoist_status file_finish(const struct call *call, struct file *file, struct
       file->frontier ? frontier_finish(call, HOIST_TAKE(file->frontier), err) : HOIST_OK;
   if (status != HOIST_OK) return status;
   struct digest sha256;
-  status = checksums_finish(&file->sums, file->m->name, &sha256, err);
-  if (status == HOIST_OK) status = note_version(file, err);
+  struct hoist_error wrong;
+  status = checksums_finish(&file->sums, file->m->name, &sha256, &wrong);
+  if (status != HOIST_OK) return come_wrong(file, status, &wrong, err);
+  status = note_version(file, err);
   if (status != HOIST_OK) return status;
   file->m->size = size;
   file->m->digest = sha256;

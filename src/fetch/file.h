@@ -63,6 +63,7 @@ struct file {
   bool stale;        /* what is known is of a version that is gone */
   bool hedged;       /* it is small, and began again because its request got nowhere */
   unsigned changes;  /* how often it changed on the server meanwhile */
+  char *doubt;       /* how its digest was wrong the first time; NULL: it was not */
   unsigned requests; /* under way */
   int64_t size;      /* FILE_SIZE_UNKNOWN */
   char *validator;   /* of the version that is fetched; NULL: not known */
@@ -157,7 +158,8 @@ bool file_may_restart(struct file *file, enum source_trouble trouble);
 HOIST_MUST_CHECK enum hoist_status file_begin_again(struct file *file, struct hoist_error *err);
 
 /** Compares length and digests of a file whose parts are all there, and notes them in the manifest.
- *  Blocks until the rest is hashed. Errors: CORRUPT · by errno · CANCELLED · TIMEOUT */
+ *  Blocks until the rest is hashed. Errors: CORRUPT, with `doubt` set where its digest is
+ *  wrong for the first time · by errno · CANCELLED · TIMEOUT */
 HOIST_MUST_CHECK enum hoist_status file_finish(const struct call *call, struct file *file,
                                                struct hoist_error *err);
 

@@ -181,6 +181,22 @@ static enum hoist_status changes_always(const struct call *call, struct fake_fil
   return fake_send(f, request, version, err);
 }
 
+/* One range brings the bytes of something else. */
+static enum hoist_status mixes_up_a_range(const struct call *call, struct fake_file *f, int n,
+                                          struct source_request *request, struct hoist_error *err) {
+  (void)call;
+  struct fake_file wrong = {.data = other, .size = f->size};
+  return fake_send(n == 1 ? &wrong : f, request, "\"v1\"", err);
+}
+
+static enum hoist_status is_wrong_each_time(const struct call *call, struct fake_file *f, int n,
+                                            struct source_request *request,
+                                            struct hoist_error *err) {
+  (void)call;
+  struct fake_file wrong = {.data = other, .size = f->size};
+  return fake_send(n == 1 || request->whole ? &wrong : f, request, "\"v1\"", err);
+}
+
 static enum hoist_status grows(const struct call *call, struct fake_file *f, int n,
                                struct source_request *request, struct hoist_error *err) {
   (void)call;
@@ -331,6 +347,27 @@ static void test_a_broken_promise_over_parts_is_corrupt(void **state) {
   f->promised = (struct digest){.kind = DIGEST_SHA256};
   assert_int_equal(world_fetch_all(w, 4), HOIST_CORRUPT);
   assert_non_null(strstr(w->err.message, "the source promised"));
+  assert_non_null(strstr(w->err.message, ", both times it was fetched"));
+  assert_int_equal(w->outcome.bytes, f->sent);
+}
+
+static void test_bytes_that_came_wrong_once_are_fetched_once_more_in_one_piece(void **state) {
+  struct world *w = *state;
+  struct fake_file *f = add(w, mixes_up_a_range);
+  assert_int_equal(digest_of(DIGEST_MD5, pattern, SIZE, &f->promised, NULL), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 4), HOIST_OK);
+  assert_fetched(w, pattern, SIZE);
+  assert_int_equal(w->outcome.files, 1);
+  assert_true(w->outcome.bytes >= 2 * SIZE);
+  assert_int_equal(fake_span_count(w->tracer, "model.artifact.download"), 1);
+}
+
+static void test_bytes_that_come_wrong_each_time_are_corrupt(void **state) {
+  struct world *w = *state;
+  struct fake_file *f = add(w, is_wrong_each_time);
+  assert_int_equal(digest_of(DIGEST_MD5, pattern, SIZE, &f->promised, NULL), HOIST_OK);
+  assert_int_equal(world_fetch_all(w, 4), HOIST_CORRUPT);
+  assert_non_null(strstr(w->err.message, ", and something else the other time it was fetched"));
 }
 
 int main(void) {
@@ -349,6 +386,8 @@ int main(void) {
       T(test_another_size_is_another_version),
       T(test_a_failed_part_stops_the_others),
       T(test_a_broken_promise_over_parts_is_corrupt),
+      T(test_bytes_that_came_wrong_once_are_fetched_once_more_in_one_piece),
+      T(test_bytes_that_come_wrong_each_time_are_corrupt),
   };
   return cmocka_run_group_tests_name("parts", tests, make_patterns, free_patterns);
 }
