@@ -33,15 +33,27 @@ static struct rule find_rule(int http_status) {
                        "an answer that makes no sense here; check the address"};
 }
 
+const char *http_attempts(const struct http_response *r, char out[HTTP_ATTEMPTS_SIZE]) {
+  unsigned n = r->attempts;
+  out[0] = '\0';
+  if (r->too_long_ns > 0)
+    snprintf(
+        out, HTTP_ATTEMPTS_SIZE,
+        " after %u attempt%s, asking for a wait of %.0f s, which is longer than the timeout allows",
+        n, n == 1 ? "" : "s", (double)r->too_long_ns / 1e9);
+  else if (n > 1)
+    snprintf(out, HTTP_ATTEMPTS_SIZE, " after %u attempts", n);
+  return out;
+}
+
 enum hoist_status http_check(const struct http_response *response, const char *what,
                              struct hoist_error *err) {
   if (response->status >= 200 && response->status < 300) return HOIST_OK;
   struct rule rule = find_rule(response->status);
-  char attempts[32] = "";
-  if (response->attempts > 1)
-    snprintf(attempts, sizeof attempts, " after %u attempts", response->attempts);
-  enum hoist_status status = hoist_fail(err, rule.status, "%s: HTTP status %d%s: %s", what,
-                                        response->status, attempts, rule.text);
+  char attempts[HTTP_ATTEMPTS_SIZE];
+  enum hoist_status status =
+      hoist_fail(err, rule.status, "%s: HTTP status %d%s: %s", what, response->status,
+                 http_attempts(response, attempts), rule.text);
   if (err) err->http_status = response->status;
   return status;
 }

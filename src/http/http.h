@@ -48,6 +48,8 @@ struct http_response {
   struct buf headers;     /* raw lines of the final response: "name: value\n", names lower-case */
   struct buf body;        /* the body where there is no sink, or where the status is not 2xx */
   uint32_t attempts;
+  uint64_t
+      too_long_ns; /* a wait asked for by Retry-After that would outlast the deadline; 0: none */
 };
 void http_response_done(struct http_response *r);
 static inline void http_response_cleanup(struct http_response *r) {
@@ -116,6 +118,11 @@ HOIST_MUST_CHECK enum hoist_status http_perform(const struct call *call, struct 
                                                 const struct http_request *request,
                                                 struct http_response *ret_response,
                                                 struct hoist_error *err);
+
+/** What came before the final response and stopped there, to follow on "HTTP status 503": "", " after 3 attempts",
+ *  " after 1 attempt, asking for a wait of 60 s, which is longer than the timeout allows". Returns `out`. */
+#define HTTP_ATTEMPTS_SIZE 112
+const char *http_attempts(const struct http_response *r, char out[HTTP_ATTEMPTS_SIZE]);
 
 /** Maps a status to hoist's: 2xx OK, 401/402/403/423 DENIED, 404/410 NOT_FOUND, 408/429/5xx
  * UNAVAILABLE, else CORRUPT; `what` names the thing asked for. The text has the status and a hint,

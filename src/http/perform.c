@@ -152,8 +152,12 @@ static enum hoist_status run_attempts(struct exchange *x, uint32_t *ret_attempts
   for (*ret_attempts = 1;; ++*ret_attempts) {
     enum hoist_status status = attempt_afresh(x, err);
     if (!x->retry || *ret_attempts >= most) return status;
-    uint64_t delay_ns = retry_delay_ns(&x->response, *ret_attempts);
-    if (!fits_deadline(x->call, delay_ns)) return status;
+    bool is_asked;
+    uint64_t delay_ns = retry_delay_ns(&x->response, *ret_attempts, &is_asked);
+    if (!fits_deadline(x->call, delay_ns)) {
+      if (is_asked) x->response.too_long_ns = delay_ns;
+      return status;
+    }
     if (x->call->paused) atomic_store(x->call->paused, 1);
     report_retry(x, *ret_attempts, most, delay_ns, status, err);
     status = call_sleep(x->call, delay_ns, doing, err);

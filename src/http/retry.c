@@ -56,11 +56,11 @@ static uint64_t random_u64(void) {
   return random;
 }
 
-uint64_t retry_delay_ns(const struct http_response *response, uint32_t attempt) {
+uint64_t retry_delay_ns(const struct http_response *response, uint32_t attempt,
+                        bool *ret_is_asked) {
   char value[64];
   uint64_t seconds = 0;
-  if (http_response_header(response, "retry-after", value, sizeof value) &&
-      retry_after_parse(value, clock_realtime_ns() / NS_PER_S, &seconds))
-    return seconds * NS_PER_S;
-  return retry_backoff_ns(attempt, random_u64());
+  *ret_is_asked = http_response_header(response, "retry-after", value, sizeof value) &&
+                  retry_after_parse(value, clock_realtime_ns() / NS_PER_S, &seconds);
+  return *ret_is_asked ? seconds * NS_PER_S : retry_backoff_ns(attempt, random_u64());
 }

@@ -22,7 +22,8 @@ uint64_t retry_backoff_ns(uint32_t attempt, uint64_t random);
  *  False when it is neither. */
 bool retry_after_parse(const char *value, uint64_t now_unix_s, uint64_t *ret_seconds);
 
-/** The wait before the next attempt: what the response asks for, else backoff. */
-uint64_t retry_delay_ns(const struct http_response *response, uint32_t attempt);
+/** The wait before the next attempt: what the response asks for, else backoff.
+ *  @param ret_is_asked  whether it is what the response asks for */
+uint64_t retry_delay_ns(const struct http_response *response, uint32_t attempt, bool *ret_is_asked);
 
 #endif

@@ -134,12 +134,11 @@ static enum hoist_status fail(const struct refusal *r, struct hoist_error *err) 
   if (!rule) return fail_unknown(r, err);
   const char *words = words_of(r);
   size_t size = utf8_prefix(words, strlen(words), MAX_WORDS);
-  char step[STEP_SIZE], attempts[64] = "";
-  if (r->response->attempts > 1)
-    snprintf(attempts, sizeof attempts, ", HTTP status %d after %u attempts", r->response->status,
-             r->response->attempts);
+  char step[STEP_SIZE], attempts[HTTP_ATTEMPTS_SIZE], how[HTTP_ATTEMPTS_SIZE + 24] = "";
+  if (http_attempts(r->response, attempts)[0])
+    snprintf(how, sizeof how, ", HTTP status %d%s", r->response->status, attempts);
   return hoist_fail(err, rule->status, "%s: %s%s (%s%s)%s%.*s", r->what, rule->text,
-                    step_of(r, step), rule->code, attempts, size > 0 ? ": " : "", (int)size, words);
+                    step_of(r, step), rule->code, how, size > 0 ? ": " : "", (int)size, words);
 }
 
 enum hoist_status s3_check(const char *region, const struct aws_credentials *credentials,

@@ -109,6 +109,16 @@ test('Retry-After is honoured', async (t) => {
   assert.ok(second.startNs - first.endNs >= 1_900_000_000n);
 });
 
+for (const [source, env] of [['S3', s3], ['the API', api]])
+  test(`a Retry-After longer than the timeout allows, from ${source}: gives up at once, and says so`, async (t) => {
+    world.origin.reset();
+    world.origin.script([{ ...weights, status: 503, retryAfter: 45, times: 0 }]);
+    const { rc, stderr } = await hoist(['pull', modelId, '--timeout', '30'], { env: world.env(tempDir(t), env) });
+    assert.equal(rc, 5, stderr);
+    assert.match(stderr, /after 1 attempt, asking for a wait of 45 s, which is longer than the timeout allows/);
+    assert.equal(world.origin.requests({ path: /weights\.onnx/ }).length, 1);
+  });
+
 test('a redirect of a file URL is followed, and the API\'s headers stay at home', async (t) => {
   const { result } = await load(t, { ...api, ROBOFLOW_API_EXTRA_HEADERS: JSON.stringify({ 'X-Extra': `${marker}-header` }) },
     [{ path: '^/files/.*weights', redirect: `${world.origin.url}/models/public` }, { path: '^/models/public', status: 404, times: 0 }]);
