@@ -102,11 +102,8 @@ HOIST_MUST_CHECK enum hoist_status cache_lock_unless_published(const struct call
                                                                struct cache_lock **ret_lock,
                                                                struct hoist_error *err);
 void cache_unlock(struct cache_lock *lock);
-/** Tells those who wait for the lock how far the download under it is: best effort, at most twice a
- *  second but for steps.
- *  @param bytes_total  -1: not known
- *  @param is_step      1: something other than bytes moved on */
-void cache_lock_tell(struct cache_lock *lock, int64_t bytes_done, int64_t bytes_total, int is_step);
+/** Tells those who wait for the lock how far the download under it is, out of its progress: best effort. */
+void cache_lock_tell(struct cache_lock *lock, const struct hoist_progress *event);
 
 /** cache_find under a lock that the caller holds. On OK the lock is consumed (downgraded to the
  *  entry's shared one) and *lock set to NULL.

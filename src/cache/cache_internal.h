@@ -25,6 +25,7 @@
 
 #include "cache.h"
 #include "fs.h"
+#include "holder.h"
 #include "identity.h"
 #include "tree.h"
 
@@ -48,14 +49,6 @@
 #define CACHE_NAME_SIZE 96               /* of {name} above, NUL included */
 #define CACHE_STATE_PATH_SIZE 192        /* of any path below CACHE_STATE_DIR, NUL included */
 
-/* What a lock file tells of its holder, for people and their patience: nothing else depends on it. */
-struct cache_holder {
-  long pid;
-  uint64_t since_unix_s;
-  int64_t bytes_done, bytes_total; /* of the download; total -1: not known */
-  unsigned steps;                  /* further signs of life */
-};
-
 struct cache {
   char *root; /* absolute */
   int root_fd;
@@ -68,8 +61,7 @@ struct cache_lock {
   struct model_id id;
   char name[CACHE_NAME_SIZE];
   int fd;
-  struct cache_holder holder; /* as last told */
-  uint64_t told_ns;
+  struct holder_note note;
 };
 
 struct cache_txn {
@@ -189,9 +181,6 @@ enum hoist_status cache_fail_absent(const struct cache *cache, const struct mode
                                     struct hoist_error *err);
 
 /* ---- wait.c ------------------------------------------------------------------------------ */
-/** Writes into the lock file who holds it, from now on and until cache_holder_end. */
-void cache_holder_begin(struct cache_lock *lock);
-void cache_holder_end(struct cache_lock *lock);
 /** Waits until lock->fd is locked exclusively, in a span, telling the call's progress how far the
  *  holder is.
  *  @param ret_shared  NULL: only the exclusive lock will do. Else set to 1 where the others hold it

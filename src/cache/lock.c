@@ -102,7 +102,7 @@ static enum hoist_status take(const struct call *call, struct cache *cache,
       return status;
     }
   } while (!is_current(cache, path, lock->fd));
-  cache_holder_begin(lock);
+  holder_begin(&lock->note, lock->fd);
   *ret_lock = HOIST_TAKE(lock);
   return HOIST_OK;
 }
@@ -170,14 +170,14 @@ enum hoist_status cache_lock_try(struct cache *cache, const struct model_id *id,
   if (status != HOIST_OK) return status;
   status = cache_lock_name(cache, lock->name, &lock->fd, err);
   if (status != HOIST_OK) return status;
-  if (lock->fd >= 0) cache_holder_begin(lock);
+  if (lock->fd >= 0) holder_begin(&lock->note, lock->fd);
   *ret_lock = lock->fd >= 0 ? HOIST_TAKE(lock) : NULL;
   return HOIST_OK;
 }
 
 void cache_unlock(struct cache_lock *lock) {
   if (!lock) return;
-  if (lock->fd >= 0) cache_holder_end(lock);
+  if (lock->fd >= 0) holder_end(lock->fd);
   cache_unlock_fd(lock->fd);
   free(lock);
 }
@@ -232,7 +232,7 @@ static bool is_still_published(const struct cache_lock *lock, int manifest_fd) {
 enum hoist_status cache_lock_downgrade(struct cache_lock **lock, int manifest_fd, int *ret_fd,
                                        struct hoist_error *err) {
   HOIST_AUTO(cache_lock) struct cache_lock *own = HOIST_TAKE(*lock);
-  cache_holder_end(own);
+  holder_end(own->fd);
   int failed = cache_try_flock(own->fd, LOCK_SH);
   char path[CACHE_STATE_PATH_SIZE];
   cache_lock_path(own->name, path);

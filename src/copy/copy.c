@@ -34,6 +34,7 @@ static void report(const struct copy *c, struct hoist_progress event) {
   event.source = c->request->source->name;
   event.file_count = c->files.count;
   event.total_bytes = c->total_bytes;
+  if (c->dest) dest_tell(c->dest, &event);
   if (c->call->progress) c->call->progress(c->call->progress_user, &event);
 }
 
@@ -123,7 +124,7 @@ static enum hoist_status fetch_batch(struct copy *c, size_t first, size_t end,
   const struct model_id no_model = {.text = ""};
   struct fetch_target target = dest_target(c->dest, c->files.targets + first);
   struct call call = *c->call;
-  call.progress = c->call->progress ? pass_on : NULL;
+  call.progress = pass_on;
   call.progress_user = c;
   struct fetch_outcome outcome;
   status = fetch_files(&call, c->request->source, &no_model, &m, &target, c->request->connections,

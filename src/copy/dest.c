@@ -2,7 +2,6 @@
 /* The directory, its lock, and the room in it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <hoist/hoist.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -20,6 +19,7 @@
 #define MAX_NAME_BYTES 1024 /* S3's own limit */
 #define MAX_NAME_SEGMENTS TREE_MAX_DEPTH
 #define LOCK_LOOK_NS (100 * NS_PER_MS)
+#define MAX_SHOWN_DIRECTORY 120
 
 enum hoist_status dest_fail(const struct dest *d, int sys_errno, const char *doing,
                             struct hoist_error *err) {
@@ -56,14 +56,18 @@ static bool is_current(const struct dest *d) {
          held.st_ino == found.st_ino && held.st_dev == found.st_dev;
 }
 
-static void tell_waiting(const struct call *call) {
-  const struct hoist_progress event = {.kind = HOIST_PROGRESS_WAIT, .total_bytes = -1};
-  if (call->progress) call->progress(call->progress_user, &event);
+static enum hoist_status wait_a_moment(const struct call *call, const struct dest *d,
+                                       struct holder_watch *watch, struct hoist_error *err) {
+  if (d->lock_fd >= 0) holder_look(watch, call, d->lock_fd);
+  return call_sleep(call, LOCK_LOOK_NS, watch->doing, err);
 }
 
 static enum hoist_status take_lock(const struct call *call, struct dest *d,
                                    struct hoist_error *err) {
-  bool waited = false;
+  char what[MAX_SHOWN_DIRECTORY + 32];
+  snprintf(what, sizeof what, "a copy into %.*s", MAX_SHOWN_DIRECTORY, d->directory);
+  struct holder_watch watch = {.what = what,
+                               .doing = "waiting for another copy into the directory"};
   for (;;) {
     enum hoist_status status = open_state(d, err);
     if (status != HOIST_OK) return status;
@@ -72,9 +76,7 @@ static enum hoist_status take_lock(const struct call *call, struct dest *d,
     } else if (d->lock_fd >= 0 && errno != EWOULDBLOCK && errno != EINTR) {
       return dest_fail(d, errno, "locking " DEST_STATE "/" DEST_LOCK, err);
     } else {
-      if (!waited) tell_waiting(call);
-      waited = true;
-      status = call_sleep(call, LOCK_LOOK_NS, "waiting for another copy into the directory", err);
+      status = wait_a_moment(call, d, &watch, err);
       if (status != HOIST_OK) return status;
     }
   }
@@ -99,6 +101,7 @@ enum hoist_status dest_open(const struct call *call, const char *directory, stru
   if (status != HOIST_OK) return status;
   struct stat st;
   d->is_locked = true;
+  holder_begin(&d->note, d->lock_fd);
   d->folds_case = folds_case(d);
   d->is_adopted = fstatat(d->state_fd, DEST_JOURNAL, &st, AT_SYMLINK_NOFOLLOW) == 0;
   if (!d->is_adopted) status = fs_remove_tree(d->state_fd, DEST_NEW, err);
@@ -107,10 +110,15 @@ enum hoist_status dest_open(const struct call *call, const char *directory, stru
   return HOIST_OK;
 }
 
+void dest_tell(struct dest *d, const struct hoist_progress *event) {
+  holder_tell(&d->note, d->lock_fd, event);
+}
+
 void dest_close(struct dest *d, bool keep) {
   if (!d) return;
   /* What cannot be removed now is removed or gone on with by the next copy. */
   if (d->is_locked && !keep && fs_remove_tree(d->dir_fd, DEST_STATE, NULL) != HOIST_OK) keep = true;
+  if (d->is_locked) holder_end(d->lock_fd);
   fd_cleanup(&d->lock_fd);
   fd_cleanup(&d->state_fd);
   fd_cleanup(&d->dir_fd);

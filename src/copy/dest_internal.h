@@ -4,6 +4,7 @@
 #define HOIST_COPY_DEST_INTERNAL_H
 
 #include "dest.h"
+#include "holder.h"
 
 /* No name from outside may begin so: path_problem refuses it. */
 #define DEST_STATE ".hoist-copy"
@@ -16,7 +17,8 @@ struct dest {
   char *directory; /* as it was named, for errors */
   int dir_fd, state_fd, lock_fd;
   bool is_locked;
-  bool is_adopted; /* an earlier copy left a journal */
+  struct holder_note note; /* for those who wait for the lock */
+  bool is_adopted;         /* an earlier copy left a journal */
   bool folds_case;
   const struct dest_file *files; /* of the target in use */
 };

@@ -27,21 +27,12 @@ static void start_span(struct operation *op, const char *name,
                           &op->span);
 }
 
-/* What moves on without bytes: a source is found, it says what there is, everything has arrived. */
-static void tell_waiters(struct cache_lock *lock, const struct hoist_progress *event) {
-  int is_step = event->kind == HOIST_PROGRESS_SOURCE || event->kind == HOIST_PROGRESS_PLAN ||
-                event->kind == HOIST_PROGRESS_COMMIT;
-  if (is_step || event->kind == HOIST_PROGRESS_FILE || event->kind == HOIST_PROGRESS_RESUME)
-    cache_lock_tell(lock, event->total_done,
-                    event->kind == HOIST_PROGRESS_SOURCE ? -1 : event->total_bytes, is_step);
-}
-
 static void forward_progress(void *user, const struct hoist_progress *event) {
   struct operation *op = user;
   struct hoist_progress named = *event;
   named.model_id = op->id.text; /* the layers below know no models */
   pthread_mutex_lock(&op->progress_lock);
-  if (op->held) tell_waiters(op->held, &named);
+  if (op->held) cache_lock_tell(op->held, &named);
   if (op->progress) op->progress(op->progress_user, &named);
   pthread_mutex_unlock(&op->progress_lock);
 }

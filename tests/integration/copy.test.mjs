@@ -186,7 +186,7 @@ for (const signal of ['SIGKILL', 'SIGINT']) {
   });
 }
 
-test('two at once: the second waits, and finds it done', async (t) => {
+test('two at once: the second waits, shows how far the first is, and finds it done', async (t) => {
   const dir = tempDir(t);
   reset(slow);
   const first = start(['pull', 's3://data/big', dir, '-q'], { env: env() });
@@ -194,7 +194,28 @@ test('two at once: the second waits, and finds it done', async (t) => {
   const second = await hoistOk(['pull', '--json', 's3://data/big', dir], { env: env() });
   assert.equal((await first.done).rc, 0);
   assert.equal(result(second).unchanged_files, 3);
-  assert.ok(jsonLines(second.stdout).some((line) => line.kind === 'wait'));
+  const waits = jsonLines(second.stdout).filter((line) => line.kind === 'wait');
+  assert.ok(waits.length > 1, `${waits.length} lines`);
+  for (const wait of waits) assert.equal(wait.waiting_for_pid, first.child.pid);
+  assert.ok(waits.at(-1).total_done > waits[0].total_done, JSON.stringify(waits));
+  assert.equal(waits.at(-1).total_bytes, result(second).bytes);
+});
+
+test('one that is killed is taken over by the one that waits for it', async (t) => {
+  const dir = tempDir(t);
+  reset(slow);
+  const first = start(['pull', 's3://data/big', dir, '-q'], { env: env() });
+  while (sentBytes() < MiB) await sleep(2);
+  const second = start(['pull', '--json', 's3://data/big', dir], { env: env() });
+  let told = '';
+  second.child.stdout.on('data', (text) => { told += text; });
+  while (!told.includes('"kind":"wait"')) await sleep(2);
+  world.origin.script([]);
+  first.child.kill('SIGKILL');
+  await first.done;
+  const { rc, output } = await second.done;
+  assert.equal(rc, 0, output);
+  assert.deepEqual(listTree(dir), ['a.txt', 'weights.bin', 'z.txt']);
 });
 
 test('damage on the way is repaired or refused, never kept', async (t) => {

@@ -240,21 +240,29 @@ static void see(void *user, const struct hoist_progress *event) {
   w->seen[w->events++].total = event->total_bytes;
 }
 
+static void tell_waiters(struct cache_lock *lock, int64_t bytes_done, int64_t bytes_total,
+                         int is_step) {
+  const struct hoist_progress event = {.kind = is_step ? HOIST_PROGRESS_PLAN : HOIST_PROGRESS_FILE,
+                                       .total_done = bytes_done,
+                                       .total_bytes = bytes_total};
+  cache_lock_tell(lock, &event);
+}
+
 static void get_further(void *user, uint64_t ns) {
   struct watching *w = user;
   switch (w->sleeps++) {
   case 2:
-    cache_lock_tell(w->held, 0, 1000, 1);
+    tell_waiters(w->held, 0, 1000, 1);
     break;
   case 4:
-    cache_lock_tell(w->held, 10, 1000, 0); /* so soon after the last time: not written */
+    tell_waiters(w->held, 10, 1000, 0); /* so soon after the last time: not written */
     break;
   case 6:
-    w->held->told_ns -= NS_PER_S;
-    cache_lock_tell(w->held, 400, 1000, 0);
+    w->held->note.told_ns -= NS_PER_S;
+    tell_waiters(w->held, 400, 1000, 0);
     break;
   case 8:
-    cache_lock_tell(w->held, 1000, 1000, 1);
+    tell_waiters(w->held, 1000, 1000, 1);
     break;
   case 10:
     cache_unlock(HOIST_TAKE(w->held));
@@ -288,7 +296,7 @@ struct impatience {
 static void sleep_really(void *user, uint64_t ns) {
   struct impatience *w = user;
   usleep(10000);
-  if (w->sleeps++ < w->steps) cache_lock_tell(w->held, w->sleeps, 1000, 1);
+  if (w->sleeps++ < w->steps) tell_waiters(w->held, w->sleeps, 1000, 1);
 }
 
 static void test_patience_is_counted_from_the_last_progress(void **state) {

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A line of text in the lock file, read at each look. */
+#include "holder.h"
+
+#include <errno.h>
+#include <hoist/hoist.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define TELL_INTERVAL_NS (NS_PER_S / 2)
+#define REPORT_INTERVAL_NS (3 * NS_PER_S) /* where there is nothing new */
+#define LINE_SIZE 128                     /* bytes of a lock file that are read */
+
+/* ---- the holder -------------------------------------------------------------------------------- */
+
+/* Of one length whatever it says, so that it is replaced by a single write. */
+static void write_line(int fd, const struct holder *h) {
+  char text[LINE_SIZE];
+  int n = snprintf(text, sizeof text, "%-10ld %-12" PRIu64 " %-20" PRId64 " %-20" PRId64 " %-10u\n",
+                   h->pid, h->since_unix_s, h->bytes_done, h->bytes_total, h->steps);
+  if (pwrite(fd, text, (size_t)n, 0) != n) return;
+}
+
+void holder_begin(struct holder_note *note, int fd) {
+  *note = (struct holder_note){.holder = {.pid = (long)getpid(),
+                                          .since_unix_s = clock_realtime_ns() / NS_PER_S,
+                                          .bytes_total = -1}};
+  if (ftruncate(fd, 0) == 0) write_line(fd, &note->holder);
+}
+
+void holder_end(int fd) {
+  if (ftruncate(fd, 0) != 0) return;
+}
+
+/* What moves on without bytes: a source is found, it says what there is, everything has arrived. */
+static bool is_step(const struct hoist_progress *event) {
+  return event->kind == HOIST_PROGRESS_SOURCE || event->kind == HOIST_PROGRESS_PLAN ||
+         event->kind == HOIST_PROGRESS_COMMIT;
+}
+
+void holder_tell(struct holder_note *note, int fd, const struct hoist_progress *event) {
+  bool steps = is_step(event);
+  uint64_t now = clock_monotonic_ns();
+  if (!steps && event->kind != HOIST_PROGRESS_FILE && event->kind != HOIST_PROGRESS_RESUME) return;
+  if (!steps && note->told_ns != 0 && now - note->told_ns < TELL_INTERVAL_NS) return;
+  note->told_ns = now;
+  note->holder.bytes_done = event->total_done;
+  note->holder.bytes_total = event->kind == HOIST_PROGRESS_SOURCE ? -1 : event->total_bytes;
+  note->holder.steps += steps;
+  write_line(fd, &note->holder);
+}
+
+/* ---- who waits --------------------------------------------------------------------------------- */
+
+/* False where nobody wrote, or who did lives no more, or in another pid namespace. */
+static bool read_line(int fd, struct holder *ret_holder) {
+  char text[LINE_SIZE];
+  struct holder h = {.bytes_total = -1};
+  ssize_t n = pread(fd, text, sizeof text - 1, 0);
+  text[n > 0 ? n : 0] = '\0';
+  if (sscanf(text, "%10ld %12" SCNu64 " %19" SCNd64 " %19" SCNd64 " %9u", &h.pid, &h.since_unix_s,
+             &h.bytes_done, &h.bytes_total, &h.steps) < 2 ||
+      h.pid <= 0 || h.pid > INT_MAX || (kill((pid_t)h.pid, 0) != 0 && errno == ESRCH))
+    return false;
+  *ret_holder = h;
+  return true;
+}
+
+static bool is_same(const struct holder *a, const struct holder *b) {
+  return a->pid == b->pid && a->since_unix_s == b->since_unix_s && a->bytes_done == b->bytes_done &&
+         a->bytes_total == b->bytes_total && a->steps == b->steps;
+}
+
+static void describe(struct holder_watch *w) {
+  uint64_t now_s = clock_realtime_ns() / NS_PER_S, since_s = w->holder.since_unix_s;
+  if (w->holder.pid == 0)
+    snprintf(w->doing, sizeof w->doing, "waiting for another process to finish with %.160s",
+             w->what);
+  else
+    snprintf(w->doing, sizeof w->doing,
+             "waiting for process %ld to finish with %.160s, at it for %" PRIu64 " s",
+             w->holder.pid, w->what, now_s > since_s ? now_s - since_s : 0);
+}
+
+static void report(const struct holder_watch *w, const struct call *call) {
+  const struct hoist_progress event = {.kind = HOIST_PROGRESS_WAIT,
+                                       .model_id = w->model_id,
+                                       .message = w->doing,
+                                       .waiting_for_pid = w->holder.pid,
+                                       .total_done = w->holder.bytes_done,
+                                       .total_bytes = w->holder.bytes_total};
+  if (call->progress && !w->is_silent) call->progress(call->progress_user, &event);
+}
+
+void holder_look(struct holder_watch *w, const struct call *call, int fd) {
+  struct holder holder = {.bytes_total = -1};
+  uint64_t now = clock_monotonic_ns();
+  bool known = read_line(fd, &holder), is_first = w->reported_ns == 0;
+  bool moved = is_first || (known && !is_same(&holder, &w->holder));
+  w->holder = holder;
+  if (moved) w->progressed_ns = now;
+  describe(w);
+  if (!moved && now - w->reported_ns < REPORT_INTERVAL_NS) return;
+  w->reported_ns = now;
+  report(w, call);
+}
