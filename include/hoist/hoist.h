@@ -102,8 +102,8 @@ struct hoist_config {
   uint32_t max_attempts;       /**< tries per request, the first included; 1..20. Default 5 */
   /** Requests for parts of large files at once; small files may use four times as many. 1..64. Default 8 */
   uint32_t connections;
-  /** How long to wait for another process that downloads the same model and makes no progress. Default
-   *  0: as long as it lives */
+  /** How long to wait for another process that downloads the same model and makes no progress. 0: as long
+   *  as it lives. Default 600000 */
   uint32_t lock_timeout_ms;
   /** Bound on the size of all models in the cache: after each download the least recently used ones are
    *  removed until it is kept, but none that is in use. Default 0: none */

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -18,11 +19,19 @@
 
 /* ---- the holder -------------------------------------------------------------------------------- */
 
+/* A pid means something only to those who count with the same numbers: containers have theirs. 0: not known. */
+static uint64_t pid_namespace(void) {
+  struct stat st;
+  return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
 /* Of one length whatever it says, so that it is replaced by a single write. */
 static void write_line(int fd, const struct holder *h) {
   char text[LINE_SIZE];
-  int n = snprintf(text, sizeof text, "%-10ld %-12" PRIu64 " %-20" PRId64 " %-20" PRId64 " %-10u\n",
-                   h->pid, h->since_unix_s, h->bytes_done, h->bytes_total, h->steps);
+  int n =
+      snprintf(text, sizeof text,
+               "%-10ld %-12" PRIu64 " %-20" PRId64 " %-20" PRId64 " %-10u %-20" PRIu64 "\n", h->pid,
+               h->since_unix_s, h->bytes_done, h->bytes_total, h->steps, pid_namespace());
   if (pwrite(fd, text, (size_t)n, 0) != n) return;
 }
 
@@ -57,16 +66,21 @@ void holder_tell(struct holder_note *note, int fd, const struct hoist_progress *
 
 /* ---- who waits --------------------------------------------------------------------------------- */
 
-/* False where nobody wrote, or who did lives no more, or in another pid namespace. */
+/* False where nobody wrote. Somebody holds the lock, so whoever is not found here lives elsewhere, in another container
+ * or on another machine, and is known by what it does. */
 static bool read_line(int fd, struct holder *ret_holder) {
   char text[LINE_SIZE];
   struct holder h = {.bytes_total = -1};
+  uint64_t namespace = 0;
   ssize_t n = pread(fd, text, sizeof text - 1, 0);
   text[n > 0 ? n : 0] = '\0';
-  if (sscanf(text, "%10ld %12" SCNu64 " %19" SCNd64 " %19" SCNd64 " %9u", &h.pid, &h.since_unix_s,
-             &h.bytes_done, &h.bytes_total, &h.steps) < 2 ||
-      h.pid <= 0 || h.pid > INT_MAX || (kill((pid_t)h.pid, 0) != 0 && errno == ESRCH))
+  if (sscanf(text, "%10ld %12" SCNu64 " %19" SCNd64 " %19" SCNd64 " %9u %20" SCNu64, &h.pid,
+             &h.since_unix_s, &h.bytes_done, &h.bytes_total, &h.steps, &namespace) < 2 ||
+      h.pid <= 0 || h.pid > INT_MAX)
     return false;
+  bool is_elsewhere = (namespace != 0 && namespace != pid_namespace()) ||
+                      (kill((pid_t)h.pid, 0) != 0 && errno == ESRCH);
+  if (is_elsewhere) h.pid = 0;
   *ret_holder = h;
   return true;
 }
@@ -78,13 +92,13 @@ static bool is_same(const struct holder *a, const struct holder *b) {
 
 static void describe(struct holder_watch *w) {
   uint64_t now_s = clock_realtime_ns() / NS_PER_S, since_s = w->holder.since_unix_s;
-  if (w->holder.pid == 0)
-    snprintf(w->doing, sizeof w->doing, "waiting for another process to finish with %.160s",
-             w->what);
-  else
-    snprintf(w->doing, sizeof w->doing,
-             "waiting for process %ld to finish with %.160s, at it for %" PRIu64 " s",
-             w->holder.pid, w->what, now_s > since_s ? now_s - since_s : 0);
+  char who[32] = "another process", how_long[48] = "";
+  if (w->holder.pid != 0) snprintf(who, sizeof who, "process %ld", w->holder.pid);
+  if (since_s != 0)
+    snprintf(how_long, sizeof how_long, ", at it for %" PRIu64 " s",
+             now_s > since_s ? now_s - since_s : 0);
+  snprintf(w->doing, sizeof w->doing, "waiting for %s to finish with %.160s%s", who, w->what,
+           how_long);
 }
 
 static void report(const struct holder_watch *w, const struct call *call) {

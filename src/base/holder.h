@@ -7,8 +7,8 @@
 #include "call.h"
 
 struct holder {
-  long pid; /* 0: not known */
-  uint64_t since_unix_s;
+  long pid;                        /* 0: not known, or of another pid namespace or machine */
+  uint64_t since_unix_s;           /* 0: not known */
   int64_t bytes_done, bytes_total; /* of the download; total -1: not known */
   unsigned steps;                  /* further signs of life */
 };

@@ -137,10 +137,10 @@ static const struct setting table[] = {
      .description =
          "Requests for parts of large files at once; small files may use four times as many."},
     {DURATION(lock_timeout), .env = {"MODEL_LOCK_ACQUIRE_TIMEOUT"}, .type = SETTING_SECONDS,
-     .initial = "0", .fallback = "none: as long as the other process lives",
+     .initial = "600",
      .description =
          "Longest wait for another process that downloads the same model and gets no further; 0 is "
-         "no limit."},
+         "no limit: as long as it lives."},
 
     {MEMBER(verification), .env = {"HOIST_VERIFICATION"}, .type = SETTING_CHOICE,
      .choices = "stat|sha256", .initial = "stat",

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { hoist, hoistOk, jsonLines, listTree, named, start, tempDir } from '../lib/harness.mjs';
+import { hoist, hoistBin, hoistOk, jsonLines, listTree, named, start, tempDir } from '../lib/harness.mjs';
 import { makeWorld, modelFiles, modelId, totalBytes } from './world.mjs';
 
 const world = await makeWorld(after);
@@ -17,13 +17,14 @@ const size = modelFiles['weights.onnx'].length;
 const drip = (seconds) => ({ path: 'weights\\.onnx', drip: { bytes: Math.ceil(size / (seconds * 20)), ms: 50 } });
 
 /** A process that is downloading the model, in an empty cache. */
-async function holder(t, rule, more = {}) {
+async function holder(t, rule, { how = [], ...more } = {}) {
   world.origin.reset();
   world.receiver.reset();
   world.origin.script([rule]);
   const cache = tempDir(t);
   const env = world.env(cache, { HOIST_SOURCES: 's3', ...more });
-  const process = start(['pull', modelId, '-q'], { env });
+  const [bin, ...args] = [...how, hoistBin, 'pull', modelId, '-q'];
+  const process = start(args, { bin, env });
   for (let i = 0; i < 400 && weights().length === 0; i++) await sleep(10);
   return { cache, env, process };
 }
@@ -42,6 +43,17 @@ test('a waiter shows the progress of the process it waits for', async (t) => {
   assert.ok(done.some((bytes) => bytes > 0 && bytes < totalBytes), `${done}`);
   assert.match(people.stderr, new RegExp(`faces/1: waiting for process ${process.child.pid}, which is downloading it\n`));
   assert.match(people.stderr, /faces\/1: still waiting, it has [\d.]+ KB \/ [\d.]+ KB, .*B\/s/);
+});
+
+test('a holder in another container is known by its progress, not by its pid', async (t) => {
+  const { cache, env, process } = await holder(t, drip(3), { how: ['unshare', '--pid', '--fork', '--kill-child'] });
+  const { stdout } = await hoistOk(['pull', modelId, '--json'], { env: { ...env, MODEL_LOCK_ACQUIRE_TIMEOUT: '2' } });
+  assert.equal((await process.done).rc, 0);
+  const waits = jsonLines(stdout).filter((event) => event.kind === 'wait');
+  assert.ok(waits.length >= 3, `${waits.length} events`);
+  for (const event of waits) assert.ok(!('waiting_for_pid' in event), JSON.stringify(event));
+  assert.ok(waits.at(-1).total_done > 0 && waits.at(-1).total_bytes === totalBytes, JSON.stringify(waits));
+  assert.deepEqual(listTree(join(cache, '.hoist/staging')), []);
 });
 
 test('patience is for a holder that gets no further', async (t) => {

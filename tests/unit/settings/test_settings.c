@@ -58,7 +58,7 @@ static void test_the_defaults_are_those_the_public_header_promises(void **state)
   assert_int_equal(c.stall_timeout_ms, 30000);
   assert_int_equal(c.max_attempts, 5);
   assert_int_equal(c.connections, 8);
-  assert_int_equal(c.lock_timeout_ms, 0);
+  assert_int_equal(c.lock_timeout_ms, 600000);
   assert_string_equal(c.verification, "stat");
   assert_int_equal(c.intra_op_threads, 0);
   assert_int_equal(c.inter_op_threads, 0);
