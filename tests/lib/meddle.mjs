@@ -15,7 +15,10 @@ export const meddle = (trouble) => ({
 
 const ENTRY_BYTES = 48;
 
-/** What a ledger says about the file that most was written to: {writes: [{offset, size, endedNs}], syncs: [{beganNs, endedNs}]}. */
+/**
+ * What a ledger says about the file that most was written to, {writes: [{offset, size, endedNs}], syncs: [{beganNs,
+ * endedNs}]}, with the syncs of all others: otherSyncs.
+ */
 export function readLedger(path) {
   const files = new Map(); // by inode
   const data = existsSync(path) ? readFileSync(path) : Buffer.alloc(8);
@@ -27,7 +30,8 @@ export function readLedger(path) {
     if (kind === 1) { file.writes.push({ offset, size, endedNs }); file.written += size; }
     else if (kind === 2) file.syncs.push({ beganNs, endedNs });
   }
-  return [...files.values()].sort((a, b) => b.written - a.written)[0] ?? { writes: [], syncs: [] };
+  const [most, ...others] = [...files.values()].sort((a, b) => b.written - a.written);
+  return { writes: [], syncs: [], ...most, otherSyncs: others.flatMap(({ syncs }) => syncs) };
 }
 
 /**
