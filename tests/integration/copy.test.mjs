@@ -165,6 +165,7 @@ test('a file that was written a moment ago does not pass for unchanged', async (
 const big = randomBytes(64 * MiB);
 put('data', 'big/', { 'weights.bin': big, 'a.txt': 'small', 'z.txt': 'small, too' });
 const slow = [{ path: '/weights\\.bin', drip: { bytes: 256 * 1024, ms: 4 }, times: 0 }];
+const slower = [{ path: '/weights\\.bin', drip: { bytes: 256 * 1024, ms: 40 }, times: 0 }];
 
 for (const signal of ['SIGKILL', 'SIGINT']) {
   test(`${signal} in the middle: whole files are there, and the next pull goes on`, async (t) => {
@@ -188,7 +189,7 @@ for (const signal of ['SIGKILL', 'SIGINT']) {
 
 test('two at once: the second waits, shows how far the first is, and finds it done', async (t) => {
   const dir = tempDir(t);
-  reset(slow);
+  reset(slower);
   const first = start(['pull', 's3://data/big', dir, '-q'], { env: env() });
   while (sentBytes() < MiB) await sleep(2);
   const second = await hoistOk(['pull', '--json', 's3://data/big', dir], { env: env() });
@@ -203,7 +204,7 @@ test('two at once: the second waits, shows how far the first is, and finds it do
 
 test('one that is killed is taken over by the one that waits for it', async (t) => {
   const dir = tempDir(t);
-  reset(slow);
+  reset(slower);
   const first = start(['pull', 's3://data/big', dir, '-q'], { env: env() });
   while (sentBytes() < MiB) await sleep(2);
   const second = start(['pull', '--json', 's3://data/big', dir], { env: env() });
