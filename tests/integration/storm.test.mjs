@@ -2,7 +2,7 @@
 //
 // Sixteen processes, four models, one cache, and somebody who kills one of them now and then, those that download rather
 // than others; who is killed comes again. At the end every model is whole, nothing is left in the staging, and nothing was
-// downloaded more often than the kills explain. HOIST_STORM_SECONDS is for how long (15).
+// downloaded more often than the kills explain. HOIST_STORM_SECONDS is for how long (60).
 
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
@@ -14,7 +14,7 @@ import { hoistOk, listTree, start, tempDir } from '../lib/harness.mjs';
 import { meddle, readLedger, syncedParts } from '../lib/meddle.mjs';
 import { makeWorld, modelFiles, putModel } from './world.mjs';
 
-const SECONDS = Number(process.env.HOIST_STORM_SECONDS ?? 15);
+const SECONDS = Number(process.env.HOIST_STORM_SECONDS ?? 60);
 const PROCESSES = 16;
 const KILL_EVERY_MS = 700;
 const KILLS_END_MS = 6000; // of a round, so that it ends
