@@ -3,55 +3,14 @@
  * there is nothing left to ask for or one failed. The calling thread is one of them; others are started when there is
  * work for them, so a model of one small file starts no thread. struct fetch is shared by the workers
  * and guarded by its lock where it says so. */
-#include <hoist/hoist.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "condition.h"
 #include "fetch_internal.h"
 #include "fs.h"
 
-#define PROGRESS_INTERVAL_NS (100 * NS_PER_MS)
 #define LOOK_INTERVAL_NS (100 * NS_PER_MS) /* between two looks for slow requests */
-
-/* ---- progress -------------------------------------------------------------------------------- */
-
-static void tell(struct fetch *f, const struct file *file, enum hoist_progress_kind kind, bool done,
-                 const char *message) {
-  struct hoist_progress event = {
-      .kind = kind,
-      .model_id = f->id->text,
-      .source = f->source->name,
-      .file = file->m->name,
-      .bytes = file->received,
-      .file_bytes = file->size,
-      .file_done = done,
-      .file_count = f->m->file_count,
-      .files_done = f->files_done,
-      .total_done = f->bytes_done,
-      .total_bytes = f->total_bytes,
-      .message = message,
-  };
-  if (f->call.progress) f->call.progress(f->call.progress_user, &event);
-}
-
-void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done) {
-  file->received += bytes;
-  f->bytes_done += bytes;
-  f->files_done += done;
-  if (!f->call.progress) return;
-  uint64_t now = clock_monotonic_ns();
-  if (!done && now - file->reported_ns < PROGRESS_INTERVAL_NS) return;
-  file->reported_ns = now;
-  tell(f, file, HOIST_PROGRESS_FILE, done, NULL);
-}
-
-void fetch_report_resumed(struct fetch *f, struct file *file, int64_t bytes) {
-  file->received += bytes;
-  f->bytes_done += bytes;
-  tell(f, file, HOIST_PROGRESS_RESUME, false, NULL);
-}
 
 /* ---- beginning and ending a file -------------------------------------------------------------- */
 
@@ -59,33 +18,10 @@ static enum hoist_status stage(struct fetch *f, struct slot *slot, int *disk_fai
                                struct hoist_error *err) {
   struct file *file = slot->file;
   if (file->fd >= 0) return HOIST_OK;
-  hoist_span_start(f->call.span, "model.artifact.download", HOIST_SPAN_INTERNAL, &file->span);
-  if (*f->id->text) hoist_span_set_string(&file->span, "model.id", f->id->text);
-  hoist_span_set_string(&file->span, "artifact.filename", file->m->name);
-  file->has_span = true;
+  fetch_begin_span(f, file);
   enum hoist_status status = f->target->create(f->target->user, file->m, &file->fd, err);
   *disk_failed = status != HOIST_OK && status != HOIST_CORRUPT; /* CORRUPT: names that clash */
   return status == HOIST_OK ? resume_file(f, slot, err) : status;
-}
-
-static void end_span(struct file *file, const struct hoist_error *failure) {
-  if (!file->has_span) return;
-  hoist_span_set_int(&file->span, "artifact.bytes", (int64_t)file->came);
-  if (failure) {
-    hoist_span_record_error(&file->span, failure);
-  } else {
-    char hex[DIGEST_HEX_SIZE];
-    digest_hex(&file->m->digest, hex);
-    hoist_span_set_int(&file->span, "file.size", file->m->size);
-    if (file->resumed > 0) hoist_span_set_int(&file->span, "artifact.resumed_bytes", file->resumed);
-    hoist_span_set_string(&file->span, "artifact.hash", hex);
-    const struct promise *kept = &file->sums.promise;
-    hoist_span_set_string(&file->span, "artifact.promise", digest_kind_name(kept->digest.kind));
-    if (kept->part_bytes > 0)
-      hoist_span_set_int(&file->span, "artifact.promise.part_bytes", kept->part_bytes);
-  }
-  hoist_span_end(&file->span);
-  file->has_span = false;
 }
 
 /* Ends the requests for a file, or all of them. Under the lock. */
@@ -110,7 +46,7 @@ static void close_files(struct fetch *f) {
     struct file *file = &f->files[i];
     f->outcome.bytes += file->came;
     f->outcome.resumed_bytes += (uint64_t)file->resumed;
-    end_span(file, file->error.status != HOIST_OK ? &file->error : &f->error);
+    fetch_end_span(file, file->error.status != HOIST_OK ? &file->error : &f->error);
     file_done(file);
   }
 }
@@ -192,67 +128,6 @@ static bool take(struct fetch *f, struct slot *slot) {
   return found;
 }
 
-static void set_ms(struct hoist_span *span, const char *key, uint64_t ns) {
-  hoist_span_set_double(span, key, (double)ns / (double)NS_PER_MS);
-}
-
-/* What making a file whole and durable may fail of, when nobody called it off. */
-static bool is_of_disk(enum hoist_status status) {
-  return status != HOIST_OK && status != HOIST_CORRUPT && status != HOIST_CANCELLED &&
-         status != HOIST_TIMEOUT;
-}
-
-/* A byte that was turned over on the way is not the source's fault, nor for ever, unless its ranges are at fault. Nobody
- * else is at the file. */
-static enum hoist_status fetch_once_more(struct fetch *f, struct file *file, int *disk_failed,
-                                         struct hoist_error *err) {
-  const struct hoist_attr what = {
-      .key = "message", .type = HOIST_ATTR_STRING, .value.string = file->doubt};
-  hoist_span_add_event(&file->span, "artifact.wrong_digest", &what, 1);
-  char line[HOIST_ERROR_MESSAGE_SIZE];
-  snprintf(line, sizeof line, "%.400s: it is fetched once more", file->doubt);
-  pthread_mutex_lock(&f->lock);
-  enum hoist_status status = f->status; /* a failure of something else, which is told already */
-  tell(f, file, HOIST_PROGRESS_WARNING, false, line);
-  if (status == HOIST_OK) {
-    f->bytes_done -= file->received;
-    file->whole = true;
-    status = file_begin_again(file, err);
-    *disk_failed = status != HOIST_OK;
-  }
-  pthread_cond_broadcast(&f->work);
-  pthread_mutex_unlock(&f->lock);
-  return status;
-}
-
-/* A file is made durable by who finished it, beside the transfer of others. */
-static enum hoist_status finish(struct fetch *f, struct file *file, int *disk_failed,
-                                struct hoist_error *err) {
-  uint64_t arrived_ns = clock_monotonic_ns();
-  bool is_first = !file->doubt;
-  enum hoist_status status = file_finish(&f->call, file, err);
-  if (status == HOIST_CORRUPT && is_first && file->doubt)
-    return fetch_once_more(f, file, disk_failed, err);
-  uint64_t hashed_ns = clock_monotonic_ns();
-  size_t index = (size_t)(file - f->files);
-  if (status == HOIST_OK)
-    status = f->target->complete(f->target->user, file->m, index, file->fd, err);
-  set_ms(&file->span, "hoist.artifact.hash_ms", hashed_ns - arrived_ns);
-  set_ms(&file->span, "hoist.artifact.sync_ms", clock_monotonic_ns() - hashed_ns);
-  if (status == HOIST_OK && file->journaled) status = journal_end(f->journal, (uint32_t)index, err);
-  *disk_failed = is_of_disk(status);
-  if (status != HOIST_OK) return status;
-  end_span(file, NULL);
-  file_done(file);
-  pthread_mutex_lock(&f->lock);
-  file->phase = FILE_FINISHED;
-  f->outcome.files++;
-  fetch_report(f, file, 0, true);
-  pthread_cond_broadcast(&f->work);
-  pthread_mutex_unlock(&f->lock);
-  return HOIST_OK;
-}
-
 /* What a request's failure amounts to, where others see to what it was to bring. Under the lock. */
 static enum hoist_status forgive(struct fetch *f, const struct slot *slot, enum hoist_status status,
                                  enum source_trouble trouble) {
@@ -303,7 +178,7 @@ static void run_request(struct fetch *f, struct slot *slot) {
   pthread_mutex_lock(&f->lock);
   status = settle(f, slot, status, trouble, disk_failed, &ends, &error);
   pthread_mutex_unlock(&f->lock);
-  if (ends) status = finish(f, file, &disk_failed, &error);
+  if (ends) status = fetch_finish(f, file, &disk_failed, &error);
   if (status == HOIST_OK) return;
   pthread_mutex_lock(&f->lock);
   if (file->error.status == HOIST_OK) file->error = error;

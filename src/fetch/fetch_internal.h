@@ -65,15 +65,30 @@ struct fetch {
   struct hoist_error error;
 };
 
+/* ---- fetch.c -------------------------------------------------------------------------------- */
 /** Takes note of whether the slot's request is one for a part of a large file. Under the lock. */
 void fetch_count_large(struct fetch *f, struct slot *slot);
+/** Wakes or starts a worker where there is work for one more. Under the lock. */
+void fetch_summon(struct fetch *f);
+
+/* ---- report.c ------------------------------------------------------------------------------- */
 /** Takes note of `bytes` more of a file, or fewer, and tells whoever watches. Under the lock. */
 void fetch_report(struct fetch *f, struct file *file, int64_t bytes, bool done);
 /** The same of bytes that an earlier download had brought. Under the lock. */
 void fetch_report_resumed(struct fetch *f, struct file *file, int64_t bytes);
-/** Wakes or starts a worker where there is work for one more. Under the lock. */
-void fetch_summon(struct fetch *f);
+/** Tells whoever watches what is not as it should be with the file, but goes on. Under the lock. */
+void fetch_warn(struct fetch *f, const struct file *file, const char *message);
+void fetch_begin_span(struct fetch *f, struct file *file);
+/** Does nothing for a file without a span. @param failure  NULL: it is there */
+void fetch_end_span(struct file *file, const struct hoist_error *failure);
 
+/* ---- finish.c ------------------------------------------------------------------------------- */
+/** A file of which everything has come. One that has a wrong digest for the first time begins again: OK.
+ *  @param disk_failed  set to 1 where what failed was here, not at the source */
+HOIST_MUST_CHECK enum hoist_status fetch_finish(struct fetch *f, struct file *file,
+                                                int *disk_failed, struct hoist_error *err);
+
+/* ---- hedge.c -------------------------------------------------------------------------------- */
 /** Looks for a part that takes far longer than its like, to be asked for again: the first such request is
  *  left the part it is at, and `slot` becomes a second one for the same. False: none. Under the lock. */
 bool hedge_find(struct fetch *f, struct slot *slot, uint64_t now_ns);
@@ -87,6 +102,7 @@ bool hedge_has_twin(const struct fetch *f, const struct slot *slot);
 /** A part has arrived through `slot`: whoever else is at it may stop. Under the lock. */
 void hedge_part_done(struct fetch *f, const struct slot *slot, uint64_t now_ns);
 
+/* ---- resume.c ------------------------------------------------------------------------------- */
 /** Before anything is fetched: reads the journal of a staging that is gone on with; empties one that is of
  *  other files. */
 HOIST_MUST_CHECK enum hoist_status resume_open(struct fetch *f, struct hoist_error *err);
@@ -105,6 +121,7 @@ HOIST_MUST_CHECK enum hoist_status resume_note_part(struct fetch *f, struct file
  *  that the next one might go on from. */
 bool resume_keep(struct fetch *f);
 
+/* ---- stream.c ------------------------------------------------------------------------------- */
 /** One request for the slot's run, from its first byte to its last.
  *  @param ret_trouble      set on failure
  *  @param ret_disk_failed  set to 1 where what failed was here, not at the source */
