@@ -20,6 +20,20 @@ static void print_item_json(struct cli *cli, const struct hoist_gc_item *item) {
   json_end(j);
 }
 
+static const char *words_of(const char *reason) {
+  static const struct {
+    const char *reason, *words;
+  } table[] = {
+      {"staging", "left by a download that was killed"},
+      {"saving", "left by the saving of a graph that was killed"},
+      {"removal", "left by a removal that was killed"},
+      {"graph", "saved for a model that is gone"},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    if (strcmp(reason, table[i].reason) == 0) return table[i].words;
+  return reason;
+}
+
 /* Lock files are counted at the end only: they take no room, and nobody knows their names. */
 static void print_item(void *user, const struct hoist_gc_item *item) {
   struct cli *cli = user;
@@ -37,8 +51,7 @@ static void print_item(void *user, const struct hoist_gc_item *item) {
     fprintf(cli->out, ", used %s\n",
             human_age(age, now_unix_s > item->used_unix_s ? now_unix_s - item->used_unix_s : 0));
   else
-    fprintf(cli->out, ", left by a %s that was killed\n",
-            strcmp(item->reason, "removal") == 0 ? "removal" : "download");
+    fprintf(cli->out, ", %s\n", words_of(item->reason));
 }
 
 static void print_result_json(struct cli *cli, const struct hoist_gc_result *r) {

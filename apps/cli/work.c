@@ -29,9 +29,10 @@ enum hoist_status work_open_configured(struct cli *cli, enum tracing_mode mode,
 
 /* ---- closing --------------------------------------------------------------------------------- */
 
-/* Closing waits for what the runtime is at, and for a slow disk. Who stopped the command does not: the cache is as
- * after a kill then, which it is made for. */
+/* Closing waits for what the runtime is at, and for a slow disk. Whoever stopped the command does not, nor who gave it
+ * so much time and no more: the cache is as after a kill then, which it is made for. */
 #define CLOSE_MS 10
+#define LOOK_MS 10
 
 struct closing {
   struct hoist *hoist;
@@ -50,46 +51,51 @@ static void *close_in_thread(void *user) {
   return NULL;
 }
 
-static bool is_over_soon(struct closing *c) {
-  uint64_t until_ns = clock_monotonic_ns() + CLOSE_MS * NS_PER_MS;
+/* @param has_limit  the command had so much time and no more */
+static bool await_close(struct closing *c, bool has_limit) {
+  uint64_t until_ns = 0;
   pthread_mutex_lock(&c->lock);
-  while (!c->is_over && condition_wait_until(&c->ended, &c->lock, until_ns)) {
+  while (!c->is_over) {
+    uint64_t now = clock_monotonic_ns();
+    if (until_ns == 0 && (has_limit || signals_stopped())) until_ns = now + CLOSE_MS * NS_PER_MS;
+    if (until_ns != 0 && now >= until_ns) break;
+    condition_wait_ns(&c->ended, &c->lock, LOOK_MS * NS_PER_MS);
   }
   bool is_over = c->is_over;
   pthread_mutex_unlock(&c->lock);
   return is_over;
 }
 
-/* False: it goes on, and `c` must stay. */
-static bool close_soon(struct closing *c) {
+static void closing_free(struct closing *c) {
+  pthread_cond_destroy(&c->ended);
+  pthread_mutex_destroy(&c->lock);
+  free(c);
+}
+
+/* False: it goes on, and what it is about must stay. */
+static bool close_hoist(struct hoist *hoist, bool has_limit) {
   pthread_t thread;
+  struct closing *c = hoist ? calloc(1, sizeof *c) : NULL;
+  if (!c) {
+    hoist_close(hoist);
+    return true;
+  }
+  c->hoist = hoist;
   pthread_mutex_init(&c->lock, NULL);
   condition_init(&c->ended);
   if (pthread_create(&thread, NULL, close_in_thread, c) != 0)
-    hoist_close(c->hoist);
-  else if (is_over_soon(c))
+    hoist_close(hoist);
+  else if (await_close(c, has_limit))
     pthread_join(thread, NULL);
   else
     return false;
-  pthread_cond_destroy(&c->ended);
-  pthread_mutex_destroy(&c->lock);
-  return true;
-}
-
-static bool close_hoist(struct work *work) {
-  struct closing *c = work->hoist && signals_stopped() ? calloc(1, sizeof *c) : NULL;
-  if (!c) {
-    hoist_close(work->hoist);
-    return true;
-  }
-  c->hoist = work->hoist;
-  if (!close_soon(c)) return false;
-  free(c);
+  closing_free(c);
   return true;
 }
 
 void work_close(struct work *work) {
-  if (close_hoist(work)) {
+  bool has_limit = work->cli && work->cli->options.timeout_ms > 0;
+  if (close_hoist(work->hoist, has_limit)) {
     tracing_close(work->tracing);
   } else {
     tracing_leave(work->tracing);
@@ -135,6 +141,13 @@ static void print_graph_json(struct cli *cli, const struct hoist_graph_report *r
   json_end(j);
 }
 
+#define ERASE_LINE "\r\033[K"
+
+/* While nothing else is shown, a terminal that stands still looks hung. */
+static bool shows_settling(const struct cli *cli) {
+  return cli_talks(cli) && cli->err_term.tty;
+}
+
 static void print_graph(void *user, const struct hoist_graph_report *r) {
   struct cli *cli = user;
   char weights[HUMAN_SIZE], graph[HUMAN_SIZE], bytes[HUMAN_SIZE];
@@ -143,6 +156,7 @@ static void print_graph(void *user, const struct hoist_graph_report *r) {
     return;
   }
   if (cli->options.quiet) return;
+  if (shows_settling(cli)) fputs(ERASE_LINE, cli->err);
   cli_put(cli->err, r->model_id);
   if (r->status != HOIST_OK) {
     fputs(": no graph saved: ", cli->err);
@@ -158,9 +172,12 @@ static void print_graph(void *user, const struct hoist_graph_report *r) {
 }
 
 void work_settle(const struct work *work) {
+  struct cli *cli = work->cli;
   struct hoist_call_options options = work_call_options(work);
   options.timeout_ms = 0; /* the timeout is for each model's load */
-  fflush(work->cli->out);
-  enum hoist_status ignored = hoist_settle(work->hoist, &options, print_graph, work->cli, NULL);
-  (void)ignored; /* called off: then there is no graph */
+  fflush(cli->out);
+  if (shows_settling(cli)) fputs("saving graphs for later loads; Ctrl-C leaves them out", cli->err);
+  enum hoist_status status = hoist_settle(work->hoist, &options, print_graph, cli, NULL);
+  if (shows_settling(cli)) fputs(ERASE_LINE, cli->err);
+  if (cli_talks(cli) && status == HOIST_CANCELLED) fputs("no graph saved: called off\n", cli->err);
 }

@@ -181,7 +181,7 @@ struct hoist_cancel {
   int private_;
 };
 /** Stops every call that was given this switch, now and later: they return CANCELLED within 100 ms
- *  (an fsync is waited for). ONNX Runtime may be at the creation of a session for longer: it goes on by itself in a
+ *  (an fsync is waited for, and the opening of ONNX Runtime, some 50 ms). ONNX Runtime may be at the creation of a session for longer: it goes on by itself in a
  *  thread of hoist's until it looks at its own switch next, or, before 1.22, to its end; then everything is released.
  *  Async-signal-safe.
  *  Threads: any */
@@ -446,8 +446,8 @@ HOIST_API HOIST_MUST_CHECK enum hoist_status hoist_list(
 struct hoist_gc_item {
   const char *model_id; /**< NULL: no model, but something of hoist's own */
   const char *path;     /**< relative to the cache */
-  /** "age" unused for too long · "size" the cache is too large · "staging" left by a download, or by
-   *  the saving of a graph, that was killed · "removal" the rest of a model whose removal was killed · "graph" saved
+  /** "age" unused for too long · "size" the cache is too large · "staging" left by a download that was
+   *  killed · "saving" left by the saving of a graph that was killed · "removal" the rest of a model whose removal was killed · "graph" saved
    *  for a model that is gone · "lock" lock file of a model that is not in the cache */
   const char *reason;
   uint64_t size_bytes;
@@ -467,7 +467,7 @@ struct hoist_gc_options {
 
 struct hoist_gc_result {
   size_t removed_models, removed_leftovers,
-      removed_locks; /**< leftovers: "staging", "removal", "graph" */
+      removed_locks; /**< leftovers: "staging", "saving", "removal", "graph" */
   uint64_t freed_bytes;
   size_t busy_models;    /**< should have been removed, but are in use or being loaded */
   size_t models;         /**< that are left */

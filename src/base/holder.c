@@ -111,7 +111,18 @@ static void report(const struct holder_watch *w, const struct call *call) {
   if (call->progress && !w->is_silent) call->progress(call->progress_user, &event);
 }
 
-void holder_look(struct holder_watch *w, const struct call *call, int fd) {
+static enum hoist_status check_patience(const struct holder_watch *w, uint64_t now,
+                                        uint64_t patience_ns, struct hoist_error *err) {
+  uint64_t silent_ns = now - w->progressed_ns;
+  if (patience_ns == 0 || silent_ns < patience_ns) return HOIST_OK;
+  return hoist_fail(err, HOIST_UNAVAILABLE,
+                    "%s, without progress for %" PRIu64
+                    " ms: try again, or raise MODEL_LOCK_ACQUIRE_TIMEOUT",
+                    w->doing, silent_ns / NS_PER_MS);
+}
+
+enum hoist_status holder_look(struct holder_watch *w, const struct call *call, int fd,
+                              uint64_t patience_ns, struct hoist_error *err) {
   struct holder holder = {.bytes_total = -1};
   uint64_t now = clock_monotonic_ns();
   bool known = read_line(fd, &holder), is_first = w->reported_ns == 0;
@@ -119,7 +130,9 @@ void holder_look(struct holder_watch *w, const struct call *call, int fd) {
   w->holder = holder;
   if (moved) w->progressed_ns = now;
   describe(w);
-  if (!moved && now - w->reported_ns < REPORT_INTERVAL_NS) return;
-  w->reported_ns = now;
-  report(w, call);
+  if (moved || now - w->reported_ns >= REPORT_INTERVAL_NS) {
+    w->reported_ns = now;
+    report(w, call);
+  }
+  return check_patience(w, now, patience_ns, err);
 }

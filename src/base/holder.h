@@ -43,7 +43,11 @@ struct holder_watch {
   char doing[HOLDER_DOING_SIZE]; /* "waiting for process 7 to finish with …, at it for 3 s" */
 };
 
-/** Looks at the holder, and tells the call's progress: at first, whenever it got further, and every few seconds. */
-void holder_look(struct holder_watch *watch, const struct call *call, int fd);
+/** Looks at the holder, and tells the call's progress: at first, whenever it got further, and every few seconds.
+ *  @param patience_ns  with a holder that gets nowhere; 0: no end to it
+ *  Errors: UNAVAILABLE patience is at an end */
+HOIST_MUST_CHECK enum hoist_status holder_look(struct holder_watch *watch, const struct call *call,
+                                               int fd, uint64_t patience_ns,
+                                               struct hoist_error *err);
 
 #endif

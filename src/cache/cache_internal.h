@@ -36,6 +36,8 @@
 #define CACHE_SHARED_DIR CACHE_STATE_DIR "/shared"
 #define CACHE_SHARED_MIN_BYTES (64 << 10) /* below that a download is as quick */
 #define CACHE_GRAPHS_DIR CACHE_STATE_DIR "/graphs"
+#define CACHE_UNFINISHED_GRAPH                                                                     \
+  "new." /* a directory in that of a model's graphs: one that is being saved */
 #define CACHE_TREE_LOCK CACHE_STATE_DIR "/tree.lock"
 #define CACHE_EVICT_LOCK CACHE_STATE_DIR "/evict.lock"
 #define CACHE_LOCK_CHECK CACHE_STATE_DIR "/lock-check"

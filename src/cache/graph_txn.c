@@ -17,7 +17,6 @@
 #include "text.h"
 
 #define LOCK "lock"
-#define UNFINISHED "new."
 #define OBJECTION_DIR "objection"
 
 struct cache_graph_txn {
@@ -41,8 +40,9 @@ static enum hoist_status remove_unfinished(void *user, struct tree_item *item,
                                            struct hoist_error *err) {
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
-  return text_starts_with(item->name, UNFINISHED) ? fs_remove_tree(item->dir_fd, item->name, err)
-                                                  : HOIST_OK;
+  return text_starts_with(item->name, CACHE_UNFINISHED_GRAPH)
+             ? fs_remove_tree(item->dir_fd, item->name, err)
+             : HOIST_OK;
 }
 
 static enum hoist_status open_place(struct cache_graph_txn *txn, struct hoist_error *err) {
@@ -72,7 +72,7 @@ enum hoist_status cache_graph_begin(struct cache *cache, const struct model_id *
   if (status != HOIST_OK) return status;
   if (getrandom(&random, sizeof random, 0) != sizeof random)
     return hoist_fail_errno(err, errno, "drawing a random number");
-  snprintf(txn->staging, sizeof txn->staging, UNFINISHED "%016" PRIx64, random);
+  snprintf(txn->staging, sizeof txn->staging, CACHE_UNFINISHED_GRAPH "%016" PRIx64, random);
   if (mkdirat(txn->place_fd, txn->staging, 0777) != 0)
     return cache_fail_write(cache, errno, "making a graph", err);
   *ret_txn = HOIST_TAKE(txn);
@@ -109,7 +109,7 @@ static enum hoist_status sweep_unfinished(void *user, struct tree_item *item,
   struct leftovers *l = user;
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
-  if (!text_starts_with(item->name, UNFINISHED)) return HOIST_OK;
+  if (!text_starts_with(item->name, CACHE_UNFINISHED_GRAPH)) return HOIST_OK;
   uint64_t bytes = cache_bytes_below(item->dir_fd, item->name);
   enum hoist_status status = l->dry_run ? HOIST_OK : fs_remove_tree(item->dir_fd, item->name, err);
   if (status != HOIST_OK) return status;
@@ -200,7 +200,8 @@ static enum hoist_status find_oldest(void *user, struct tree_item *item, struct 
   struct oldest *o = user;
   if (item->event == TREE_LEAVE) return HOIST_OK;
   item->skip = true;
-  if (item->event != TREE_ENTER || text_starts_with(item->name, UNFINISHED)) return HOIST_OK;
+  if (item->event != TREE_ENTER || text_starts_with(item->name, CACHE_UNFINISHED_GRAPH))
+    return HOIST_OK;
   o->count++;
   if (strcmp(item->name, o->spare) == 0) return HOIST_OK;
   if (o->name[0] && item->st.st_mtim.tv_sec >= o->made.tv_sec) return HOIST_OK;

@@ -212,8 +212,10 @@ static enum hoist_status sweep_derived(void *user, struct tree_item *item,
   if (!gone || !is_graph) return status;
   s->cleanup->removed_leftovers++;
   s->cleanup->freed_bytes += size_bytes;
-  snprintf(path, sizeof path, CACHE_GRAPHS_DIR "/%.120s", item->name);
-  tell(s, path, stays ? "staging" : "graph", size_bytes);
+  if (stays) s->cleanup->bytes -= size_bytes < s->cleanup->bytes ? size_bytes : s->cleanup->bytes;
+  snprintf(path, sizeof path, CACHE_GRAPHS_DIR "/%.120s%s", item->name,
+           stays ? "/" CACHE_UNFINISHED_GRAPH "*" : "");
+  tell(s, path, stays ? "saving" : "graph", size_bytes);
   return HOIST_OK;
 }
 

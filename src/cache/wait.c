@@ -3,7 +3,6 @@
  * looked at each time. Owns nothing. A lock belongs to one thread at a time. */
 #include <errno.h>
 #include <hoist/telemetry.h>
-#include <inttypes.h>
 #include <sys/file.h>
 
 #include "cache_internal.h"
@@ -24,15 +23,6 @@ struct wait {
   uint64_t patience_ns;
 };
 
-static enum hoist_status check_patience(const struct wait *w, struct hoist_error *err) {
-  uint64_t silent_ns = clock_monotonic_ns() - w->watch.progressed_ns;
-  if (w->patience_ns == 0 || silent_ns < w->patience_ns) return HOIST_OK;
-  return hoist_fail(err, HOIST_UNAVAILABLE,
-                    "%s, without progress for %" PRIu64
-                    " ms: try again, or raise MODEL_LOCK_ACQUIRE_TIMEOUT",
-                    w->watch.doing, silent_ns / NS_PER_MS);
-}
-
 static enum hoist_status wait_exclusive(struct wait *w, struct hoist_error *err) {
   for (uint64_t pause_ns = POLL_FIRST_NS;;) {
     int failed = cache_try_flock(w->fd, LOCK_EX);
@@ -42,8 +32,7 @@ static enum hoist_status wait_exclusive(struct wait *w, struct hoist_error *err)
       return HOIST_OK;
     }
     if (failed != EWOULDBLOCK) return hoist_fail_errno(err, failed, "locking %s", w->watch.what);
-    holder_look(&w->watch, w->call, w->fd);
-    enum hoist_status status = check_patience(w, err);
+    enum hoist_status status = holder_look(&w->watch, w->call, w->fd, w->patience_ns, err);
     if (status == HOIST_OK) status = call_sleep(w->call, pause_ns, w->watch.doing, err);
     if (status != HOIST_OK) return status;
     pause_ns = 2 * pause_ns < POLL_MAX_NS ? 2 * pause_ns : POLL_MAX_NS;

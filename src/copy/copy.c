@@ -88,7 +88,7 @@ static enum hoist_status prepare(struct copy *c, struct hoist_error *err) {
     return hoist_fail(err, HOIST_NOT_FOUND,
                       "none of the %zu files at %s is chosen by --include and --exclude",
                       c->files.seen, c->request->source->location);
-  status = dest_open(c->call, c->request->directory, &c->dest, err);
+  status = dest_open(c->call, c->request->directory, c->request->patience_ns, &c->dest, err);
   if (status == HOIST_OK) status = check_names(c, err);
   if (status == HOIST_OK) status = dest_check_space(c->dest, compare(c), err);
   if (status == HOIST_OK) report(c, (struct hoist_progress){.kind = HOIST_PROGRESS_PLAN});

@@ -21,6 +21,8 @@ struct copy_request {
   size_t rule_count;
   int unpack; /* 1: an archive that is all there is, is unpacked */
   unsigned connections;
+  uint64_t
+      patience_ns; /* with another copy into the directory that gets nowhere; 0: no end to it */
 };
 
 /** @param ret_result  set in any case, to what was done by then; not its `seconds`

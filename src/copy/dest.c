@@ -57,12 +57,14 @@ static bool is_current(const struct dest *d) {
 }
 
 static enum hoist_status wait_a_moment(const struct call *call, const struct dest *d,
-                                       struct holder_watch *watch, struct hoist_error *err) {
-  if (d->lock_fd >= 0) holder_look(watch, call, d->lock_fd);
-  return call_sleep(call, LOCK_LOOK_NS, watch->doing, err);
+                                       struct holder_watch *watch, uint64_t patience_ns,
+                                       struct hoist_error *err) {
+  enum hoist_status status = HOIST_OK;
+  if (d->lock_fd >= 0) status = holder_look(watch, call, d->lock_fd, patience_ns, err);
+  return status == HOIST_OK ? call_sleep(call, LOCK_LOOK_NS, watch->doing, err) : status;
 }
 
-static enum hoist_status take_lock(const struct call *call, struct dest *d,
+static enum hoist_status take_lock(const struct call *call, struct dest *d, uint64_t patience_ns,
                                    struct hoist_error *err) {
   char what[MAX_SHOWN_DIRECTORY + 32];
   snprintf(what, sizeof what, "a copy into %.*s", MAX_SHOWN_DIRECTORY, d->directory);
@@ -76,7 +78,7 @@ static enum hoist_status take_lock(const struct call *call, struct dest *d,
     } else if (d->lock_fd >= 0 && errno != EWOULDBLOCK && errno != EINTR) {
       return dest_fail(d, errno, "locking " DEST_STATE "/" DEST_LOCK, err);
     } else {
-      status = wait_a_moment(call, d, &watch, err);
+      status = wait_a_moment(call, d, &watch, patience_ns, err);
       if (status != HOIST_OK) return status;
     }
   }
@@ -90,14 +92,14 @@ static bool folds_case(const struct dest *d) {
          lower.st_ino == upper.st_ino;
 }
 
-enum hoist_status dest_open(const struct call *call, const char *directory, struct dest **ret_dest,
-                            struct hoist_error *err) {
+enum hoist_status dest_open(const struct call *call, const char *directory, uint64_t patience_ns,
+                            struct dest **ret_dest, struct hoist_error *err) {
   HOIST_AUTO(dest) struct dest *d = calloc(1, sizeof *d);
   if (!d) return hoist_fail_memory(err, "a copy");
   *d = (struct dest){.dir_fd = -1, .state_fd = -1, .lock_fd = -1, .directory = text_dup(directory)};
   if (!d->directory) return hoist_fail_memory(err, "a copy");
   enum hoist_status status = open_directory(d, err);
-  if (status == HOIST_OK) status = take_lock(call, d, err);
+  if (status == HOIST_OK) status = take_lock(call, d, patience_ns, err);
   if (status != HOIST_OK) return status;
   struct stat st;
   d->is_locked = true;

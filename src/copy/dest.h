@@ -20,9 +20,11 @@ struct dest;
 
 /** Makes the directory where there is none, and waits until no other copy is under way in it, telling the call's
  *  progress how far that one is.
- *  Errors: TIMEOUT, CANCELLED by the call · DENIED, NO_SPACE, … by errno, naming the directory */
+ *  @param patience_ns  with a copy that gets nowhere; 0: no end to it
+ *  Errors: TIMEOUT, CANCELLED by the call · UNAVAILABLE patience is at an end · DENIED, NO_SPACE, … by errno, naming the directory */
 HOIST_MUST_CHECK enum hoist_status dest_open(const struct call *call, const char *directory,
-                                             struct dest **ret_dest, struct hoist_error *err);
+                                             uint64_t patience_ns, struct dest **ret_dest,
+                                             struct hoist_error *err);
 /** Tells those who wait for the directory how far the copy is, out of its progress. One thread at a time. */
 void dest_tell(struct dest *dest, const struct hoist_progress *event);
 /** Removes what is not finished, unless `keep`: then the next copy goes on from there. NULL is fine. */

@@ -27,8 +27,8 @@ static enum hoist_status fetch_once_more(struct fetch *f, struct file *file, int
   snprintf(line, sizeof line, "%.400s: it is fetched once more", file->doubt);
   pthread_mutex_lock(&f->lock);
   enum hoist_status status = f->status; /* a failure of something else, which is told already */
-  fetch_warn(f, file, line);
   if (status == HOIST_OK) {
+    fetch_warn(f, file, line);
     f->bytes_done -= file->received;
     file->whole = true;
     status = file_begin_again(file, err);

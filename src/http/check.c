@@ -2,7 +2,9 @@
 /* From an HTTP status to hoist's, with what to do about it. Pure; any thread. */
 #include <stdio.h>
 
+#include "clock.h"
 #include "http.h"
+#include "retry.h"
 
 static const struct rule {
   int http_status;
@@ -37,10 +39,11 @@ const char *http_attempts(const struct http_response *r, char out[HTTP_ATTEMPTS_
   unsigned n = r->attempts;
   out[0] = '\0';
   if (r->too_long_ns > 0)
-    snprintf(
-        out, HTTP_ATTEMPTS_SIZE,
-        " after %u attempt%s, asking for a wait of %.0f s, which is longer than the timeout allows",
-        n, n == 1 ? "" : "s", (double)r->too_long_ns / 1e9);
+    snprintf(out, HTTP_ATTEMPTS_SIZE,
+             " after %u attempt%s, asking for a wait of %s%.0f s, which is longer than the timeout "
+             "allows",
+             n, n == 1 ? "" : "s", r->too_long_ns < RETRY_AFTER_CAP_S * NS_PER_S ? "" : "at least ",
+             (double)r->too_long_ns / 1e9);
   else if (n > 1)
     snprintf(out, HTTP_ATTEMPTS_SIZE, " after %u attempts", n);
   return out;

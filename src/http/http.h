@@ -120,7 +120,7 @@ HOIST_MUST_CHECK enum hoist_status http_perform(const struct call *call, struct 
                                                 struct hoist_error *err);
 
 /** What came before the final response and stopped there, to follow on "HTTP status 503": "", " after 3 attempts",
- *  " after 1 attempt, asking for a wait of 60 s, which is longer than the timeout allows". Returns `out`. */
+ *  " after 1 attempt, asking for a wait of 45 s, which is longer than the timeout allows". Returns `out`. */
 #define HTTP_ATTEMPTS_SIZE 112
 const char *http_attempts(const struct http_response *r, char out[HTTP_ATTEMPTS_SIZE]);
 

@@ -52,8 +52,11 @@ static enum hoist_status copy(struct operation *op, const char *text, const char
                                        .rules = options ? options->rules : NULL,
                                        .rule_count = options ? options->rule_count : 0,
                                        .unpack = options ? options->unpack : 0,
-                                       .connections = hoist->connections};
+                                       .connections = hoist->connections,
+                                       .patience_ns = hoist->lock_timeout_ns};
   status = copy_run(&op->call, &request, result, &op->error);
+  if (status == HOIST_CORRUPT)
+    hoist_error_advise(&op->error, "try again, and check the file where it comes from");
   describe_result(op, result);
   metrics_artifact_bytes(&op->span, hoist->telemetry, source->name, hoist_status_name(status),
                          result->copied_bytes);

@@ -9,13 +9,15 @@
 
 #include "condition.h"
 #include "memory.h"
+#include "session.h"
 
 #define WAIT_SLICE_MS 10
 
 void gate_init(struct gate *gate) {
   long processors = sysconf(_SC_NPROCESSORS_ONLN);
   *gate = (struct gate){.capacity = processors > 1 ? (unsigned)processors : 1,
-                        .available = memory_available};
+                        .available = memory_available,
+                        .left = session_count_left};
   pthread_mutex_init(&gate->lock, NULL);
   condition_init(&gate->changed);
 }
@@ -25,10 +27,12 @@ void gate_done(struct gate *gate) {
   pthread_mutex_destroy(&gate->lock);
 }
 
-/* One may always go on: without it there would be no end. */
+/* One may always go on: without it there would be no end. Creations that were left to themselves end by
+ * themselves. */
 static bool has_room(const struct gate *gate, uint64_t bytes) {
-  if (gate->inside == 0) return true;
-  return gate->inside < gate->capacity && gate->available() / GATE_MEMORY_FACTOR >= bytes;
+  unsigned busy = gate->inside + gate->left();
+  if (busy == 0) return true;
+  return busy < gate->capacity && gate->available() / GATE_MEMORY_FACTOR >= bytes;
 }
 
 static enum hoist_status wait_for_room(const struct call *call, struct gate *gate, uint64_t bytes,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many sessions are created at once: no more than there are processors, and beyond the first only as
- * memory lasts. Thread-safe. */
+/* How many sessions are created at once, those counted that were left to the runtime: no more than there are
+ * processors, and beyond the first only as memory lasts. Thread-safe. */
 #ifndef HOIST_LOADER_GATE_H
 #define HOIST_LOADER_GATE_H
 
@@ -13,6 +13,7 @@ struct gate {
   pthread_cond_t changed;
   unsigned inside, capacity;
   uint64_t (*available)(void); /* bytes of memory; memory_available but in tests */
+  unsigned (*left)(void);      /* creations beyond those inside; session_count_left but in tests */
 };
 
 void gate_init(struct gate *gate);

@@ -117,6 +117,7 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   hoist->anonymous = config->s3_anonymous;
   hoist->connections = config->connections;
   hoist->warm_up = config->warm_up;
+  hoist->lock_timeout_ns = config->lock_timeout_ms * NS_PER_MS;
   hoist->cache_max_bytes = config->cache_max_bytes;
   hoist->onnxruntime = text_dup(config->onnxruntime);
   if (config->onnxruntime && !hoist->onnxruntime)
@@ -125,7 +126,7 @@ static enum hoist_status fill(struct hoist *hoist, const struct hoist_config *co
   if (status == HOIST_OK) status = choose_policies(hoist, config, err);
   if (status == HOIST_OK) status = copy_session_options(hoist, config, err);
   if (status == HOIST_OK) status = open_cache(config, &hoist->cache, err);
-  if (status == HOIST_OK) cache_set_patience(hoist->cache, config->lock_timeout_ms * NS_PER_MS);
+  if (status == HOIST_OK) cache_set_patience(hoist->cache, hoist->lock_timeout_ns);
   if (status == HOIST_OK) status = open_http(config, &hoist->http, err);
   if (status == HOIST_OK) status = alias_table_new(config->aliases, &hoist->aliases, err);
   if (status == HOIST_OK) status = chain_init(&hoist->chain, config, hoist->http, err);

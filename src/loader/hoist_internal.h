@@ -47,6 +47,7 @@ struct hoist {
   struct ort *runtime;          /* once it was opened; stays so */
   atomic_int warned_of_locks;   /* 1: that they do nothing was said */
   uint64_t cache_max_bytes;     /* 0: no bound */
+  uint64_t lock_timeout_ns;     /* 0: no end to it */
 };
 
 #endif

@@ -27,11 +27,13 @@ struct creation {
   struct OrtStatus *failed; /* once it is over */
   atomic_bool is_tidy;      /* left, and nothing remains but to join the thread */
   pid_t owner;              /* a forked child has no such thread */
+  bool is_joined;           /* somebody is at that; under left_lock */
   struct creation *next;    /* of those left */
 };
 
 static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct creation *left; /* under it */
+static pthread_cond_t left_gone = PTHREAD_COND_INITIALIZER;
+static struct creation *left; /* under the lock */
 
 static void creation_free(struct creation *c) {
   if (!c) return;
@@ -58,35 +60,56 @@ static struct creation *creation_new(struct session *s, const struct session_mod
 
 /* ---- those left ------------------------------------------------------------------------------ */
 
-/* @param all  false: only those that are done with */
-static struct creation *take_left(bool all) {
-  pthread_mutex_lock(&left_lock);
-  struct creation **link = &left;
-  while (*link && !all && !atomic_load(&(*link)->is_tidy))
-    link = &(*link)->next;
-  struct creation *c = *link;
-  if (c) *link = c->next;
-  pthread_mutex_unlock(&left_lock);
+/* Whoever joins one keeps it in the list until then, marked, so that others who wait for all see it. */
+static struct creation *find_left(bool all) {
+  struct creation *c = left;
+  while (c && (c->is_joined || !(all || atomic_load(&c->is_tidy))))
+    c = c->next;
   return c;
 }
 
-static void join_left(bool all) {
-  for (struct creation *c = take_left(all); c; c = take_left(all)) {
-    if (c->owner == getpid()) pthread_join(c->thread, NULL);
-    creation_free(c);
-  }
+/* Under the lock, which it lets go of meanwhile. */
+static void join_one(struct creation *c) {
+  c->is_joined = true;
+  pthread_mutex_unlock(&left_lock);
+  if (c->owner == getpid()) pthread_join(c->thread, NULL);
+  pthread_mutex_lock(&left_lock);
+  struct creation **link = &left;
+  while (*link != c)
+    link = &(*link)->next;
+  *link = c->next;
+  creation_free(c);
+  pthread_cond_broadcast(&left_gone);
 }
 
 static void keep_left(struct creation *c) {
-  join_left(false);
   pthread_mutex_lock(&left_lock);
+  for (struct creation *done = find_left(false); done; done = find_left(false))
+    join_one(done);
   c->next = left;
   left = c;
   pthread_mutex_unlock(&left_lock);
 }
 
 void session_await_left(void) {
-  join_left(true);
+  pthread_mutex_lock(&left_lock);
+  while (left) {
+    struct creation *c = find_left(true);
+    if (c)
+      join_one(c);
+    else
+      pthread_cond_wait(&left_gone, &left_lock);
+  }
+  pthread_mutex_unlock(&left_lock);
+}
+
+unsigned session_count_left(void) {
+  unsigned count = 0;
+  pthread_mutex_lock(&left_lock);
+  for (const struct creation *c = left; c; c = c->next)
+    count += !atomic_load(&c->is_tidy) && c->owner == getpid();
+  pthread_mutex_unlock(&left_lock);
+  return count;
 }
 
 static void tidy_up(struct creation *c) {

@@ -104,6 +104,8 @@ void session_close(struct session *s); /* NULL is fine */
 
 /** Waits until the runtime has come to an end with every creation of this process that was left to itself. */
 void session_await_left(void);
+/** How many of them the runtime is still at. */
+unsigned session_count_left(void);
 
 const void *session_ort_api(const struct session *s); /* const OrtApi * */
 void *session_ort_env(const struct session *s);       /* OrtEnv * */

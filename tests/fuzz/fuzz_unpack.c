@@ -29,7 +29,7 @@ static struct dest *open_directory(void) {
   char path[] = "/tmp/hoist-fuzz-unpack-XXXXXX";
   const struct call call = {0};
   struct dest *dest = NULL;
-  if (!mkdtemp(path) || dest_open(&call, path, &dest, NULL) != HOIST_OK) abort();
+  if (!mkdtemp(path) || dest_open(&call, path, 0, &dest, NULL) != HOIST_OK) abort();
   return dest;
 }
 

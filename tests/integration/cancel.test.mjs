@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import os from 'node:os';
 import { after, test } from 'node:test';
-import { hoistBin, hoistOk, start, tempDir } from '../lib/harness.mjs';
+import { hoist, hoistBin, hoistOk, start, tempDir } from '../lib/harness.mjs';
 import { modelChunks } from '../lib/genonnx.mjs';
 import { meddle } from '../lib/meddle.mjs';
 import { program } from '../lib/programs.mjs';
@@ -153,6 +153,15 @@ for (const ms of [50, 100, 150, 200, 250]) {
   test(`Ctrl-C stops within ${LIMIT_MS} ms: ${ms} ms into creating a session`, (t) => assertSoon(() => interruptedMs(t, creating(ms))));
   test(`hoist_cancel stops within ${LIMIT_MS} ms: ${ms} ms into creating a session`, (t) => assertSoon(() => cancelledMs(t, creating(ms))));
 }
+
+// The runtime goes on for half a second, and nobody waits for it.
+test('a timeout while a session is created ends the command', (t) => assertSoon(async () => {
+  const timeoutMs = 400;
+  const env = await prepared(t, creating());
+  const { rc, durationMs, output } = await hoist(['load', slow, '--timeout', String(timeoutMs / 1000)], { env });
+  assert.equal(rc, 6, output);
+  return durationMs - timeoutMs;
+}));
 
 // The load has ended well by then; what a thread at a low priority is at is nobody's wish any more.
 test(`Ctrl-C stops within ${LIMIT_MS} ms: while a graph is saved`, (t) => assertSoon(() => interruptedMs(t, {

@@ -202,6 +202,19 @@ test('two at once: the second waits, shows how far the first is, and finds it do
   assert.equal(waits.at(-1).total_bytes, result(second).bytes);
 });
 
+test('one that gets no further is not waited for without end', async (t) => {
+  const dir = tempDir(t);
+  reset(slower);
+  const first = start(['pull', 's3://data/big', dir, '-q'], { env: env() });
+  while (sentBytes() < MiB) await sleep(2);
+  first.child.kill('SIGSTOP');
+  const { rc, output } = await hoist(['pull', 's3://data/big', dir], { env: env({ MODEL_LOCK_ACQUIRE_TIMEOUT: '1' }) });
+  first.child.kill('SIGKILL');
+  await first.done;
+  assert.equal(rc, 5, output);
+  assert.match(output, new RegExp(`waiting for process ${first.child.pid} to finish with a copy into ${dir}, .* without progress for \\d+ ms: try again, or raise MODEL_LOCK_ACQUIRE_TIMEOUT`));
+});
+
 test('one that is killed is taken over by the one that waits for it', async (t) => {
   const dir = tempDir(t);
   reset(slower);

@@ -333,7 +333,7 @@ static void test_clean_ups_remove_what_a_killed_saving_left(void **state) {
   assert_int_equal(save(f, KEY, CONTENT, &facts, NULL), HOIST_OK);
   leave_unfinished(f);
   assert_int_equal(sweep(f, 1, reason).freed_bytes, strlen(CONTENT));
-  assert_string_equal(reason, "staging");
+  assert_string_equal(reason, "saving");
   struct cache_cleanup done = sweep(f, 0, reason);
   assert_int_equal(done.removed_leftovers, 1);
   assert_int_equal(done.freed_bytes, strlen(CONTENT));

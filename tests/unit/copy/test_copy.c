@@ -216,7 +216,7 @@ static void test_a_copy_waits_for_another_as_long_as_it_may(void **state) {
   struct dest *dest = NULL;
   HOIST_AUTO(mem) char *directory = text_format("%s/dest", w->root);
   w->source.count = 1;
-  assert_int_equal(dest_open(&w->call, directory, &dest, NULL), HOIST_OK);
+  assert_int_equal(dest_open(&w->call, directory, 0, &dest, NULL), HOIST_OK);
   w->call.deadline_ns = 1; /* long ago */
   assert_int_equal(copy(w), HOIST_TIMEOUT);
   dest_close(dest, false);

@@ -34,7 +34,7 @@ static int set_up(void **state) {
   struct world *w = calloc(1, sizeof *w);
   strcpy(w->root, "/tmp/hoist-unpack-XXXXXX");
   assert_non_null(mkdtemp(w->root));
-  assert_int_equal(dest_open(&w->call, w->root, &w->dest, NULL), HOIST_OK);
+  assert_int_equal(dest_open(&w->call, w->root, 0, &w->dest, NULL), HOIST_OK);
   *state = w;
   return 0;
 }

@@ -139,6 +139,28 @@ static void test_a_creation_left_writes_no_more_spans(void **state) {
   fake_tracer_free(tracer);
 }
 
+static void *await_left(void *user) {
+  session_await_left();
+  *(unsigned *)user = session_count_left();
+  return NULL;
+}
+
+static void test_all_who_wait_for_those_left_wait_for_each(void **state) {
+  const char *path = slow_model();
+  struct session *s = NULL;
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(create_and_call_off(path, &s, NULL), HOIST_CANCELLED);
+  assert_in_range(session_count_left(), 1, 2);
+  pthread_t threads[2];
+  unsigned remaining[2];
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, await_left, &remaining[i]), 0);
+  for (int i = 0; i < 2; i++) {
+    pthread_join(threads[i], NULL);
+    assert_int_equal(remaining[i], 0);
+  }
+}
+
 static void test_a_forked_child_waits_for_no_creation_of_its_parent(void **state) {
   struct session *s = NULL;
   assert_int_equal(create_and_call_off(slow_model(), &s, NULL), HOIST_CANCELLED);
@@ -178,6 +200,7 @@ int main(void) {
       WITHOUT_SWITCH(test_a_creation_left_needs_nothing_of_its_callers),
       WITHOUT_SWITCH(test_several_creations_are_left_at_once),
       WITHOUT_SWITCH(test_a_creation_left_writes_no_more_spans),
+      WITHOUT_SWITCH(test_all_who_wait_for_those_left_wait_for_each),
       WITHOUT_SWITCH(test_a_forked_child_waits_for_no_creation_of_its_parent),
       WITHOUT_SWITCH(test_a_graph_that_is_being_saved_is_waited_for),
   };
