@@ -30,7 +30,7 @@ async function holder(t, rule, { how = [], ...more } = {}) {
 }
 
 test('a waiter shows the progress of the process it waits for', async (t) => {
-  const { env, process } = await holder(t, drip(4));
+  const { env, process } = await holder(t, drip(8));
   const [programs, people] = await Promise.all([hoistOk(['pull', modelId, '--json'], { env }), hoistOk(['pull', modelId], { env })]);
   assert.equal((await process.done).rc, 0);
   assert.equal(weights().length, 1);
