@@ -29,6 +29,20 @@ static int directory_problem(const char *directory) {
   return access(path, W_OK) == 0 ? 0 : errno;
 }
 
+/* What of the path to the directory is there; it itself where it is. malloc'd; NULL: no memory. */
+static char *existing_part(const char *directory) {
+  char *path = text_dup(directory);
+  struct stat st;
+  while (path && stat(path, &st) != 0) {
+    char *slash = strrchr(path, '/');
+    if (slash)
+      slash[slash == path] = '\0';
+    else
+      memcpy(path, ".", sizeof ".");
+  }
+  return path;
+}
+
 /* Before anything else speaks of it as the cache, which it is none of. */
 static enum hoist_status check_directory(struct cli *cli, const char *directory) {
   struct hoist_error error;
@@ -48,7 +62,9 @@ enum hoist_status copying_open(struct cli *cli, struct hoist_config *config, con
   *ret_work = (struct work){.cli = cli};
   enum hoist_status status = check_directory(cli, directory);
   if (status != HOIST_OK) return status;
-  config->cache_dir = directory;
+  /* Opening a cache makes its directory, and nothing in it: one that is there serves. */
+  HOIST_AUTO(mem) char *there = existing_part(directory);
+  config->cache_dir = there ? there : directory;
   config->sources =
       ""; /* models are none of its business, so what is wrong with their sources is neither */
   return work_open_configured(cli, draws ? TRACING_CAPTURE : TRACING_EXPORT, config, ret_work);

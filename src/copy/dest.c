@@ -28,7 +28,28 @@ enum hoist_status dest_fail(const struct dest *d, int sys_errno, const char *doi
 
 /* ---- opening ----------------------------------------------------------------------------------- */
 
+/* Bytes of the longest path above it, or itself, that is there. */
+static size_t existing_bytes(const char *directory) {
+  HOIST_AUTO(mem) char *path = text_dup(directory);
+  struct stat st;
+  while (path && *path && stat(path, &st) != 0) {
+    char *slash = strrchr(path, '/');
+    *(slash ? slash : path) = '\0';
+  }
+  return path ? strlen(path) : strlen(directory);
+}
+
+/* What was made for a copy that came to nothing, as far as it is empty. */
+static void remove_made(struct dest *d) {
+  char *path = d->directory;
+  while (strlen(path) > d->existing_bytes && rmdir(path) == 0) {
+    char *slash = strrchr(path, '/');
+    *(slash ? slash : path) = '\0';
+  }
+}
+
 static enum hoist_status open_directory(struct dest *d, struct hoist_error *err) {
+  d->existing_bytes = existing_bytes(d->directory);
   enum hoist_status status = fs_make_dirs(AT_FDCWD, d->directory, err);
   if (status != HOIST_OK) return status;
   d->dir_fd = open(d->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -124,6 +145,7 @@ void dest_close(struct dest *d, bool keep) {
   fd_cleanup(&d->lock_fd);
   fd_cleanup(&d->state_fd);
   fd_cleanup(&d->dir_fd);
+  if (!keep) remove_made(d);
   free(d->directory);
   free(d);
 }

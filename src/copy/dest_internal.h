@@ -14,7 +14,8 @@
 #define DEST_NEW "new"
 
 struct dest {
-  char *directory; /* as it was named, for errors */
+  char *directory;       /* as it was named, for errors */
+  size_t existing_bytes; /* of its path that were there before */
   int dir_fd, state_fd, lock_fd;
   bool is_locked;
   struct holder_note note; /* for those who wait for the lock */

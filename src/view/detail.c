@@ -95,6 +95,13 @@ static const char *error_type(const struct trace_span *span) {
   return type && !parse_u64(type, &number) ? type : NULL;
 }
 
+static bool has_event(const struct trace_span *span, const char *name) {
+  const struct trace_note *event = span->events;
+  while (event && strcmp(event->text, name) != 0)
+    event = event->next;
+  return event != NULL;
+}
+
 void detail_format(char out[DETAIL_SIZE], const struct trace_span *span, uint64_t self_ns,
                    const struct term *term) {
   const char *dot = term->unicode ? " · " : ", ";
@@ -102,6 +109,7 @@ void detail_format(char out[DETAIL_SIZE], const struct trace_span *span, uint64_
   out[0] = '\0';
   if (span->unfinished) append(out, dot, NULL, "unfinished");
   if (error_type(span)) append(out, dot, NULL, error_type(span));
+  if (has_event(span, "artifact.wrong_digest")) append(out, dot, NULL, "came wrong once");
   if (self_ns > 0) append(out, dot, "self", human_duration(self, self_ns, term->unicode));
   for (size_t i = 0; i < sizeof details / sizeof details[0]; i++)
     if (value_of(span, i, value, sizeof value)) append(out, dot, details[i].lead, value);

@@ -119,10 +119,10 @@ async function cancelledMs(t, moment) {
   return ms;
 }
 
-async function assertSoon(measure) {
+async function assertSoon(measure, limitMs = LIMIT_MS) {
   const times = [];
-  while (times.length < TRIES && !(times.at(-1) < LIMIT_MS)) times.push(await measure());
-  assert.ok(times.at(-1) < LIMIT_MS, `${times.map(Math.round).join(', ')} ms`);
+  while (times.length < TRIES && !(times.at(-1) < limitMs)) times.push(await measure());
+  assert.ok(times.at(-1) < limitMs, `${times.map(Math.round).join(', ')} ms`);
 }
 
 for (const [title, moment] of Object.entries(moments)) {
@@ -154,14 +154,14 @@ for (const ms of [50, 100, 150, 200, 250]) {
   test(`hoist_cancel stops within ${LIMIT_MS} ms: ${ms} ms into creating a session`, (t) => assertSoon(() => cancelledMs(t, creating(ms))));
 }
 
-// The runtime goes on for half a second, and nobody waits for it.
+// The runtime goes on for half a second, and nobody waits for it. (The time is that of the whole process, its start included.)
 test('a timeout while a session is created ends the command', (t) => assertSoon(async () => {
   const timeoutMs = 400;
-  const env = await prepared(t, creating());
+  const env = await prepared(t, creating(0));
   const { rc, durationMs, output } = await hoist(['load', slow, '--timeout', String(timeoutMs / 1000)], { env });
   assert.equal(rc, 6, output);
   return durationMs - timeoutMs;
-}));
+}, 250));
 
 // The load has ended well by then; what a thread at a low priority is at is nobody's wish any more.
 test(`Ctrl-C stops within ${LIMIT_MS} ms: while a graph is saved`, (t) => assertSoon(() => interruptedMs(t, {

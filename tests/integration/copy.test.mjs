@@ -242,6 +242,16 @@ test('damage on the way is repaired or refused, never kept', async (t) => {
   assert.ok(!existsSync(join(dir, '.hoist-copy')));
 });
 
+test('a copy that comes to nothing leaves no directory that it made', async (t) => {
+  const dir = tempDir(t);
+  for (const [place, script, rc] of [['s3://data/m/config.json', [{ path: '.', corrupt: true, times: 0 }], 7], ['s3://data/nothing', [], 3], ['s3://data/m', [{ path: '.', status: 403, times: 0 }], 4]]) {
+    reset(script);
+    const run = await hoist(['pull', place, join(dir, 'new/a/b')], { env: env() });
+    assert.equal(run.rc, rc, run.output);
+    assert.deepEqual(listTree(dir), [], place);
+  }
+});
+
 test('a full disk is noticed before, and in the middle', async (t) => {
   reset();
   const disk = mountSmall(t, '40m');
@@ -301,7 +311,7 @@ for (const name of ['../escape', 'a/../../escape', '.hoist-copy/lock', 'back\\sl
     const run = await hoist(['pull', 's3://evil/m', join(top, 'dir')], { env: env() });
     assert.equal(run.rc, 7, run.output);
     assert.match(run.stderr, /file name ".*" has .*leave it out with --exclude/);
-    assert.deepEqual(listTree(top), ['dir/']);
+    assert.deepEqual(listTree(top), []);
     await hoistOk(['pull', '--exclude', '*', '--include', 'good.txt', 's3://evil/m', join(top, 'dir')], { env: env() });
     assertFiles(join(top, 'dir'), { 'good.txt': 'y' });
   });

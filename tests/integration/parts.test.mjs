@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { assertSoundTrace, hoist, listTree, named, start, tempDir } from '../lib/harness.mjs';
+import { assertSoundTrace, hoist, hoistOk, listTree, named, start, tempDir } from '../lib/harness.mjs';
 import { makeWorld, modelFiles, putModel } from './world.mjs';
 
 const MiB = 1024 * 1024;
@@ -105,6 +105,12 @@ for (const [title, skip] of [['a corrupt byte in one of the parts', 1], ['a corr
     const [file] = named(pulled.spans, 'model.artifact.download').filter((span) => span.attributes['artifact.filename'] === 'weights.onnx');
     assert.deepEqual(file.events.map((event) => event.name), ['artifact.wrong_digest']);
   });
+
+test('a file that came wrong once is told by the waterfall', async (t) => {
+  reset([{ path: '^/models/.*weights\\.onnx', corrupt: true }]);
+  const { stdout, stderr } = await hoistOk(['pull', id, '--waterfall'], { env: { ...world.env(tempDir(t), s3), COLUMNS: '200' } });
+  assert.match(stdout + stderr, /model\.artifact\.download .* came wrong once .*weights\.onnx/);
+});
 
 test('a corrupt byte that comes again is never published', async (t) => {
   const corrupt = [{ path: '^/models/.*weights\\.onnx', corrupt: true, skip: 1, times: 0 }];
