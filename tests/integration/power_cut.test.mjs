@@ -39,7 +39,7 @@ function notedBytes(ledger) {
 for (const share of [0.5, 0.9]) {
   test(`a power cut after ${share * 100} % of ${data.length / 1e6} MB: what was synced is gone on with`, { skip }, async (t) => {
     reset();
-    world.origin.script([{ path: '/weights\\.onnx', drip: { bytes: 256 * 1024, ms: 16 }, times: 0 }]); // so that the disk keeps up
+    world.origin.script([{ path: '/weights\\.onnx', drip: { bytes: 256 * 1024, ms: share > 0.8 ? 120 : 16 }, times: 0 }]); // so that the disk keeps up, a busy one, too
     const disk = await cutDisk(t, 460_000_000);
     const ledger = join(tempDir(t), 'ledger');
     const victim = start(['pull', 'big/1', '-q'], { env: env(disk, meddle({ ledger })) });
