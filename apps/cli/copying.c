@@ -12,8 +12,9 @@
 #include "text.h"
 #include "waterfall.h"
 
-/* 0, or why the directory can neither be used nor made. */
-static int directory_problem(const char *directory) {
+/* 0, or why the directory can neither be used nor made.
+ * @param ret_there  on 0: what of the path to it is there; it itself where it is. malloc'd */
+static int directory_problem(const char *directory, char **ret_there) {
   HOIST_AUTO(mem) char *path = text_dup(directory);
   struct stat st;
   if (!path) return ENOMEM;
@@ -22,31 +23,23 @@ static int directory_problem(const char *directory) {
     char *slash = strrchr(path, '/');
     int problem = errno;
     if (problem != ENOENT || lstat(path, &st) == 0) return problem; /* a link to nothing */
-    if (!slash) return access(".", W_OK) == 0 ? 0 : errno;
-    slash[slash == path] = '\0'; /* what it is in */
-  }
-  if (!S_ISDIR(st.st_mode)) return ENOTDIR;
-  return access(path, W_OK) == 0 ? 0 : errno;
-}
-
-/* What of the path to the directory is there; it itself where it is. malloc'd; NULL: no memory. */
-static char *existing_part(const char *directory) {
-  char *path = text_dup(directory);
-  struct stat st;
-  while (path && stat(path, &st) != 0) {
-    char *slash = strrchr(path, '/');
     if (slash)
-      slash[slash == path] = '\0';
+      slash[slash == path] = '\0'; /* what it is in */
+    else if (access(".", W_OK) != 0)
+      return errno;
     else
       memcpy(path, ".", sizeof ".");
   }
-  return path;
+  if (!S_ISDIR(st.st_mode)) return ENOTDIR;
+  if (access(path, W_OK) != 0) return errno;
+  *ret_there = HOIST_TAKE(path);
+  return 0;
 }
 
 /* Before anything else speaks of it as the cache, which it is none of. */
-static enum hoist_status check_directory(struct cli *cli, const char *directory) {
+static enum hoist_status check_directory(struct cli *cli, const char *directory, char **ret_there) {
   struct hoist_error error;
-  int problem = directory_problem(directory);
+  int problem = directory_problem(directory, ret_there);
   if (problem == 0) return HOIST_OK;
   enum hoist_status status =
       hoist_fail_errno(&error, problem, "the directory to copy into, \"%s\"", directory);
@@ -60,11 +53,11 @@ enum hoist_status copying_open(struct cli *cli, struct hoist_config *config, con
                                struct work *ret_work) {
   bool draws = cli_talks(cli) && cli->options.waterfall == CHOICE_YES;
   *ret_work = (struct work){.cli = cli};
-  enum hoist_status status = check_directory(cli, directory);
+  HOIST_AUTO(mem) char *there = NULL;
+  enum hoist_status status = check_directory(cli, directory, &there);
   if (status != HOIST_OK) return status;
   /* Opening a cache makes its directory, and nothing in it: one that is there serves. */
-  HOIST_AUTO(mem) char *there = existing_part(directory);
-  config->cache_dir = there ? there : directory;
+  config->cache_dir = there;
   config->sources =
       ""; /* models are none of its business, so what is wrong with their sources is neither */
   return work_open_configured(cli, draws ? TRACING_CAPTURE : TRACING_EXPORT, config, ret_work);
